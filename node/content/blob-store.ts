@@ -1,0 +1,102 @@
+// What push and pull need of this host's storage. Implemented in node/store, which alone knows files.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { PieceTable } from '../../shared/pieces/piece-table.ts';
+import type { Bitfield } from '../../shared/pieces/bitfield.ts';
+import type { BlobReader } from './blob-reader.ts';
+
+export interface BlobStat {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/** Whole, verified blobs under their final names. */
+export interface BlobStore {
+  stat(digest: Digest): Promise<BlobStat | undefined>;
+  /** Opens a whole blob. The caller closes it. */
+  open(digest: Digest): Promise<BlobReader | undefined>;
+  /** The piece table kept beside a whole blob. */
+  table(digest: Digest): Promise<PieceTable | undefined>;
+  /** Every whole blob, in no order. */
+  list(): AsyncIterable<BlobStat>;
+  remove(digest: Digest): Promise<void>;
+  usage(): Promise<{ readonly blobCount: number; readonly blobBytes: number; readonly freeBytes: number }>;
+}
+
+/** Blobs being downloaded: pieces are written as they are verified and survive a restart. */
+export interface PartialStore {
+  /**
+   * Opens or resumes the partial blob of `digest`. Pieces kept from before are hashed again before they count.
+   * @throws {AppError} `not_enough_space` when the rest would not fit.
+   */
+  openPartial(digest: Digest, table: PieceTable): Promise<PartialBlob>;
+}
+
+/** One blob on its way in. One owner at a time. */
+export interface PartialBlob extends AsyncDisposable {
+  readonly table: PieceTable;
+  /** Verified pieces on disk. Grows only by `writePiece`. */
+  readonly verified: Bitfield;
+  /** A buffer for one piece, shared with the hash worker; waits when too many are out. Give it back with `release`. */
+  acquireBuffer(pieceIndex: number, signal: AbortSignal): Promise<PieceBuffer>;
+  /**
+   * Checks a full buffer against the table and writes it. Takes the buffer back in every case.
+   * @returns false when the hash is wrong; nothing was written then.
+   */
+  writePiece(buffer: PieceBuffer): Promise<boolean>;
+  /** Reads verified bytes at `position`; the caller keeps to verified pieces. @returns bytes read. */
+  read(target: Uint8Array, position: number): Promise<number>;
+  /**
+   * Checks the digest of the whole, flushes and adopts it under its final name.
+   * @throws {AppError} `digest_mismatch`; every piece is thrown away then.
+   */
+  finish(): Promise<void>;
+}
+
+/** Bytes of one piece on their way to disk. */
+export interface PieceBuffer {
+  readonly pieceIndex: number;
+  /** Exactly as long as the piece. */
+  readonly bytes: Uint8Array;
+  /** Gives the buffer back unused. Harmless after `writePiece`. */
+  release(): void;
+}
+
+declare const uploadBrand: unique symbol;
+/** A checked upload session id: a UUID in small letters. */
+export type UploadId = string & { readonly [uploadBrand]: 'UploadId' };
+
+export interface AdoptedBlob extends BlobStat {
+  readonly table: PieceTable;
+}
+
+export interface UploadChunk {
+  /** Where the client says that its bytes start; absent for "append". @throws `upload_out_of_order` when it is not the offset. */
+  readonly firstByte?: number;
+  /** How many bytes the client says it sends; absent for a chunked body. @throws `size_mismatch` when it sends another number. */
+  readonly lengthBytes?: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Upload sessions. They survive a restart; one writer at a time, the next one waits (U-11). */
+export interface UploadStore {
+  /** Opens a session. @param options.algorithm what the client says it will finish with; anything served may be used at the end. */
+  create(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId>;
+  /** @throws {AppError} `upload_unknown` for another repository, a finished, cancelled or expired session. */
+  offset(repository: string, id: string): Promise<number>;
+  /**
+   * Appends a chunk. Bytes that arrived before a broken connection are kept (U-10), except when their number contradicts
+   * `lengthBytes` although the body ended properly: then the session goes back to the offset before (U-45).
+   * @returns the new offset.
+   * @throws {AppError} `upload_unknown`, `upload_out_of_order` (detail.offset), `size_mismatch`, `not_enough_space`
+   */
+  append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
+  /**
+   * Ends a session, optionally with a last chunk, and adopts the blob: hash checked, flushed, renamed, directory flushed.
+   * A digest mismatch ends the session with nothing stored; `upload_out_of_order` leaves it as it was.
+   * @throws {AppError} as `append`, and `digest_mismatch`
+   */
+  finish(repository: string, id: string, digest: Digest, chunk: UploadChunk | undefined, signal: AbortSignal): Promise<AdoptedBlob>;
+  /** @throws {AppError} `upload_unknown` */
+  cancel(repository: string, id: string): Promise<void>;
+}

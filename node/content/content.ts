@@ -1,0 +1,67 @@
+// The use cases of a node as the registry API sees them: no HTTP above these names, no files or peers in them.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
+import type { BlobReader } from './blob-reader.ts';
+import type { UploadChunk, UploadId } from './blob-store.ts';
+
+export type ManifestReference = { readonly tag: string } | { readonly digest: Digest };
+
+export interface PulledManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+  /** Set when the answer is the last known one because the coordinator is away: text for a `Warning: 299` header. */
+  readonly warning?: string;
+}
+
+export interface ManifestPush {
+  readonly repository: string;
+  /** What the manifest is stored under: the digest of the URL, or the sha256 of the bytes when pushed by tag. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+  readonly tags: readonly string[];
+  readonly precondition?: Precondition;
+}
+
+/** Manifests and tags. Failures are AppErrors; `repository_unknown` and `manifest_unknown` when not there. */
+export interface Manifests {
+  pull(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest>;
+  /** Durable when it resolves. @returns the subject, for `OCI-Subject`. */
+  push(push: ManifestPush, signal: AbortSignal): Promise<{ readonly subject?: string | undefined }>;
+  remove(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<void>;
+  tags(repository: string, page: { readonly last?: string | undefined; readonly limit: number }, signal: AbortSignal): Promise<{ readonly tags: readonly string[]; readonly hasMore: boolean }>;
+  repositories(page: { readonly last?: string | undefined; readonly limit: number }, signal: AbortSignal): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }>;
+  referrers(
+    query: { readonly repository: string; readonly subject: string; readonly artifactTypes: readonly string[]; readonly last?: string | undefined; readonly limit: number; readonly maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly descriptors: readonly ReferrerDescriptor[]; readonly hasMore: boolean }>;
+}
+
+/** Blobs of a repository. */
+export interface Blobs {
+  /** @returns undefined when the repository does not hold it. Never starts a download. */
+  stat(repository: string, digest: Digest, signal: AbortSignal): Promise<{ readonly sizeBytes: number } | undefined>;
+  /** Opens for reading, from here or from peers; undefined as `stat`. The caller closes the reader. */
+  open(repository: string, digest: Digest, signal: AbortSignal): Promise<BlobReader | undefined>;
+  /** @throws {AppError} `blob_unknown` */
+  remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void>;
+  /** @returns false when it cannot be mounted; never an error for a blob that is not there. */
+  mount(mount: { readonly repository: string; readonly digest: Digest; readonly from?: string | undefined }, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Upload sessions; errors as in blob-store.ts. A finished upload is announced and recorded at the coordinator. */
+export interface Uploads {
+  begin(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId>;
+  offset(repository: string, id: string): Promise<number>;
+  append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
+  finish(repository: string, id: string, digest: Digest, chunk: UploadChunk | undefined, signal: AbortSignal): Promise<void>;
+  cancel(repository: string, id: string): Promise<void>;
+}
+
+export interface Content {
+  readonly manifests: Manifests;
+  readonly blobs: Blobs;
+  readonly uploads: Uploads;
+}

@@ -1,0 +1,223 @@
+// What a node may ask of the coordinator and what the coordinator tells a node: names, shapes, limits.
+// One list serves three uses: types, checks at the border, and the reference in ARCHITECTURE.md.
+//
+//   node ── call(method, params) ──▶ coordinator      answered by a result or an AppError
+//   node ◀── event ───────────────── coordinator      not answered
+//
+// In one process (`shoal up`) the same calls are made without a socket; between hosts they travel as
+// messages of session-codec.ts over one WebSocket.
+
+import Type, { type Static, type TSchema } from 'typebox';
+import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
+
+/** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
+export const SESSION_PROTOCOL = 1;
+/** Largest session message in bytes: a manifest of 4 MiB and its envelope, or a piece table of 8 TiB is not: see blob.locate. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** Digests in one announce; a larger inventory goes in several. */
+export const MAX_ANNOUNCED = 2000;
+
+const object = <P extends Record<string, TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+
+export const Bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
+export const DigestText = Type.Refine(
+  Type.Unsafe<Digest>({ type: 'string' }),
+  (value) => typeof value === 'string' && isDigest(value),
+);
+/** A digest of any algorithm: what a manifest may name without our being able to hold it. */
+const AnyDigestText = Type.Refine(
+  Type.String({ maxLength: 512 }),
+  (value) => classifyDigest(value).type !== 'malformed',
+);
+const Repository = Type.String({ minLength: 1, maxLength: 255 });
+const Tag = Type.String({ minLength: 1, maxLength: 128 });
+const SizeBytes = Type.Integer({ minimum: 0, maximum: 8 * 1024 ** 4 });
+const NodeId = Type.String({ minLength: 1, maxLength: 64 });
+const Address = Type.String({ minLength: 1, maxLength: 300, description: 'host:port' });
+
+export const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
+
+/** A node as others may dial it. */
+export const Peer = object({ nodeId: NodeId, address: Address, isOrigin: Type.Boolean() });
+export type Peer = Readonly<Static<typeof Peer>>;
+
+const BlobSize = object({ digest: DigestText, sizeBytes: SizeBytes });
+const Missing = object({ found: Type.Literal(false), reason: Type.Union([Type.Literal('repository_unknown'), Type.Literal('manifest_unknown')]) });
+
+const ResolvedManifest = object({
+  found: Type.Literal(true),
+  digest: DigestText,
+  mediaType: Type.String(),
+  bytes: Bytes,
+  /** The blobs this manifest names that the repository holds: the node's leave to serve them there. */
+  blobs: Type.Array(BlobSize),
+});
+export type ResolvedManifest = Readonly<Static<typeof ResolvedManifest>>;
+
+/** RFC 9110 preconditions of a manifest PUT by tag, as digests; `*` means "any manifest". */
+const Precondition = object({
+  ifMatch: Type.Optional(Type.Array(Type.String(), { maxItems: 16 })),
+  ifNoneMatch: Type.Optional(Type.Array(Type.String(), { maxItems: 16 })),
+});
+export type Precondition = Readonly<Static<typeof Precondition>>;
+
+const Descriptor = object({
+  mediaType: Type.String(),
+  digest: DigestText,
+  sizeBytes: SizeBytes,
+  artifactType: Type.Optional(Type.String()),
+  annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+});
+/** One entry of a referrers answer. */
+export type ReferrerDescriptor = Readonly<Static<typeof Descriptor>>;
+
+const NodeReport = object({
+  blobCount: Type.Integer({ minimum: 0 }),
+  blobBytes: Type.Integer({ minimum: 0 }),
+  freeBytes: Type.Integer({ minimum: 0 }),
+  downloads: Type.Array(
+    object({ digest: DigestText, sizeBytes: SizeBytes, doneBytes: SizeBytes, peers: Type.Integer({ minimum: 0 }) }),
+    { maxItems: 100 },
+  ),
+});
+/** What a node tells about itself for `shoal status`. */
+export type NodeReport = Readonly<Static<typeof NodeReport>>;
+
+/** Every method: the shape of its params and of its result. */
+export const METHODS = {
+  /** First call of a session. @throws `protocol_mismatch` */
+  'session.hello': {
+    params: object({
+      protocol: Type.Integer(),
+      version: Type.String({ maxLength: 64 }),
+      isOrigin: Type.Boolean(),
+      swarmAddress: Address,
+    }),
+    result: object({ fleetId: Type.String(), nodeId: NodeId, removedNodes: Type.Array(NodeId) }),
+  },
+  'manifest.resolve': {
+    params: object({ repository: Repository, reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]) }),
+    result: Type.Union([ResolvedManifest, Missing]),
+  },
+  /**
+   * Stores a manifest and moves its tags, after every blob has its copies. Waits for copies for a bounded time.
+   * @throws `manifest_invalid`, `manifest_content_missing` (detail.digests), `precondition_failed`,
+   * `not_enough_copies` (detail.digests, detail.retryAfterSeconds)
+   */
+  'manifest.put': {
+    params: object({
+      repository: Repository,
+      digest: DigestText,
+      mediaType: Type.String({ maxLength: 255 }),
+      bytes: Bytes,
+      tags: Type.Array(Tag, { maxItems: 100 }),
+      precondition: Type.Optional(Precondition),
+    }),
+    result: object({ subject: Type.Optional(AnyDigestText) }),
+  },
+  /** Removes a tag, or a manifest with every tag pointing to it. @throws `manifest_unknown`, `repository_unknown` */
+  'manifest.delete': {
+    params: object({ repository: Repository, reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]) }),
+    result: object({}),
+  },
+  /** Tags after `last` in byte order. @throws `repository_unknown` */
+  'tags.list': {
+    params: object({ repository: Repository, last: Type.Optional(Type.String({ maxLength: 512 })), limit: Type.Integer({ minimum: 0, maximum: 1000 }) }),
+    result: object({ tags: Type.Array(Type.String()), hasMore: Type.Boolean() }),
+  },
+  'repositories.list': {
+    params: object({ last: Type.Optional(Type.String({ maxLength: 512 })), limit: Type.Integer({ minimum: 0, maximum: 1000 }) }),
+    result: object({ repositories: Type.Array(Type.String()), hasMore: Type.Boolean() }),
+  },
+  /** Referrers of `subject` in order of digest, after `last`; at most `limit` and at most `maxBytes` of descriptors. */
+  'referrers.list': {
+    params: object({
+      repository: Repository,
+      subject: AnyDigestText,
+      artifactTypes: Type.Array(Type.String(), { maxItems: 100 }),
+      last: Type.Optional(Type.String({ maxLength: 512 })),
+      limit: Type.Integer({ minimum: 0, maximum: 10_000 }),
+      maxBytes: Type.Integer({ minimum: 1 }),
+    }),
+    result: object({ descriptors: Type.Array(Descriptor), hasMore: Type.Boolean() }),
+  },
+  /** Whether the repository holds the blob. `sizeBytes` is absent when it does not. */
+  'blob.stat': {
+    params: object({ repository: Repository, digest: DigestText }),
+    result: object({ sizeBytes: Type.Optional(SizeBytes) }),
+  },
+  /** Records a blob that this node adopted: its table, this node's copy, and that the repository holds it. Starts replication. */
+  'blob.add': {
+    params: object({ repository: Repository, digest: DigestText, table: PieceTableShape }),
+    result: object({}),
+  },
+  /** Makes a blob of another repository present in this one (`from` absent: any repository). */
+  'blob.mount': {
+    params: object({ repository: Repository, digest: DigestText, from: Type.Optional(Repository) }),
+    result: object({ isMounted: Type.Boolean() }),
+  },
+  /** Takes a blob out of a repository. @throws `blob_unknown` */
+  'blob.remove': { params: object({ repository: Repository, digest: DigestText }), result: object({}) },
+  /**
+   * Piece table and neighbours of a blob; joins this node to the blob's swarm until `blob.leave`.
+   * Changes of neighbours follow as `swarm.neighbours` events. `table` is absent when the blob is unknown.
+   */
+  'blob.locate': {
+    params: object({ digest: DigestText }),
+    result: object({ table: Type.Optional(PieceTableShape), neighbours: Type.Array(Peer) }),
+  },
+  'blob.leave': { params: object({ digest: DigestText }), result: object({}) },
+  /**
+   * What this node holds whole. A session starts with a snapshot in one or more parts (`snapshot: 'begin'`, then
+   * `'continue'`; `'end'` on the last, a lone part is `'whole'`), which replaces what was known; deltas follow (`snapshot` absent).
+   */
+  'holdings.announce': {
+    params: object({
+      snapshot: Type.Optional(Type.Union([Type.Literal('begin'), Type.Literal('continue'), Type.Literal('end'), Type.Literal('whole')])),
+      added: Type.Array(BlobSize, { maxItems: MAX_ANNOUNCED }),
+      removed: Type.Array(DigestText, { maxItems: MAX_ANNOUNCED }),
+    }),
+    result: object({}),
+  },
+  /** A peer misbehaved. Counted, shown in status. */
+  'peer.report': {
+    params: object({ nodeId: NodeId, digest: DigestText, reason: Type.Union([Type.Literal('bad_piece'), Type.Literal('unreachable'), Type.Literal('stalled')]) }),
+    result: object({}),
+  },
+  'node.report': { params: NodeReport, result: object({}) },
+  /** A new certificate for this node. @param csr PEM. */
+  'certificate.renew': { params: object({ csr: Type.String({ maxLength: 16_384 }) }), result: object({ certificate: Type.String() }) },
+} as const;
+
+export type MethodName = keyof typeof METHODS;
+export type Params<M extends MethodName> = Readonly<Static<(typeof METHODS)[M]['params']>>;
+export type Result<M extends MethodName> = Readonly<Static<(typeof METHODS)[M]['result']>>;
+
+/** Every event of the coordinator. */
+export const CoordinatorEvent = Type.Union([
+  /** The neighbours of this node for a blob it located changed. */
+  object({ type: Type.Literal('swarm.neighbours'), digest: DigestText, added: Type.Array(Peer), removed: Type.Array(NodeId) }),
+  /** An order: hold this blob. The node answers by announcing it. */
+  object({ type: Type.Literal('order.replicate'), digest: DigestText, sizeBytes: SizeBytes }),
+  /** These nodes are no longer of the fleet: close what is open to them, refuse them. */
+  object({ type: Type.Literal('roster.removed'), nodeIds: Type.Array(NodeId) }),
+]);
+export type CoordinatorEvent = Readonly<Static<typeof CoordinatorEvent>>;
+
+/** A node's way to the coordinator, over a socket or in the same process. */
+export interface CoordinatorLink {
+  /** False while there is no session; calls then fail at once with `coordinator_unreachable`. */
+  readonly isConnected: boolean;
+  /** @throws {AppError} what the coordinator answered, or `coordinator_unreachable`, or `timed_out`. */
+  call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>>;
+  /** Adds a listener for events and for the session coming and going. @returns a function that removes it. */
+  listen(listener: LinkListener): () => void;
+}
+
+export interface LinkListener {
+  onEvent?(event: CoordinatorEvent): void;
+  /** A session is up: everything that the coordinator forgets with a session must be said again. */
+  onConnected?(): void;
+  onDisconnected?(): void;
+}
