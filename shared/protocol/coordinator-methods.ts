@@ -60,7 +60,7 @@ const Precondition = object({
   ifMatch: Type.Optional(Type.Array(Type.String(), { maxItems: 16 })),
   ifNoneMatch: Type.Optional(Type.Array(Type.String(), { maxItems: 16 })),
 });
-export type Precondition = Readonly<Static<typeof Precondition>>;
+export type Precondition = DeepReadonly<Static<typeof Precondition>>;
 
 const Descriptor = object({
   mediaType: Type.String(),
@@ -191,8 +191,15 @@ export const METHODS = {
 } as const;
 
 export type MethodName = keyof typeof METHODS;
-export type Params<M extends MethodName> = Readonly<Static<(typeof METHODS)[M]['params']>>;
-export type Result<M extends MethodName> = Readonly<Static<(typeof METHODS)[M]['result']>>;
+export type Params<M extends MethodName> = DeepReadonly<Static<(typeof METHODS)[M]['params']>>;
+export type Result<M extends MethodName> = DeepReadonly<Static<(typeof METHODS)[M]['result']>>;
+
+/** The same shape with every array and object readonly; bytes and plain values as they are. */
+type DeepReadonly<T> = T extends Uint8Array | string | number | boolean | undefined
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
 
 /** Every event of the coordinator. */
 export const CoordinatorEvent = Type.Union([

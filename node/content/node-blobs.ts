@@ -1,0 +1,78 @@
+// Blobs of a repository: the coordinator says whether the repository holds one, this host or its peers give the bytes.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
+import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { BlobReader } from './blob-reader.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { Blobs } from './content.ts';
+import type { KnownIndex } from './known-index.ts';
+import type { SwarmSource } from './swarm-source.ts';
+
+export class NodeBlobs implements Blobs {
+  readonly #link: CoordinatorLink;
+  readonly #known: KnownIndex;
+  readonly #store: BlobStore;
+  readonly #swarm: SwarmSource;
+
+  constructor(deps: {
+    readonly link: CoordinatorLink;
+    readonly known: KnownIndex;
+    readonly store: BlobStore;
+    readonly swarm: SwarmSource;
+  }) {
+    this.#link = deps.link;
+    this.#known = deps.known;
+    this.#store = deps.store;
+    this.#swarm = deps.swarm;
+  }
+
+  /**
+   * Presence is per repository, also when this host has the bytes for another one's sake.
+   * @throws {AppError} `coordinator_unreachable` when nobody can say.
+   */
+  async stat(
+    repository: string,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<{ readonly sizeBytes: number } | undefined> {
+    let answer;
+    try {
+      answer = await this.#link.call('blob.stat', { repository, digest }, signal);
+    } catch (error) {
+      if (!isAppError(error, 'coordinator_unreachable', 'timed_out')) throw error;
+      const sizeBytes = this.#known.blobSize(repository, digest);
+      if (sizeBytes === undefined) throw error;
+      return { sizeBytes };
+    }
+    if (answer.sizeBytes === undefined) {
+      this.#known.forgetBlob(repository, digest);
+      return undefined;
+    }
+    this.#known.rememberBlob(repository, digest, answer.sizeBytes);
+    return { sizeBytes: answer.sizeBytes };
+  }
+
+  /** @throws {AppError} `blob_unavailable` when the repository holds it but no host that has it can be reached. */
+  async open(repository: string, digest: Digest, signal: AbortSignal): Promise<BlobReader | undefined> {
+    const blob = await this.stat(repository, digest, signal);
+    if (blob === undefined) return undefined;
+    const local = await this.#store.open(digest);
+    return local ?? this.#swarm.open({ digest, sizeBytes: blob.sizeBytes }, signal);
+  }
+
+  async remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void> {
+    await this.#link.call('blob.remove', { repository, digest }, signal);
+    this.#known.forgetBlob(repository, digest);
+  }
+
+  async mount(
+    mount: { readonly repository: string; readonly digest: Digest; readonly from?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { repository, digest, from } = mount;
+    const params = from === undefined ? { repository, digest } : { repository, digest, from };
+    const { isMounted } = await this.#link.call('blob.mount', params, signal);
+    return isMounted;
+  }
+}

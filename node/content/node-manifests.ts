@@ -1,0 +1,119 @@
+// Manifests and tags: the coordinator answers; what it said last is kept for the time when it is away.
+
+import type { Logger } from '../../shared/runtime/log.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { KnownIndex } from './known-index.ts';
+import type { ManifestPush, ManifestReference, Manifests, PulledManifest } from './content.ts';
+
+export interface NodeManifestsOptions {
+  /** What a tag resolves to while the coordinator is away: the last known answer with a warning, or an error. */
+  readonly staleTags: 'serve' | 'refuse';
+}
+
+const STALE_WARNING = 'the coordinator is away; this tag may have moved since it was last seen here';
+
+export class NodeManifests implements Manifests {
+  readonly #link: CoordinatorLink;
+  readonly #known: KnownIndex;
+  readonly #log: Logger;
+  readonly #options: NodeManifestsOptions;
+
+  constructor(
+    deps: { readonly link: CoordinatorLink; readonly known: KnownIndex; readonly log: Logger },
+    options: NodeManifestsOptions,
+  ) {
+    this.#link = deps.link;
+    this.#known = deps.known;
+    this.#log = deps.log;
+    this.#options = options;
+  }
+
+  /**
+   * @throws {AppError} `manifest_unknown`, `repository_unknown`; without a session `coordinator_unreachable` for what was
+   * never seen here and `stale_tag_refused` for a tag that must not be served stale.
+   */
+  async pull(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest> {
+    let answer;
+    try {
+      answer = await this.#link.call('manifest.resolve', { repository, reference }, signal);
+    } catch (error) {
+      if (!isAppError(error, 'coordinator_unreachable', 'timed_out')) throw error;
+      return this.#pullKnown(repository, reference, error);
+    }
+    if (!answer.found) {
+      this.#known.forgetManifest(repository, reference);
+      throw new AppError(answer.reason, notFoundText(answer.reason), { detail: { repository, ...reference } });
+    }
+    this.#known.rememberManifest(repository, reference, answer);
+    for (const blob of answer.blobs) this.#known.rememberBlob(repository, blob.digest, blob.sizeBytes);
+    return answer;
+  }
+
+  /** @throws {AppError} as `manifest.put` of the coordinator; `coordinator_unreachable` at once without a session. */
+  async push(push: ManifestPush, signal: AbortSignal): Promise<{ readonly subject?: string | undefined }> {
+    const result = await this.#link.call('manifest.put', push, signal);
+    const { repository, digest, mediaType, bytes } = push;
+    const manifest: PulledManifest = { digest, mediaType, bytes };
+    this.#known.rememberManifest(repository, { digest }, manifest);
+    for (const tag of push.tags) {
+      this.#known.rememberManifest(repository, { tag }, manifest);
+      this.#log.info({ repository, tag, digest }, 'tag moved');
+    }
+    return result;
+  }
+
+  async remove(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<void> {
+    await this.#link.call('manifest.delete', { repository, reference }, signal);
+    this.#known.forgetManifest(repository, reference);
+  }
+
+  tags(
+    repository: string,
+    page: { readonly last?: string | undefined; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly tags: readonly string[]; readonly hasMore: boolean }> {
+    return this.#link.call('tags.list', { repository, limit: page.limit, ...lastOf(page) }, signal);
+  }
+
+  repositories(
+    page: { readonly last?: string | undefined; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }> {
+    return this.#link.call('repositories.list', { limit: page.limit, ...lastOf(page) }, signal);
+  }
+
+  referrers(
+    query: Parameters<Manifests['referrers']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Manifests['referrers']> {
+    const { repository, subject, limit, maxBytes } = query;
+    const artifactTypes = [...query.artifactTypes];
+    return this.#link.call(
+      'referrers.list',
+      { repository, subject, artifactTypes, limit, maxBytes, ...lastOf(query) },
+      signal,
+    );
+  }
+
+  async #pullKnown(repository: string, reference: ManifestReference, cause: AppError): Promise<PulledManifest> {
+    const known = await this.#known.manifest(repository, reference);
+    if (known === undefined) throw cause;
+    if ('digest' in reference) return known;
+    if (this.#options.staleTags === 'refuse') {
+      throw new AppError('stale_tag_refused', 'the coordinator is away and stale tags are refused (staleTags)', {
+        cause,
+        detail: { repository, tag: reference.tag },
+      });
+    }
+    return { ...known, warning: STALE_WARNING };
+  }
+}
+
+function lastOf(page: { readonly last?: string | undefined }): { last?: string } {
+  return page.last === undefined ? {} : { last: page.last };
+}
+
+function notFoundText(reason: 'repository_unknown' | 'manifest_unknown'): string {
+  return reason === 'repository_unknown' ? 'no such repository' : 'no such manifest or tag in this repository';
+}

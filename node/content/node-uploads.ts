@@ -1,0 +1,73 @@
+// Pushing blobs: bytes go into this host's store, then the coordinator learns of them and origins start to copy.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { AdoptedBlob, UploadChunk, UploadId, UploadStore } from './blob-store.ts';
+import type { Uploads } from './content.ts';
+import type { KnownIndex } from './known-index.ts';
+
+export class NodeUploads implements Uploads {
+  readonly #link: CoordinatorLink;
+  readonly #known: KnownIndex;
+  readonly #store: UploadStore;
+  readonly #onAdopted: (blob: AdoptedBlob) => void;
+
+  /** @param deps.onAdopted is told of every blob that was adopted, before the coordinator answers. */
+  constructor(deps: {
+    readonly link: CoordinatorLink;
+    readonly known: KnownIndex;
+    readonly store: UploadStore;
+    readonly onAdopted: (blob: AdoptedBlob) => void;
+  }) {
+    this.#link = deps.link;
+    this.#known = deps.known;
+    this.#store = deps.store;
+    this.#onAdopted = deps.onAdopted;
+  }
+
+  /** @throws {AppError} `coordinator_unreachable`: a push that cannot be finished is refused before its bytes are sent. */
+  async begin(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId> {
+    this.#requireSession();
+    return this.#store.create(repository, options);
+  }
+
+  offset(repository: string, id: string): Promise<number> {
+    return this.#store.offset(repository, id);
+  }
+
+  async append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number> {
+    this.#requireSession();
+    return this.#store.append(repository, id, chunk, signal);
+  }
+
+  /**
+   * Adopts the blob and records it at the coordinator. When only the recording fails the bytes stay here and
+   * the session is over: the client's next push finds nothing lost but sends the blob again.
+   */
+  async finish(
+    repository: string,
+    id: string,
+    digest: Digest,
+    chunk: UploadChunk | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#requireSession();
+    const blob = await this.#store.finish(repository, id, digest, chunk, signal);
+    this.#onAdopted(blob);
+    await this.#link.call('blob.add', { repository, digest, table: blob.table }, signal);
+    this.#known.rememberBlob(repository, digest, blob.sizeBytes);
+  }
+
+  cancel(repository: string, id: string): Promise<void> {
+    return this.#store.cancel(repository, id);
+  }
+
+  #requireSession(): void {
+    if (this.#link.isConnected) return;
+    throw new AppError(
+      'coordinator_unreachable',
+      'the coordinator cannot be reached, so nothing can be pushed now; try again when it is back',
+    );
+  }
+}
