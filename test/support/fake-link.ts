@@ -1,0 +1,54 @@
+// A coordinator link whose answers a test gives by method, and whose session a test takes away.
+
+import { AppError } from '../../shared/runtime/errors.ts';
+import type {
+  CoordinatorEvent,
+  CoordinatorLink,
+  LinkListener,
+  MethodName,
+  Params,
+  Result,
+} from '../../shared/protocol/coordinator-methods.ts';
+
+type Answers = { [M in MethodName]?: (params: Params<M>) => Result<M> | Promise<Result<M>> };
+
+export class FakeLink implements CoordinatorLink {
+  isConnected = true;
+  /** Every call in order. */
+  readonly calls: Array<{ readonly method: MethodName; readonly params: unknown }> = [];
+  readonly #answers: Answers;
+  readonly #listeners = new Set<LinkListener>();
+
+  /** @param answers a call of a method that has none fails the test. */
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  async call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
+    signal.throwIfAborted();
+    if (!this.isConnected) throw new AppError('coordinator_unreachable', 'no session');
+    this.calls.push({ method, params });
+    const answer = this.#answers[method];
+    if (answer === undefined) throw new Error(`the test gave no answer for ${method}`);
+    return answer(params);
+  }
+
+  listen(listener: LinkListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(event: CoordinatorEvent): void {
+    for (const listener of this.#listeners) listener.onEvent?.(event);
+  }
+
+  disconnect(): void {
+    this.isConnected = false;
+    for (const listener of this.#listeners) listener.onDisconnected?.();
+  }
+
+  connect(): void {
+    this.isConnected = true;
+    for (const listener of this.#listeners) listener.onConnected?.();
+  }
+}
