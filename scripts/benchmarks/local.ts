@@ -1,0 +1,135 @@
+// One host: Shoal beside Debian's docker-registry, same files, alternating runs, medians and ratios;
+// then what only Shoal has: memory of a node and the way from node to node.
+
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
+import { openTemporaryFolder } from '../../test/support/temporary-folder.ts';
+import { meter, residentBytes, resetPeak } from './process-meter.ts';
+import { median, type Row } from './report.ts';
+import { startCoordinator, startNode, startReference, startUp, type Server } from './servers.ts';
+import { makeSample, manifestRate, pullBlob, pushBlob, pushManifest, type Sample } from './transfers.ts';
+
+const MIB = 1024 * 1024;
+const GB = 1e9;
+const IDLE_SETTLE_MS = 3000;
+
+/** How much to measure. `scale` divides every size, for a quick look at whether it works. */
+export interface LocalOptions {
+  readonly runs: number;
+  readonly scale: number;
+  /** Told what is being measured now. */
+  readonly progress: (text: string) => void;
+}
+
+/** Runs every measurement and gives its rows. Uses up to 15 GB of disk for a few minutes at scale 1. */
+export async function benchLocal(options: LocalOptions): Promise<Row[]> {
+  await using folder = await openTemporaryFolder('bench');
+  return [...(await sideBySide(folder.path, options)), ...(await betweenNodes(folder.path, options))];
+}
+
+async function sideBySide(folder: string, { runs, scale, progress }: LocalOptions): Promise<Row[]> {
+  await using shoal = await startUp(join(folder, 'up'));
+  await using reference = await startReference(join(folder, 'reference'));
+  const blob = await makeSample(folder, 'blob', Math.round((512 * MIB) / scale));
+  for (const server of [shoal, reference]) {
+    await pushBlob(server.httpPort, blob);
+    await pushManifest(server.httpPort, [blob], 'v1');
+    await pullBlob(server.httpPort, blob); // warm
+  }
+  const rows: Row[] = [];
+  for (const streams of [1, 4]) {
+    progress(`warm GET, ${streams} stream(s)`);
+    const measured = await alternate(runs, shoal, reference, (server) =>
+      meter([server.pid], () => pullBlob(server.httpPort, blob, streams)),
+    );
+    const megabytes = (streams * blob.sizeBytes) / 1e6;
+    const what = `warm GET of ${Math.round(blob.sizeBytes / MIB)} MiB, ${streams} stream(s)`;
+    const rate = (side: Metered[]): number => median(side.map((run) => megabytes / run.wallSeconds));
+    const cpu = (side: Metered[]): number => median(side.map((run) => (run.cpuSeconds * 1000) / megabytes));
+    rows.push({ what, unit: 'MB/s', shoal: rate(measured.shoal), reference: rate(measured.reference), bar: { of: 'ratio', atLeast: streams === 1 ? 1.3 : 1 } });
+    rows.push({ what: `${what}, server`, unit: 'CPU s/GB', shoal: cpu(measured.shoal), reference: cpu(measured.reference), bar: { of: 'ratio', atMost: 0.8 } });
+  }
+  rows.push(await pushes(folder, { runs, scale, progress }, { shoal, reference }));
+  for (const method of ['GET', 'HEAD'] as const) {
+    progress(`manifest ${method}`);
+    const measured = await alternate(runs, shoal, reference, (server) =>
+      manifestRate(server.httpPort, 'v1', { method, seconds: Math.max(1, Math.round(4 / scale)), scriptFolder: folder }),
+    );
+    rows.push({ what: `manifest ${method} by tag, 16 connections`, unit: 'requests/s', shoal: median(measured.shoal), reference: median(measured.reference), bar: { of: 'ratio', atLeast: 10 } });
+  }
+  return rows;
+}
+
+async function pushes(folder: string, { runs, scale, progress }: LocalOptions, servers: { shoal: Server; reference: Server }): Promise<Row> {
+  const sizeBytes = Math.round((256 * MIB) / scale);
+  const samples: Sample[] = [];
+  for (let run = 0; run < runs; run += 1) samples.push(await makeSample(folder, `push-${run}`, sizeBytes));
+  progress('push in one PATCH');
+  const measured = await alternate(runs, servers.shoal, servers.reference, (server, run) => {
+    const sample = samples[run];
+    if (sample === undefined) throw new Error('a sample for every run');
+    return meter([server.pid], () => pushBlob(server.httpPort, sample));
+  });
+  const seconds = (side: Metered[]): number => median(side.map((run) => run.wallSeconds));
+  return { what: `push of ${Math.round(sizeBytes / MIB)} MiB in one PATCH`, unit: 's', shoal: seconds(measured.shoal), reference: seconds(measured.reference), bar: { of: 'ratio', atMost: 0.4 } };
+}
+
+async function betweenNodes(folder: string, { runs, scale, progress }: LocalOptions): Promise<Row[]> {
+  await using coordinator = await startCoordinator(join(folder, 'coordinator'));
+  await using origin = await startNode(join(folder, 'origin'), coordinator, { isOrigin: true });
+  await using pusher = await startNode(join(folder, 'pusher'), coordinator, { isOrigin: false });
+  await using puller = await startNode(join(folder, 'puller'), coordinator, { isOrigin: false });
+  const nodeBar = (atMost: number): Row['bar'] => ({ of: 'value', atMost });
+  const rows: Row[] = [];
+
+  progress('memory of an idle node');
+  await pause(IDLE_SETTLE_MS);
+  rows.push({ what: 'node, resident when idle', unit: 'MB', shoal: (await residentBytes(puller.pid)).now / 1e6, bar: nodeBar(100) });
+
+  await mkdir(join(folder, 'samples'), { recursive: true });
+  const big = await makeSample(join(folder, 'samples'), 'big', Math.round((4096 * MIB) / scale));
+  const bigName = `${Math.round(big.sizeBytes / MIB)} MiB`;
+  progress(`memory while ${bigName} is pushed`);
+  await resetPeak(pusher.pid);
+  await pushBlob(pusher.httpPort, big);
+  await pushManifest(pusher.httpPort, [big], 'big');
+  rows.push({ what: `node, peak while ${bigName} is pushed to it`, unit: 'MB', shoal: (await residentBytes(pusher.pid)).peak / 1e6, bar: nodeBar(200) });
+  progress(`memory while ${bigName} is pulled through`);
+  await resetPeak(puller.pid);
+  await pullBlob(puller.httpPort, big);
+  rows.push({ what: `node, peak while ${bigName} is pulled through it`, unit: 'MB', shoal: (await residentBytes(puller.pid)).peak / 1e6, bar: nodeBar(200) });
+
+  const copies: Metered[] = [];
+  const sizeBytes = Math.round(GB / scale);
+  for (let run = 0; run < runs; run += 1) {
+    progress(`copy from node to node, ${run + 1} of ${runs}`);
+    const sample = await makeSample(join(folder, 'samples'), `copy-${run}`, sizeBytes);
+    await pushBlob(pusher.httpPort, sample);
+    await pushManifest(pusher.httpPort, [sample], `copy-${run}`);
+    // Now origin and pusher have it; the puller takes it from both and passes it on to its client while it arrives.
+    const pids = [pusher.pid, origin.pid, puller.pid];
+    copies.push(await meter(pids, () => pullBlob(puller.httpPort, sample)));
+  }
+  const what = `${(sizeBytes / GB).toFixed(2)} GB from peers through a node to its client, TLS`;
+  rows.push({ what, unit: 'MB/s', shoal: median(copies.map((run) => sizeBytes / 1e6 / run.wallSeconds)), bar: { of: 'value', atLeast: 400 } });
+  rows.push({ what: `${what}, all nodes`, unit: 'CPU s/GB', shoal: median(copies.map((run) => (run.cpuSeconds * GB) / sizeBytes)), bar: nodeBar(4) });
+  return rows;
+}
+
+type Metered = Awaited<ReturnType<typeof meter>>;
+
+/** Runs the same on both servers in turn, so that a noisy minute hits both. */
+async function alternate<T>(
+  runs: number,
+  shoal: Server,
+  reference: Server,
+  measure: (server: Server, run: number) => Promise<T>,
+): Promise<{ shoal: T[]; reference: T[] }> {
+  const results: { shoal: T[]; reference: T[] } = { shoal: [], reference: [] };
+  for (let run = 0; run < runs; run += 1) {
+    results.shoal.push(await measure(shoal, run));
+    results.reference.push(await measure(reference, run));
+  }
+  return results;
+}

@@ -1,0 +1,90 @@
+// The programs under measurement, each in a folder of its own on loopback ports that were free a moment ago.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { ChildProgram } from '../../test/support/child-program.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { exchange } from '../../test/support/http-exchange.ts';
+import { runCommand } from '../../test/support/run-command.ts';
+import { mainFile } from '../setup.mjs';
+
+/** A running program and where its registry answers. */
+export interface Server extends AsyncDisposable {
+  readonly pid: number;
+  readonly httpPort: number;
+}
+
+/** Debian's docker-registry with a plain folder, logging errors only. */
+export async function startReference(folder: string): Promise<Server> {
+  const httpPort = await freePort();
+  const config = join(folder, 'config.yml');
+  await mkdir(folder, { recursive: true });
+  await writeFile(
+    config,
+    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(folder, 'data')}}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "127.0.0.1:${httpPort}"}\n`,
+  );
+  return start(['docker-registry', 'serve', config], folder, httpPort);
+}
+
+/** `shoal up`: coordinator and origin node in one process. */
+export async function startUp(folder: string): Promise<Server> {
+  const [httpPort, listenPort, swarmPort] = [await freePort(), await freePort(), await freePort()];
+  const flags = ['--http', loopback(httpPort), '--listen', loopback(listenPort)];
+  return startShoal(['up', '--data', join(folder, 'data'), ...flags, ...swarmFlags(swarmPort)], folder, httpPort);
+}
+
+/** A coordinator of its own, for nodes in processes of their own. */
+export async function startCoordinator(folder: string): Promise<Server & { readonly listenPort: number; newToken(): Promise<string> }> {
+  const listenPort = await freePort();
+  const data = join(folder, 'data');
+  const server = await startShoal(['coordinator', '--data', data, '--listen', loopback(listenPort)], folder, listenPort, { tls: true });
+  const newToken = async (): Promise<string> =>
+    (await runCommand([process.execPath, mainFile, 'token', 'create', '--data', data])).trim();
+  return { ...server, [Symbol.asyncDispose]: server[Symbol.asyncDispose], listenPort, newToken };
+}
+
+/** A node that joins `coordinator`. */
+export async function startNode(
+  folder: string,
+  coordinator: { readonly listenPort: number; newToken(): Promise<string> },
+  options: { readonly isOrigin: boolean },
+): Promise<Server> {
+  const [httpPort, swarmPort] = [await freePort(), await freePort()];
+  const join_ = ['--coordinator', loopback(coordinator.listenPort), '--join', await coordinator.newToken()];
+  const role = options.isOrigin ? ['--origin'] : [];
+  const args = ['node', '--data', join(folder, 'data'), '--http', loopback(httpPort), ...join_, ...swarmFlags(swarmPort), ...role];
+  return startShoal(args, folder, httpPort);
+}
+
+function swarmFlags(port: number): string[] {
+  return ['--swarm', loopback(port), '--advertise', loopback(port)];
+}
+
+function loopback(port: number): string {
+  return `127.0.0.1:${port}`;
+}
+
+async function startShoal(args: readonly string[], folder: string, port: number, options: { readonly tls?: boolean } = {}): Promise<Server> {
+  await mkdir(folder, { recursive: true });
+  return start([process.execPath, mainFile, ...args], folder, port, options);
+}
+
+async function start(command: readonly string[], folder: string, httpPort: number, options: { readonly tls?: boolean } = {}): Promise<Server> {
+  const program = await ChildProgram.start({ command, logFile: join(folder, 'program.log') });
+  const path = command[0] === 'docker-registry' ? '/v2/' : '/readyz';
+  await eventually({ what: command.join(' '), signal: program.ended }, async () => {
+    const answer = await exchange({ address: { port: httpPort }, tls: options.tls === true }, { method: 'GET', path });
+    return answer.status === 200;
+  });
+  return { pid: program.pid, httpPort, [Symbol.asyncDispose]: () => program[Symbol.asyncDispose]() };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('a listening server has a port');
+  return address.port;
+}
