@@ -22,6 +22,7 @@ export const onlyRules: readonly OnlyRule[] = [
   { from: 'coordinator/directory', only: ['shared'] },
 ];
 
+/** The store, the swarm and the coordinator link implement interfaces that node/content declares, so they may import those. */
 export const neverRules: readonly NeverRule[] = [
   { from: 'coordinator', never: ['node'] },
   {
@@ -31,8 +32,8 @@ export const neverRules: readonly NeverRule[] = [
   },
   { from: 'node/registry', never: ['node/store', 'node/swarm', 'node/coordinator-link', 'node/cli'] },
   { from: 'node/content', never: ['node/store', 'node/swarm', 'node/registry', 'node/cli', 'node/coordinator-link'] },
-  { from: 'node/store', never: ['node/registry', 'node/content', 'node/swarm', 'node/cli', 'node/coordinator-link'] },
-  { from: 'node/swarm', never: ['node/registry', 'node/content', 'node/cli'] },
+  { from: 'node/store', never: ['node/registry', 'node/swarm', 'node/cli', 'node/coordinator-link'] },
+  { from: 'node/swarm', never: ['node/registry', 'node/store', 'node/cli'] },
   { from: 'coordinator/database', never: ['coordinator/http', 'coordinator/sessions'] },
 ];
 
