@@ -1,0 +1,89 @@
+// The coordinator's HTTPS API for joining and for operating a fleet: bodies and who may send them.
+//
+//   GET  /api/authority   anyone                                   the fleet's authority
+//   POST /api/enrol       anyone with a join token                 a first certificate for a node
+//   POST /api/tokens      an admin certificate                     a new join token
+//   GET  /api/status      any certificate of this fleet            the fleet, for `shoal status`
+//
+// Failures are `ApiFailure` with a 4xx or 5xx status.
+
+import Type, { type Static, type TSchema } from 'typebox';
+import { ERROR_CODES } from '../runtime/errors.ts';
+import { DigestText } from './coordinator-methods.ts';
+
+/** Largest request body of this API in bytes; a signing request and a token are below 1 KiB. */
+export const MAX_API_BODY_BYTES = 64 * 1024;
+/** How long a join token is good for when nothing else is asked. */
+export const DEFAULT_TOKEN_TTL_MS = 24 * 60 * 60 * 1000;
+/** Longest life of a join token: 30 days; a token that lives for ever is a password that nobody changes. */
+export const MAX_TOKEN_TTL_MS = 30 * 24 * 60 * 60 * 1000;
+/** Downloads of one node in a status document; a node reports no more. */
+const MAX_DOWNLOADS_SHOWN = 100;
+/** Most hosts that one token may let in. */
+export const MAX_TOKEN_USES = 10_000;
+
+const object = <P extends Record<string, TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+const Count = Type.Integer({ minimum: 0 });
+const Pem = Type.String({ maxLength: 16_384 });
+
+export const ApiFailure = object({
+  code: Type.Union(ERROR_CODES.map((code) => Type.Literal(code))),
+  message: Type.String(),
+});
+export type ApiFailure = Readonly<Static<typeof ApiFailure>>;
+
+export const EnrolRequest = object({
+  token: Type.String({ maxLength: 200 }),
+  csr: Pem,
+  /** What the host calls itself; the coordinator makes a unique id of it. */
+  name: Type.String({ maxLength: 255 }),
+});
+export type EnrolRequest = Readonly<Static<typeof EnrolRequest>>;
+
+/** @throws `join_refused` (detail.reason: unknown, expired, used_up), `message_invalid` */
+export const EnrolResponse = object({ nodeId: Type.String(), fleetId: Type.String(), certificate: Pem, ca: Pem });
+export type EnrolResponse = Readonly<Static<typeof EnrolResponse>>;
+
+export const TokenRequest = object({
+  ttlMs: Type.Integer({ minimum: 1000, maximum: MAX_TOKEN_TTL_MS }),
+  /** How many hosts it lets in. */
+  uses: Type.Integer({ minimum: 1, maximum: MAX_TOKEN_USES }),
+});
+export type TokenRequest = Readonly<Static<typeof TokenRequest>>;
+
+export const TokenResponse = object({ token: Type.String(), tokenId: Type.String(), expiresAtMs: Count });
+export type TokenResponse = Readonly<Static<typeof TokenResponse>>;
+
+const NodeStatus = object({
+  nodeId: Type.String(),
+  /** `connected`; `lost` while it may come back; `removed` from the roster. */
+  state: Type.Union([Type.Literal('connected'), Type.Literal('lost'), Type.Literal('removed')]),
+  isOrigin: Type.Boolean(),
+  /** Where peers dial it; absent before its first session. */
+  swarmAddress: Type.Optional(Type.String()),
+  version: Type.Optional(Type.String()),
+  lastSeenMs: Type.Optional(Count),
+  blobCount: Count,
+  blobBytes: Count,
+  freeBytes: Type.Optional(Count),
+  /** Wrong pieces that others reported of it. */
+  badPieces: Count,
+  downloads: Type.Array(object({ digest: DigestText, sizeBytes: Count, doneBytes: Count, peers: Count }), {
+    maxItems: MAX_DOWNLOADS_SHOWN,
+  }),
+});
+export type NodeStatus = Readonly<Static<typeof NodeStatus>>;
+
+/** The fleet as the coordinator sees it. */
+export const FleetStatus = object({
+  fleetId: Type.String(),
+  version: Type.String(),
+  nowMs: Count,
+  startedAtMs: Count,
+  repositories: Count,
+  tags: Count,
+  blobs: object({ count: Count, bytes: Count, underReplicated: Count }),
+  nodes: Type.Array(NodeStatus),
+});
+export type FleetStatus = Readonly<Static<typeof FleetStatus>>;

@@ -1,0 +1,28 @@
+// Where in the data folder each part keeps its things. A coordinator and a node may share one folder (`shoal up`).
+//
+//   <data>/authority/      the fleet's authority and the coordinator's certificates, private
+//   <data>/coordinator.db  the index
+//   <data>/admin.json      how the command line on this host reaches the coordinator, private
+//   <data>/node.json       the node's identity, private
+//   <data>/store/          blobs, partial blobs, upload sessions
+
+import { join } from 'node:path';
+
+export interface DataFolder {
+  readonly authority: string;
+  readonly database: string;
+  readonly adminAccess: string;
+  readonly nodeIdentity: string;
+  readonly store: string;
+}
+
+/** The paths in one data folder. Makes nothing. */
+export function dataFolder(data: string): DataFolder {
+  return {
+    authority: join(data, 'authority'),
+    database: join(data, 'coordinator.db'),
+    adminAccess: join(data, 'admin.json'),
+    nodeIdentity: join(data, 'node.json'),
+    store: join(data, 'store'),
+  };
+}
