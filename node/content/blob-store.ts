@@ -47,9 +47,12 @@ export interface PartialBlob extends AsyncDisposable {
   /** Reads verified bytes at `position`; the caller keeps to verified pieces. @returns bytes read. */
   read(target: Uint8Array, position: number): Promise<number>;
   /**
-   * Checks the digest of the whole, flushes and adopts it under its final name.
+   * Checks the digest of the whole, once every piece is verified. From then on the last bytes may go to readers: they
+   * wait for the hash, not for the disk flush of `finish`.
    * @throws {AppError} `digest_mismatch`; every piece is thrown away then.
    */
+  verifyWhole(): Promise<void>;
+  /** Flushes and adopts it under its final name, after `verifyWhole` (which it does itself if nobody did). */
   finish(): Promise<void>;
 }
 
