@@ -39,7 +39,6 @@ export const neverRules: readonly NeverRule[] = [
 
 /** A package is imported in these folders or files alone. One that is not listed may be imported nowhere. */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
-  '@peculiar/x509': ['shared/identity', 'coordinator/identity', 'node/identity'],
   'better-sqlite3': ['coordinator/database'],
   fastify: ['node/registry', 'node/admin', 'coordinator/http', 'shared/http'],
   msgpackr: ['shared/protocol'],
