@@ -19,7 +19,13 @@ import {
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renewalDueMs } from '../../shared/identity/certificate-life.ts';
-import { identityOf, identityUri, isMemberId, type FleetIdentity } from '../../shared/identity/certificate-names.ts';
+import {
+  fleetIdOf,
+  identityOf,
+  identityUri,
+  isMemberId,
+  type FleetIdentity,
+} from '../../shared/identity/certificate-names.ts';
 import { fingerprintOf } from '../../shared/identity/join-token.ts';
 import { createPrivateFile, readPrivateFile, writePrivateFile } from '../../shared/identity/private-file.ts';
 import { publicKeyOfRequest } from '../../shared/identity/signing-request.ts';
@@ -227,14 +233,6 @@ function parseBundle(text: string): { readonly key: KeyObject; readonly certific
   } catch {
     return undefined; // OpenSSL says no more than "unsupported"; the caller says what file it is
   }
-}
-
-function fleetIdOf(authorityKey: KeyObject): string {
-  const publicKey = authorityKey.type === 'public' ? authorityKey : createPublicKey(authorityKey);
-  return createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('hex')
-    .slice(0, 16);
 }
 
 function authorityName(fleetId: string): string {

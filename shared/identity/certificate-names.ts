@@ -5,7 +5,7 @@
 //
 // A name means something only after the chain was verified against that fleet's authority.
 
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate, type KeyObject } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 
 export type FleetRole = 'node' | 'coordinator' | 'admin';
@@ -27,9 +27,15 @@ export function isMemberId(text: string): boolean {
   return LABEL.test(text);
 }
 
-/** True for a fleet id: 16 hex digits, the start of the SHA-256 of the authority's public key. */
-export function isFleetId(text: string): boolean {
+/** 16 hex digits: the start of the SHA-256 of the authority's public key. */
+function isFleetId(text: string): boolean {
   return FLEET_ID.test(text);
+}
+
+/** The id of the fleet whose authority has this public key. */
+export function fleetIdOf(authorityKey: KeyObject): string {
+  const der = authorityKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(der).digest('hex').slice(0, 16);
 }
 
 /** The URI that stands for `identity` in its certificate. */
