@@ -1,0 +1,70 @@
+// What a download knows about one neighbour. Plain state; the scheduler changes it.
+
+import { PieceSet } from './piece-set.ts';
+
+/** A piece that was asked of a neighbour, or that it is sending on a credit. */
+export interface AskedPiece {
+  readonly pieceIndex: number;
+  readonly askedMs: number;
+  readonly isByCredit: boolean;
+}
+
+export class Neighbour {
+  readonly id: number;
+  has: PieceSet;
+  /** Oldest first. */
+  readonly asked: AskedPiece[] = [];
+  /** `any-piece` requests that this origin lets us keep open; 0 for an ordinary neighbour. */
+  creditLimit = 0;
+  /** Credits asked for whose piece has not begun. */
+  openCredits = 0;
+  /** The origin handed every piece out once. */
+  isPassOver = false;
+  /** Requests kept open here. */
+  depth: number;
+  lastByteMs: number;
+  /** Running mean of this neighbour's own times from request to last byte; 0 before the first. */
+  recentMs = 0;
+  /** Not asked before this time, because it was silent past its deadline. */
+  restUntilMs = 0;
+  /** How long the next rest is. */
+  nextRestMs: number;
+
+  constructor(
+    id: number,
+    settings: {
+      readonly pieceCount: number;
+      readonly depth: number;
+      readonly firstRestMs: number;
+      readonly nowMs: number;
+    },
+  ) {
+    this.id = id;
+    this.has = new PieceSet(settings.pieceCount);
+    this.depth = settings.depth;
+    this.lastByteMs = settings.nowMs;
+    this.nextRestMs = settings.firstRestMs;
+  }
+
+  get isOrigin(): boolean {
+    return this.creditLimit > 0;
+  }
+
+  /** Takes an asked piece off the list. @returns undefined when it was not asked here (any more). */
+  remove(pieceIndex: number): AskedPiece | undefined {
+    const at = this.asked.findIndex((asked) => asked.pieceIndex === pieceIndex);
+    return at < 0 ? undefined : this.asked.splice(at, 1)[0];
+  }
+
+  isAsked(pieceIndex: number): boolean {
+    for (const asked of this.asked) if (asked.pieceIndex === pieceIndex) return true;
+    return false;
+  }
+
+  /** Credits in use: open, or with their piece on the way. */
+  get creditsInUse(): number {
+    let inUse = this.openCredits;
+    for (const asked of this.asked) if (asked.isByCredit) inUse += 1;
+    return inUse;
+  }
+}

@@ -1,0 +1,340 @@
+// Decides which neighbour is asked for which piece of one blob. No sockets, no timers, no clock, no chance of its own: the
+// node feeds it what happens, the simulator feeds it what it makes up, and both run these very lines.
+//
+//   wanted ──request──▶ asked ──last byte──▶ arrived ──hash holds──▶ held
+//      ▲                  │ reject, deadline, gone        │ hash is wrong
+//      └──────────────────┴───────────────────────────────┘
+
+import { Neighbour } from './neighbour.ts';
+import { NO_PIECE, PiecePicker } from './piece-picker.ts';
+import { PieceSet } from './piece-set.ts';
+
+/** What the scheduler wants done. Called while an event is being handled; must not call the scheduler back. */
+export interface SchedulerActions {
+  request(neighbour: number, pieceIndex: number): void;
+  /** Ask an origin for any piece. */
+  requestAny(neighbour: number): void;
+  cancel(neighbour: number, pieceIndex: number): void;
+  /** A neighbour was silent past its deadline; its requests were cancelled and go to others. */
+  stalled(neighbour: number): void;
+}
+
+export interface SchedulerOptions {
+  readonly pieceCount: number;
+  /** Requests per neighbour until `setDepth` says otherwise. */
+  readonly depth: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Silence allowed before anything was measured. Default 3000. */
+  readonly firstDeadlineMs?: number;
+  /** Silence that is always allowed: a busy host may well not answer for so long. Default 500. */
+  readonly minDeadlineMs?: number;
+}
+
+/** A deadline is this many times the recent time of a request. */
+const DEADLINE_FACTOR = 4;
+/** Nobody is given more silence than this. */
+const MAX_DEADLINE_MS = 30_000;
+/** First rest of a silent neighbour; doubles each time up to the largest. */
+const FIRST_REST_MS = 1000;
+const MAX_REST_MS = 60_000;
+/** Weight of the newest value in running means. */
+const MEAN_WEIGHT = 0.2;
+/** Requests for one piece in the end game. */
+const MAX_ASKED_TWICE = 2;
+/** A piece that no neighbour has for this long, and for `LOST_PIECE_TIMES`, is asked of an origin by number. */
+const LOST_MS = 1000;
+const LOST_PIECE_TIMES = 50;
+
+/** One blob's downloads from all neighbours. Neighbours are numbers that the caller gives out and may reuse. */
+export class PieceScheduler {
+  readonly #actions: SchedulerActions;
+  readonly #options: Required<SchedulerOptions>;
+  readonly #picker: PiecePicker;
+  readonly #neighbours: Array<Neighbour | undefined> = [];
+  /** Requests out for each piece. */
+  readonly #askedCounts: Uint8Array;
+  /** Arrived, hash not known yet. */
+  readonly #arrived: PieceSet;
+  /** Wanted pieces without holder when this was last looked at, and when that was. */
+  readonly #lost: PieceSet;
+  #lostCheckedMs = 0;
+  /** Running means over all neighbours: time of a request, time between pieces. */
+  #recentMs = 0;
+  #intervalMs = 0;
+  #lastArrivalMs = 0;
+
+  constructor(actions: SchedulerActions, options: SchedulerOptions) {
+    this.#actions = actions;
+    this.#options = { firstDeadlineMs: 3000, minDeadlineMs: 500, ...options };
+    this.#picker = new PiecePicker(options.pieceCount);
+    this.#askedCounts = new Uint8Array(options.pieceCount);
+    this.#arrived = new PieceSet(options.pieceCount);
+    this.#lost = new PieceSet(options.pieceCount);
+  }
+
+  get isComplete(): boolean {
+    return this.#picker.isComplete;
+  }
+
+  /** Where clients read, as piece numbers. */
+  setReaders(pieces: readonly number[]): void {
+    this.#picker.setReaders(pieces);
+  }
+
+  /** A piece that was verified in an earlier life of this download. */
+  pieceKept(piece: number): void {
+    this.#picker.hold(piece);
+  }
+
+  neighbourAdded(id: number, nowMs: number): void {
+    const { pieceCount, depth } = this.#options;
+    this.#neighbours[id] = new Neighbour(id, { pieceCount, depth, firstRestMs: FIRST_REST_MS, nowMs });
+  }
+
+  setDepth(id: number, depth: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour !== undefined) neighbour.depth = depth;
+  }
+
+  /** Replaces what is known of a neighbour's pieces. */
+  neighbourPieces(id: number, has: PieceSet, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour === undefined) return;
+    if (!neighbour.isOrigin) this.#countHolders(neighbour.has, -1);
+    neighbour.has = has;
+    if (!neighbour.isOrigin) this.#countHolders(has, 1);
+    this.#fill(neighbour, nowMs);
+  }
+
+  neighbourHas(id: number, piece: number, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour === undefined || !neighbour.has.add(piece) || neighbour.isOrigin) return;
+    this.#picker.holderAdded(piece);
+    if (this.#picker.wanted.has(piece)) this.#fill(neighbour, nowMs);
+  }
+
+  /** An origin tells how many pieces of its own choice it gives at a time; 0 makes it an ordinary neighbour again. */
+  neighbourOffers(id: number, offer: { readonly credits: number; readonly isPassOver: boolean }, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour === undefined) return;
+    const wasOrigin = neighbour.isOrigin;
+    neighbour.creditLimit = offer.credits;
+    neighbour.isPassOver = offer.isPassOver;
+    if (wasOrigin !== neighbour.isOrigin) this.#countHolders(neighbour.has, neighbour.isOrigin ? -1 : 1);
+    this.#fill(neighbour, nowMs);
+  }
+
+  neighbourGone(id: number, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour === undefined) return;
+    this.#neighbours[id] = undefined;
+    if (!neighbour.isOrigin) this.#countHolders(neighbour.has, -1);
+    for (const asked of neighbour.asked) this.#giveBack(asked.pieceIndex);
+    this.#fillAll(nowMs);
+  }
+
+  /** Some bytes came from a neighbour: it is alive, whatever its deadline said. */
+  bytesArrived(id: number, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour === undefined) return;
+    neighbour.lastByteMs = nowMs;
+  }
+
+  /** An origin began to send a piece of its choice. @returns false when that piece is not needed any more. */
+  creditStarted(id: number, piece: number, nowMs: number): boolean {
+    const neighbour = this.#neighbours[id];
+    if (neighbour === undefined || neighbour.openCredits === 0) return false;
+    neighbour.openCredits -= 1;
+    if (this.#picker.isHeld(piece) || this.#arrived.has(piece)) {
+      this.#fill(neighbour, nowMs);
+      return false;
+    }
+    this.#ask(neighbour, piece, { nowMs, isByCredit: true });
+    return true;
+  }
+
+  /** The last byte of a piece came; its hash is not known yet. Ask for the next at once. */
+  pieceArrived(id: number, piece: number, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    const asked = neighbour?.remove(piece);
+    if (neighbour !== undefined && asked !== undefined) {
+      this.#release(piece);
+      this.#measure(neighbour, nowMs - asked.askedMs, nowMs);
+    }
+    if (!this.#picker.isHeld(piece)) {
+      this.#arrived.add(piece);
+      this.#picker.wanted.remove(piece);
+      if (this.#askedCounts[piece] !== 0) this.#cancelElsewhere(piece, nowMs);
+    }
+    if (neighbour !== undefined) this.#fill(neighbour, nowMs);
+  }
+
+  pieceVerified(piece: number): void {
+    this.#arrived.remove(piece);
+    this.#picker.hold(piece);
+  }
+
+  /** The hash of an arrived piece was wrong, or it could not be kept. Its sender is the caller's business. */
+  pieceBad(piece: number, nowMs: number): void {
+    this.#arrived.remove(piece);
+    this.#giveBackIfFree(piece);
+    this.#fillAll(nowMs);
+  }
+
+  /** A neighbour will not send a piece that it was asked for: it does not count as a holder of it any more. */
+  requestRejected(id: number, piece: number, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour?.remove(piece) === undefined) return;
+    if (neighbour.has.remove(piece) && !neighbour.isOrigin) this.#picker.holderRemoved(piece);
+    this.#giveBack(piece);
+    this.#fillAll(nowMs);
+  }
+
+  /** Looks at deadlines, rests that are over and lost pieces. To be called several times a second. */
+  tick(nowMs: number): void {
+    for (const neighbour of this.#neighbours) {
+      if (neighbour === undefined) continue;
+      if (this.#isLate(neighbour, nowMs)) this.#rest(neighbour, nowMs);
+      else if (neighbour.asked.length < neighbour.depth) this.#fill(neighbour, nowMs);
+    }
+    this.#lookForLost(nowMs);
+  }
+
+  #isLate(neighbour: Neighbour, nowMs: number): boolean {
+    const oldest = neighbour.asked[0];
+    if (oldest === undefined) return false;
+    return nowMs - Math.max(oldest.askedMs, neighbour.lastByteMs) > this.#deadlineMs(neighbour);
+  }
+
+  #deadlineMs(neighbour: Neighbour): number {
+    const { firstDeadlineMs, minDeadlineMs } = this.#options;
+    const usualMs = Math.max(neighbour.recentMs, this.#recentMs);
+    if (usualMs === 0) return firstDeadlineMs;
+    return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
+  }
+
+  /** Takes everything from a silent neighbour and leaves it alone for a while. */
+  #rest(neighbour: Neighbour, nowMs: number): void {
+    neighbour.restUntilMs = nowMs + neighbour.nextRestMs;
+    neighbour.nextRestMs = Math.min(MAX_REST_MS, neighbour.nextRestMs * 2);
+    for (const asked of neighbour.asked.splice(0)) {
+      this.#actions.cancel(neighbour.id, asked.pieceIndex);
+      this.#giveBack(asked.pieceIndex);
+    }
+    this.#actions.stalled(neighbour.id);
+    this.#fillAll(nowMs);
+  }
+
+  #measure(neighbour: Neighbour, tookMs: number, nowMs: number): void {
+    neighbour.lastByteMs = nowMs;
+    neighbour.nextRestMs = FIRST_REST_MS;
+    neighbour.restUntilMs = 0;
+    neighbour.recentMs = mean(neighbour.recentMs, tookMs);
+    this.#recentMs = mean(this.#recentMs, tookMs);
+    if (this.#lastArrivalMs > 0) this.#intervalMs = mean(this.#intervalMs, nowMs - this.#lastArrivalMs);
+    this.#lastArrivalMs = nowMs;
+  }
+
+  #fillAll(nowMs: number): void {
+    for (const neighbour of this.#neighbours) if (neighbour !== undefined) this.#fill(neighbour, nowMs);
+  }
+
+  /** Asks a neighbour for as much as it may be asked for. */
+  #fill(neighbour: Neighbour, nowMs: number): void {
+    if (nowMs < neighbour.restUntilMs) return;
+    if (neighbour.isOrigin) {
+      this.#fillCredits(neighbour);
+      return;
+    }
+    while (neighbour.asked.length < neighbour.depth) {
+      const piece = this.#picker.pick(neighbour.has, this.#options.random);
+      if (piece === NO_PIECE) break;
+      this.#ask(neighbour, piece, { nowMs, isByCredit: false });
+      this.#actions.request(neighbour.id, piece);
+    }
+    if (neighbour.asked.length === 0 && this.#picker.wanted.count === 0) this.#endGame(neighbour, nowMs);
+  }
+
+  #fillCredits(origin: Neighbour): void {
+    while (origin.creditsInUse < origin.creditLimit && this.#picker.wanted.count > origin.openCredits) {
+      origin.openCredits += 1;
+      this.#actions.requestAny(origin.id);
+    }
+  }
+
+  /** Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere. */
+  #endGame(idle: Neighbour, nowMs: number): void {
+    let oldest: { pieceIndex: number; askedMs: number } | undefined;
+    for (const other of this.#neighbours) {
+      if (other === undefined || other === idle) continue;
+      for (const asked of other.asked) {
+        if (oldest !== undefined && asked.askedMs >= oldest.askedMs) continue;
+        if ((this.#askedCounts[asked.pieceIndex] ?? 0) >= MAX_ASKED_TWICE || !idle.has.has(asked.pieceIndex)) continue;
+        oldest = asked;
+      }
+    }
+    if (oldest === undefined) return;
+    this.#ask(idle, oldest.pieceIndex, { nowMs, isByCredit: false });
+    this.#actions.request(idle.id, oldest.pieceIndex);
+  }
+
+  /** Pieces that nobody near has, long after the origin handed each out once: their only holder left. */
+  #lookForLost(nowMs: number): void {
+    if (nowMs - this.#lostCheckedMs < Math.max(LOST_MS, LOST_PIECE_TIMES * this.#intervalMs)) return;
+    this.#lostCheckedMs = nowMs;
+    const origin = this.#neighbours.find(
+      (each) => each?.isOrigin === true && each.isPassOver && nowMs >= each.restUntilMs,
+    );
+    const { wanted } = this.#picker;
+    for (let piece = wanted.next(0); piece >= 0; piece = wanted.next(piece + 1)) {
+      if (this.#picker.holderCount(piece) > 0 || origin === undefined) {
+        this.#lost.remove(piece);
+      } else if (!this.#lost.add(piece) && origin.asked.length < origin.depth) {
+        this.#ask(origin, piece, { nowMs, isByCredit: false });
+        this.#actions.request(origin.id, piece);
+      }
+    }
+  }
+
+  #ask(neighbour: Neighbour, pieceIndex: number, how: { readonly nowMs: number; readonly isByCredit: boolean }): void {
+    neighbour.asked.push({ pieceIndex, askedMs: how.nowMs, isByCredit: how.isByCredit });
+    this.#askedCounts[pieceIndex] = (this.#askedCounts[pieceIndex] ?? 0) + 1;
+    this.#picker.wanted.remove(pieceIndex);
+    this.#lost.remove(pieceIndex);
+  }
+
+  #cancelElsewhere(piece: number, nowMs: number): void {
+    for (const other of this.#neighbours) {
+      if (other?.remove(piece) === undefined) continue;
+      this.#release(piece);
+      this.#actions.cancel(other.id, piece);
+      this.#fill(other, nowMs);
+    }
+  }
+
+  #release(piece: number): void {
+    this.#askedCounts[piece] = Math.max(0, (this.#askedCounts[piece] ?? 0) - 1);
+  }
+
+  #giveBack(piece: number): void {
+    this.#release(piece);
+    this.#giveBackIfFree(piece);
+  }
+
+  #giveBackIfFree(piece: number): void {
+    const isBusy = this.#askedCounts[piece] !== 0 || this.#arrived.has(piece) || this.#picker.isHeld(piece);
+    if (!isBusy) this.#picker.wanted.add(piece);
+  }
+
+  #countHolders(has: PieceSet, by: 1 | -1): void {
+    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) {
+      if (by === 1) this.#picker.holderAdded(piece);
+      else this.#picker.holderRemoved(piece);
+    }
+  }
+}
+
+function mean(before: number, value: number): number {
+  return before === 0 ? value : before + MEAN_WEIGHT * (value - before);
+}
