@@ -8,14 +8,7 @@
 // Each file holds key and certificate together, so that one rename changes both. Losing authority.pem means that
 // every node must join anew; a copy of it is the fleet.
 
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  X509Certificate,
-  type KeyObject,
-} from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renewalDueMs } from '../../shared/identity/certificate-life.ts';
@@ -42,6 +35,8 @@ export const NODE_CERTIFICATE_MS = 7 * DAY_MS;
 export const OWN_CERTIFICATE_MS = 90 * DAY_MS;
 /** Replacing an authority means joining every node anew; longer than any host of the fleet lives. */
 export const AUTHORITY_MS = 20 * 365 * DAY_MS;
+/** For so long after its certificate ran out a host that was switched off may still renew it, if the roster has it. */
+export const RENEW_EXPIRED_MS = 90 * DAY_MS;
 /** Certificates start in the past, so that a host whose clock is behind accepts them. */
 export const BACKDATED_MS = 60 * 60 * 1000;
 
@@ -69,6 +64,12 @@ export interface Authority {
    * @throws {AppError} `message_invalid` for a bad signing request.
    */
   issueNodeCertificate(request: { readonly csrPem: string; readonly nodeId: string }): IssuedCertificate;
+  /**
+   * The node of a certificate that ran out at most 90 days ago, or has not yet. For renewal alone: TLS does not accept
+   * such a certificate, but its handshake has proved the key; the caller looks the node up in the roster.
+   * @param der as `socket.getPeerCertificate().raw`.
+   */
+  nodeToRenew(der: Uint8Array): FleetIdentity | undefined;
 }
 
 /**
@@ -137,6 +138,21 @@ class FileAuthority implements Authority {
       lifeMs: NODE_CERTIFICATE_MS,
       hosts: [],
     });
+  }
+
+  nodeToRenew(der: Uint8Array): FleetIdentity | undefined {
+    let certificate: X509Certificate;
+    try {
+      certificate = new X509Certificate(der);
+    } catch {
+      return undefined; // bytes that are no certificate are nobody's
+    }
+    const nowMs = this.#clock.wallMs();
+    const isTimely =
+      nowMs >= Date.parse(certificate.validFrom) && nowMs <= Date.parse(certificate.validTo) + RENEW_EXPIRED_MS;
+    if (!isTimely || !certificate.verify(this.#certificate.publicKey)) return undefined;
+    const identity = identityOf(certificate);
+    return identity?.role === 'node' && identity.fleetId === this.fleetId ? identity : undefined;
   }
 
   /** The key and certificate of `file` while they are good, else new ones. */

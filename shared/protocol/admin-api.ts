@@ -1,16 +1,20 @@
 // The coordinator's HTTPS API for joining and for operating a fleet: bodies and who may send them.
 //
-//   GET  /api/authority   anyone                                   the fleet's authority
-//   POST /api/enrol       anyone with a join token                 a first certificate for a node
-//   POST /api/tokens      an admin certificate                     a new join token
-//   GET  /api/status      any certificate of this fleet            the fleet, for `shoal status`
+//   POST /api/enrol       anyone with a join token                   a first certificate for a node
+//   POST /api/renew       a node's certificate, also an expired one  a new certificate, for a host that was off too long
+//   POST /api/tokens      an admin certificate                       a new join token
+//   GET  /api/status      any certificate of this fleet              the fleet, for `shoal status`
+//   GET  /api/session     a node's certificate; a WebSocket upgrade  the session of session-codec.ts
 //
-// Failures are `ApiFailure` with a 4xx or 5xx status.
+// The server's TLS sends the authority's certificate after its own: a joining host looks for the fingerprint of its
+// token there before it says anything. Failures are `ApiFailure` with a 4xx or 5xx status.
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { ERROR_CODES } from '../runtime/errors.ts';
 import { DigestText } from './coordinator-methods.ts';
 
+/** Where a node opens its session. */
+export const SESSION_PATH = '/api/session';
 /** Largest request body of this API in bytes; a signing request and a token are below 1 KiB. */
 export const MAX_API_BODY_BYTES = 64 * 1024;
 /** How long a join token is good for when nothing else is asked. */
@@ -44,6 +48,15 @@ export type EnrolRequest = Readonly<Static<typeof EnrolRequest>>;
 /** @throws `join_refused` (detail.reason: unknown, expired, used_up), `message_invalid` */
 export const EnrolResponse = object({ nodeId: Type.String(), fleetId: Type.String(), certificate: Pem, ca: Pem });
 export type EnrolResponse = Readonly<Static<typeof EnrolResponse>>;
+
+/**
+ * A node renews without a session when its certificate ran out; the answer is that of `certificate.renew`.
+ * @throws `identity_refused` when the certificate is not one of this fleet's, too old, or its node was removed.
+ */
+export const RenewRequest = object({ csr: Pem });
+export type RenewRequest = Readonly<Static<typeof RenewRequest>>;
+export const RenewResponse = object({ certificate: Pem });
+export type RenewResponse = Readonly<Static<typeof RenewResponse>>;
 
 export const TokenRequest = object({
   ttlMs: Type.Integer({ minimum: 1000, maximum: MAX_TOKEN_TTL_MS }),

@@ -1,0 +1,114 @@
+// Calls of the coordinator's HTTPS API (admin-api.ts) from our own programs: one request, one bounded JSON answer.
+
+import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { Static, TSchema } from 'typebox';
+import { Check } from 'typebox/value';
+import { coordinatorOf } from '../identity/coordinator-check.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { AppError } from '../runtime/errors.ts';
+import { parseHostPort } from '../runtime/host-port.ts';
+import { ApiFailure } from './admin-api.ts';
+
+/** Silence or slowness after which a call is given up: a coordinator answers these in milliseconds. */
+export const API_TIMEOUT_MS = 10_000;
+/** Largest answer in bytes: a status document of ten thousand nodes is about 5 MiB. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+
+export interface CoordinatorTarget {
+  /** `host:port` */
+  readonly address: string;
+  readonly fleetId: string;
+  /** The fleet's authority, PEM. */
+  readonly ca: string;
+  /** Who we are; absent when joining. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/**
+ * Calls the coordinator, which must prove to be that of the fleet.
+ * @throws {AppError} what the coordinator answered; `coordinator_unreachable` when there was no answer in time or the
+ * other end is not this fleet's coordinator; `message_invalid` when the answer has another shape.
+ */
+export async function callCoordinator<T extends TSchema>(
+  deps: { readonly clock: Clock },
+  target: CoordinatorTarget,
+  call: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object; readonly answer: T },
+  signal: AbortSignal,
+): Promise<Static<T>> {
+  const deadline = new AbortController();
+  const timer = deps.clock.schedule(API_TIMEOUT_MS, () => deadline.abort(new Error('no answer in time')));
+  const { status, text } = await exchange(target, call, AbortSignal.any([signal, deadline.signal]))
+    .catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw unreachable(target.address, cause);
+    })
+    .finally(() => timer.cancel());
+  const value = parseJson(text);
+  if (status === 200 || status === 201) {
+    if (Check(call.answer, value)) return value;
+    throw new AppError('message_invalid', `${target.address} answered something else; are both of the same version?`);
+  }
+  if (Check(ApiFailure, value)) throw new AppError(value.code, value.message, { detail: { status } });
+  throw new AppError('message_invalid', `${target.address} answered with status ${status}`, { detail: { status } });
+}
+
+/** A failure to reach the coordinator, with the reason in words. */
+export function unreachable(address: string, cause: unknown): AppError {
+  const reason = cause instanceof Error ? reasonOf(cause) : String(cause);
+  return new AppError('coordinator_unreachable', `cannot reach the coordinator at ${address}: ${reason}`, { cause });
+}
+
+function reasonOf(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === 'ECONNREFUSED') return 'nothing listens there (connection refused)';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') return `what listens there does not speak our TLS (${code})`;
+  // With several addresses per name, node:net gathers the failures and leaves the message empty.
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return reasonOf(error.errors[0]);
+  return error.message;
+}
+
+async function exchange(
+  target: CoordinatorTarget,
+  call: { readonly method: string; readonly path: string; readonly body?: object },
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body), 'utf8');
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = httpsRequest({
+      ...parseHostPort(target.address),
+      method: call.method,
+      path: call.path,
+      agent: false, // one call, one connection: certificates change between calls
+      ca: target.ca,
+      ...(target.cert === undefined ? {} : { cert: target.cert }),
+      ...(target.key === undefined ? {} : { key: target.key }),
+      minVersion: 'TLSv1.3',
+      checkServerIdentity: coordinatorOf(target.fleetId),
+      headers: body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length },
+      signal,
+    });
+    request.once('response', resolve);
+    request.once('error', reject);
+    request.end(body);
+  });
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > MAX_ANSWER_BYTES) throw new Error('the answer is too large');
+    chunks.push(chunk);
+  }
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    return undefined; // the caller names what it got by its status
+  }
+}
