@@ -6,6 +6,7 @@
 // Names carry the process id of the test, so that what a crashed run left behind is known as such and removed.
 
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
+import { isProcessAlive } from './process-alive.ts';
 import { type CommandResult, runCommand, tryCommand } from './run-command.ts';
 import { startSocketRelay } from './socket-relay.ts';
 import { openTemporaryFolder } from './temporary-folder.ts';
@@ -177,15 +178,6 @@ async function removeStaleNamespaces(): Promise<void> {
   const list = await runCommand(['ip', 'netns', 'list']);
   for (const line of list.split('\n')) {
     const match = /^(shoal-(\d+)-\d+-\w+)/.exec(line);
-    if (match?.[1] !== undefined && !isAlive(Number(match[2]))) await removeNamespace(match[1]);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+    if (match?.[1] !== undefined && !isProcessAlive(Number(match[2]))) await removeNamespace(match[1]);
   }
 }

@@ -1,6 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+// Folders for tests. Their names carry the process id, so that what a crashed run left behind is known as such.
+
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isProcessAlive } from './process-alive.ts';
 
 /** A folder of its own for one test; disposing removes it, unless SHOAL_TEST_KEEP is set to look into it afterwards. */
 export interface TemporaryFolder extends AsyncDisposable {
@@ -9,12 +12,25 @@ export interface TemporaryFolder extends AsyncDisposable {
 
 /** @param name goes into the folder's name, for whoever looks into the temporary folder. */
 export async function openTemporaryFolder(name = 'test'): Promise<TemporaryFolder> {
-  const path = await mkdtemp(join(tmpdir(), `shoal-${name}-`));
+  await removeStaleFolders();
+  const isKept = process.env['SHOAL_TEST_KEEP'] !== undefined;
+  const prefix = isKept ? `shoal-kept-${name}-` : `shoal-test-${process.pid}-${name}-`;
+  const path = await mkdtemp(join(tmpdir(), prefix));
   return {
     path,
     [Symbol.asyncDispose]: async () => {
-      if (process.env['SHOAL_TEST_KEEP'] !== undefined) return;
-      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+      if (!isKept) await removeFolder(path);
     },
   };
+}
+
+async function removeStaleFolders(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = /^shoal-test-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !isProcessAlive(Number(pid))) await removeFolder(join(tmpdir(), name));
+  }
+}
+
+async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }
