@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NetworkHost } from './host-network.ts';
+import { openTemporaryFolder } from './temporary-folder.ts';
 
 /** skopeo, podman and buildah as a user of one host has them. */
 export class ImageClients {
@@ -35,17 +36,18 @@ export class ImageClients {
     await this.#skopeo('copy', '--quiet', '--format', 'v2s2', source, `docker-archive:${file}:${image}`);
   }
 
-  /** Pulls an image into podman's store and returns the digest by which podman knows it. */
+  /** Pulls an image into a new store of podman's and returns the digest by which podman then knows it. */
   async podmanPull(image: string): Promise<string> {
-    const policy = join(this.#folder, 'policy.json'); // a fresh machine may have none, and then podman refuses to pull
+    await using store = await openTemporaryFolder('pm'); // podman wants the path of its state below 50 characters
+    const policy = join(store.path, 'policy.json'); // a fresh machine may have none, and then podman refuses to pull
     await writeFile(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
-    await this.#podman('pull', '--quiet', '--tls-verify=false', '--signature-policy', policy, image);
-    const text = await this.#podman('image', 'inspect', '--format', '{{.Digest}}', image);
+    await this.#podman(store.path, 'pull', '--quiet', '--tls-verify=false', '--signature-policy', policy, image);
+    const text = await this.#podman(store.path, 'image', 'inspect', '--format', '{{.Digest}}', image);
     return text.trim();
   }
 
-  async #podman(...args: readonly string[]): Promise<string> {
-    const store = ['--root', join(this.#folder, 'podman'), '--runroot', join(this.#folder, 'podman-run')];
+  async #podman(folder: string, ...args: readonly string[]): Promise<string> {
+    const store = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--tmpdir', join(folder, 'tmp')];
     const command = ['podman', ...store, '--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', ...args];
     return this.#host.run(command, { timeoutMs: 300_000 });
   }
