@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { addBusyboxImage } from '../support/busybox-image.ts';
+import { pullAndHash } from '../support/blob-pull.ts';
 import { Fleet, type FleetNode } from '../support/fleet.ts';
 import { type Descriptor, ImageLayout } from '../support/image-layout.ts';
 import { needs } from '../support/needs.ts';
@@ -48,17 +49,14 @@ describe('Bytes on the wire', needs({ namespaces: true, commands: ['skopeo', 'cu
   });
 
   test('A blob of 1 GiB arrives whole on two hosts, once on each', async () => {
-    const blob = await layout.addBlob('application/octet-stream', seededBytes('large', GiB));
-    const config = await layout.addJson('application/vnd.oci.empty.v1+json', {});
-    const type = 'application/vnd.oci.image.manifest.v1+json';
-    const artifactType = 'application/vnd.example.large';
-    const value = { schemaVersion: 2, mediaType: type, artifactType, config, layers: [blob] };
-    const manifest = await layout.addJson(type, value);
-    await pushImage(pusher.registry, layout, manifest, { repository: 'wire/large', reference: 'v1' });
+    const content = seededBytes('large', GiB);
+    const artifact = await layout.addArtifact({ artifactType: 'application/vnd.example.large', content });
+    const blob = await layout.blobOf(artifact);
+    await pushImage(pusher.registry, layout, artifact, { repository: 'wire/large', reference: 'v1' });
     const pullers = [fleet.node(2), fleet.node(3)];
     const earlier = await Promise.all(pullers.map(async ({ host }) => host.counters()));
 
-    const digests = await Promise.all(pullers.map(async (puller) => pullAndHash(puller, blob)));
+    const digests = await Promise.all(pullers.map(async (puller) => pullAndHash(puller, 'wire/large', blob.digest)));
 
     assert.deepEqual(digests, [blob.digest, blob.digest]);
     for (const [index, { host }] of pullers.entries()) {
@@ -73,12 +71,3 @@ describe('Bytes on the wire', needs({ namespaces: true, commands: ['skopeo', 'cu
     return [config, ...layers].reduce((sum, blob) => sum + (blob?.size ?? 0), 0);
   }
 });
-
-/** The host's own curl pulls and its own sha256sum judges; asking for the manifest first is what gives leave. */
-async function pullAndHash({ host, registry }: FleetNode, blob: Descriptor): Promise<string> {
-  await registry.pullManifest('wire/large', 'v1');
-  const url = `http://localhost:5000/v2/wire/large/blobs/${blob.digest}`;
-  const script = `set -o pipefail; curl --silent --show-error --fail ${url} | sha256sum`;
-  const output = await host.run(['bash', '-c', script], { timeoutMs: 300_000 });
-  return `sha256:${output.slice(0, 64)}`;
-}

@@ -63,21 +63,11 @@ describe('Content of every kind', needs({ namespaces: true, commands: ['skopeo',
   });
 
   test('A blob of no bytes is pushed and pulled like any other', async () => {
-    const blob = await layout.addBlob('application/octet-stream', []);
-    const config = await layout.addJson('application/vnd.oci.empty.v1+json', {});
-    const type = 'application/vnd.oci.image.manifest.v1+json';
-    const artifactType = 'application/vnd.example.nothing';
-    const manifest = await layout.addJson(type, {
-      schemaVersion: 2,
-      mediaType: type,
-      artifactType,
-      config,
-      layers: [blob],
-    });
-    await pushImage(pusher.registry, layout, manifest, { repository: 'kinds/empty', reference: 'v1' });
+    const artifact = await layout.addArtifact({ artifactType: 'application/vnd.example.nothing', content: [] });
+    await pushImage(pusher.registry, layout, artifact, { repository: 'kinds/empty', reference: 'v1' });
 
     await puller.registry.pullManifest('kinds/empty', 'v1');
-    const bytes = await puller.registry.pullBlob('kinds/empty', blob.digest);
+    const bytes = await puller.registry.pullBlob('kinds/empty', (await layout.blobOf(artifact)).digest);
 
     assert.equal(bytes.length, 0);
   });
@@ -85,10 +75,10 @@ describe('Content of every kind', needs({ namespaces: true, commands: ['skopeo',
   test('An artifact about an image is listed among its referrers on every host', async () => {
     const image = await addBusyboxImage(layout, { word: 'subject' });
     await pushImage(pusher.registry, layout, image, { repository: 'kinds/subject', reference: 'v1' });
-    const payload = Buffer.concat([...seededBytes('signature', 5_000)]);
+    const content = [...seededBytes('signature', 5_000)];
     const artifactType = 'application/vnd.example.signature';
     const { platform: _, ...subject } = image;
-    const artifact = await layout.addArtifact({ artifactType, payload, subject });
+    const artifact = await layout.addArtifact({ artifactType, content, subject });
 
     await pushImage(pusher.registry, layout, artifact, { repository: 'kinds/subject', reference: artifact.digest });
 
@@ -100,8 +90,8 @@ describe('Content of every kind', needs({ namespaces: true, commands: ['skopeo',
         [[artifact.digest, artifactType]],
       );
     }
-    const layer = (await layout.readManifest(artifact.digest)).layers?.[0];
-    assert.deepEqual(await puller.registry.pullBlob('kinds/subject', layer?.digest ?? ''), payload);
+    const { digest } = await layout.blobOf(artifact);
+    assert.deepEqual(await puller.registry.pullBlob('kinds/subject', digest), Buffer.concat(content));
   });
 
   test('Two tags of one image give one digest, and both are listed', async () => {

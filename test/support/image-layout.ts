@@ -48,6 +48,13 @@ export interface ImageOptions {
   readonly command?: readonly string[];
 }
 
+export interface ArtifactOptions {
+  readonly artifactType: string;
+  readonly content: Iterable<Uint8Array>;
+  /** The image that it is about. */
+  readonly subject?: Descriptor;
+}
+
 /** Lives in the folder that it is given, which is the caller's to remove. */
 export class ImageLayout {
   readonly folder: string;
@@ -126,13 +133,24 @@ export class ImageLayout {
     return this.addJson(ociTypes.index, { schemaVersion: 2, mediaType: ociTypes.index, manifests });
   }
 
-  /** Something that is no image, about something that is one (image-spec v1.1, "Guidelines for Artifact Usage"). */
-  async addArtifact(options: { artifactType: string; payload: Uint8Array; subject?: Descriptor }): Promise<Descriptor> {
-    const { artifactType, payload, subject } = options;
+  /** One blob that is no image, about an image or about nothing (image-spec v1.1, "Guidelines for Artifact Usage"). */
+  async addArtifact({ artifactType, content, subject }: ArtifactOptions): Promise<Descriptor> {
     const config = await this.addJson(ociTypes.empty, {});
-    const layer = await this.addBlob(artifactType, [payload]);
-    const manifest = { schemaVersion: 2, mediaType: ociTypes.manifest, artifactType, config, layers: [layer], subject };
+    const blob = await this.addBlob('application/octet-stream', content);
+    const manifest = { schemaVersion: 2, mediaType: ociTypes.manifest, artifactType, config, layers: [blob], subject };
     return { ...(await this.addJson(ociTypes.manifest, manifest)), artifactType };
+  }
+
+  /** The layers of an image, or the one blob of an artifact. */
+  async layersOf(manifest: Descriptor): Promise<readonly Descriptor[]> {
+    return (await this.readManifest(manifest.digest)).layers ?? [];
+  }
+
+  /** The only blob of an artifact. */
+  async blobOf(artifact: Descriptor): Promise<Descriptor> {
+    const [blob] = await this.layersOf(artifact);
+    if (blob === undefined) throw new Error(`${artifact.digest} has no blob`);
+    return blob;
   }
 
   /** Names a manifest, for skopeo's `oci:FOLDER:TAG`. */

@@ -1,0 +1,134 @@
+// kill -9 of one process at a bad moment: nothing that was acknowledged is lost, and what was waiting goes on.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pullAndHash } from '../support/blob-pull.ts';
+import { addBusyboxImage } from '../support/busybox-image.ts';
+import { eventually } from '../support/eventually.ts';
+import { Fleet, type FleetNode } from '../support/fleet.ts';
+import { type Descriptor, ImageLayout } from '../support/image-layout.ts';
+import { needs } from '../support/needs.ts';
+import { pushImage } from '../support/registry-client.ts';
+import { seededBytes } from '../support/seeded-bytes.ts';
+
+const blobBytes = 60_000_000;
+const artifactType = 'application/vnd.example.bytes';
+
+describe('kill -9', needs({ namespaces: true, commands: ['curl', 'busybox'] }), () => {
+  let fleet: Fleet;
+  let layout: ImageLayout;
+  let origin: FleetNode;
+  let pusher: FleetNode;
+  let puller: FleetNode;
+
+  before(async () => {
+    // Slow enough that a transfer can be caught in the middle: three seconds for the blob of these tests.
+    fleet = await Fleet.start({ nodes: 3, bytesPerSecond: 20_000_000 });
+    layout = await ImageLayout.create(join(fleet.folder, 'layout'));
+    origin = fleet.node(0);
+    pusher = fleet.node(1);
+    puller = fleet.node(2);
+  });
+
+  after(async () => {
+    await fleet[Symbol.asyncDispose]();
+  });
+
+  test('of the pushing node between layers and manifest loses no layer', async () => {
+    const image = await addBusyboxImage(layout, { word: 'killed', layerBytes: [3_000_000] });
+    const { config, layers = [] } = await layout.readManifest(image.digest);
+    const blobs = [...layers, config].filter((blob) => blob !== undefined);
+    for (const blob of blobs) await pusher.registry.pushBlob('kill/push', blob, layout.stream(blob.digest));
+
+    await pusher.program.kill('SIGKILL');
+    await pusher.program.restart();
+
+    for (const { digest } of blobs) assert.ok(await pusher.registry.hasBlob('kill/push', digest), digest);
+    await pushImage(pusher.registry, layout, image, { repository: 'kill/push', reference: 'v1' });
+    assert.equal(await puller.registry.resolve('kill/push', 'v1'), image.digest);
+  });
+
+  test('of a pulling node half way loses no byte: after its restart only the rest is fetched', async () => {
+    const blob = await pushBytes(pusher, 'kill/pull');
+    const first = pullAndHash(puller, 'kill/pull', blob.digest).catch((error: unknown) => error);
+    const earlier = await receivedBytes(puller);
+    await eventually({ what: 'half of the blob' }, async () => (await receivedBytes(puller)) - earlier > blobBytes / 2);
+
+    await puller.program.kill('SIGKILL');
+    assert.ok((await first) instanceof Error, 'the client was told');
+    await puller.program.restart();
+    const digest = await pullAndHash(puller, 'kill/pull', blob.digest);
+
+    const received = (await receivedBytes(puller)) - earlier;
+    assert.equal(digest, blob.digest);
+    // What was under way or not yet written when it died comes twice; that is a few pieces.
+    assert.ok(received < blobBytes * 1.15, `${received} bytes received for ${blobBytes}`);
+  });
+
+  test('of the only holder makes the others wait; when it returns, the pull completes', async () => {
+    const blob = await pushBytes(origin, 'kill/holder');
+    const earlier = await receivedBytes(puller);
+    const pull = pullAndHash(puller, 'kill/holder', blob.digest);
+    await eventually(
+      { what: 'a third of the blob' },
+      async () => (await receivedBytes(puller)) - earlier > blobBytes / 3,
+    );
+
+    await origin.program.kill('SIGKILL');
+    await origin.program.restart();
+
+    assert.equal(await pull, blob.digest);
+  });
+
+  test('of the coordinator during commits loses no tag that was acknowledged', async () => {
+    const acknowledged = new Map<string, string>();
+    let isDone = false;
+    const pushing = (async () => {
+      for (let number = 0; !isDone; number += 1) {
+        const content = [Buffer.from(`content of ${number}`)];
+        const artifact = await layout.addArtifact({ artifactType, content });
+        const target = { repository: 'kill/commits', reference: `v${number}` };
+        const isAcknowledged = await pushImage(pusher.registry, layout, artifact, target).then(
+          () => true,
+          () => false, // refused while the coordinator is away, as it should be
+        );
+        if (isAcknowledged) acknowledged.set(target.reference, artifact.digest);
+      }
+    })();
+
+    for (let round = 0; round < 8; round += 1) {
+      const count = acknowledged.size;
+      await eventually({ what: 'pushes to go on' }, () => acknowledged.size > count);
+      await pause(Math.random() * 100); // any moment of a commit
+      await fleet.coordinator.kill('SIGKILL');
+      await fleet.coordinator.restart();
+    }
+    isDone = true;
+    await pushing;
+
+    await eventually({ what: 'the pulling node to see the coordinator' }, async () =>
+      isFresh(puller, 'kill/commits', 'v0'),
+    );
+    for (const [tag, digest] of acknowledged) {
+      assert.equal(await puller.registry.resolve('kill/commits', tag), digest, tag);
+    }
+  });
+
+  async function pushBytes(node: FleetNode, repository: string): Promise<Descriptor> {
+    const artifact = await layout.addArtifact({ artifactType, content: seededBytes(repository, blobBytes) });
+    await pushImage(node.registry, layout, artifact, { repository, reference: 'v1' });
+    return layout.blobOf(artifact);
+  }
+});
+
+async function receivedBytes({ host }: FleetNode): Promise<number> {
+  return (await host.counters()).receivedBytes;
+}
+
+/** A node that cannot reach the coordinator says with a warning that its answer may be old. */
+async function isFresh({ registry }: FleetNode, repository: string, tag: string): Promise<boolean> {
+  const answer = await registry.request({ method: 'HEAD', path: `/v2/${repository}/manifests/${tag}` });
+  return answer.status === 200 && answer.headers['warning'] === undefined;
+}
