@@ -1,0 +1,106 @@
+// The schema as a list of steps. A step that was released is never edited; a change is a new step at the end.
+//
+// Times are milliseconds since 1970. Digests and tags are TEXT, compared by bytes (SQLite's BINARY collation). `blobs.id` and
+// `repositories.id` stand for long texts in the tables that grow with hosts times blobs.
+
+/** Step n takes a database from version n to n + 1 (`PRAGMA user_version`). */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE repositories (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+  ) STRICT;
+
+  -- Bytes are kept once, whatever number of repositories holds the manifest.
+  CREATE TABLE manifests (
+    digest TEXT NOT NULL PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+
+  -- What a manifest names: blobs, and the entries of an index. Targets need not exist (external layers).
+  CREATE TABLE manifest_references (
+    manifest TEXT NOT NULL REFERENCES manifests (digest) ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    PRIMARY KEY (manifest, target)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX manifest_references_by_target ON manifest_references (target);
+
+  -- Presence is per repository, and so is the media type that a manifest was pushed with.
+  CREATE TABLE repository_manifests (
+    id INTEGER PRIMARY KEY,
+    repository_id INTEGER NOT NULL REFERENCES repositories (id),
+    digest TEXT NOT NULL REFERENCES manifests (digest),
+    media_type TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    subject TEXT,
+    artifact_type TEXT,
+    annotations TEXT,
+    UNIQUE (repository_id, digest)
+  ) STRICT;
+  CREATE INDEX repository_manifests_by_digest ON repository_manifests (digest);
+  CREATE INDEX referrers ON repository_manifests (repository_id, subject, digest) WHERE subject IS NOT NULL;
+
+  CREATE TABLE tags (
+    repository_id INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, tag),
+    FOREIGN KEY (repository_id, digest) REFERENCES repository_manifests (repository_id, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_by_manifest ON tags (repository_id, digest);
+
+  -- NULL: the tag was deleted.
+  CREATE TABLE tag_history (
+    id INTEGER PRIMARY KEY,
+    repository_id INTEGER NOT NULL REFERENCES repositories (id),
+    tag TEXT NOT NULL,
+    digest TEXT,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX tag_history_by_tag ON tag_history (repository_id, tag, id);
+
+  CREATE TABLE blobs (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    piece_bytes INTEGER NOT NULL,
+    hashes BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE repository_blobs (
+    repository_id INTEGER NOT NULL REFERENCES repositories (id),
+    blob_id INTEGER NOT NULL REFERENCES blobs (id),
+    PRIMARY KEY (repository_id, blob_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repository_blobs_by_blob ON repository_blobs (blob_id, repository_id);
+
+  CREATE TABLE nodes (
+    id INTEGER PRIMARY KEY,
+    node_id TEXT NOT NULL UNIQUE,
+    swarm_address TEXT,
+    version TEXT,
+    is_origin INTEGER NOT NULL DEFAULT 0,
+    certificate_serial TEXT NOT NULL,
+    certificate_expires_ms INTEGER NOT NULL,
+    joined_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER,
+    removed_ms INTEGER
+  ) STRICT;
+
+  -- A whole, verified blob under its final name on a node's disk, as that node announced it.
+  CREATE TABLE copies (
+    node INTEGER NOT NULL REFERENCES nodes (id),
+    blob_id INTEGER NOT NULL REFERENCES blobs (id),
+    PRIMARY KEY (node, blob_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX copies_by_blob ON copies (blob_id, node);
+
+  CREATE TABLE tokens (
+    token_id TEXT NOT NULL PRIMARY KEY,
+    secret_hash BLOB NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    uses_left INTEGER NOT NULL
+  ) STRICT;
+  `,
+];

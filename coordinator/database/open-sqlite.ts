@@ -1,0 +1,57 @@
+// Opens the file of the fleet's index: settings, migrations, and a clear refusal of what this program cannot use.
+
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { AppError } from '../../shared/runtime/errors.ts';
+import { MIGRATIONS } from './migrations.ts';
+
+/** "SHOL": marks the file as ours, so that another program's database is not migrated by mistake. */
+const APPLICATION_ID = 0x53484f4c;
+/** A coordinator that is being restarted may hold the file for a moment longer. */
+const BUSY_TIMEOUT_MS = 5000;
+/** What is left of the write-ahead log after a checkpoint, in bytes. */
+const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens or makes the database at `path`, brought up to the newest schema. One process at a time: who holds what is also
+ * kept in memory, so a second coordinator on the same file would answer wrongly.
+ * @throws {AppError} `config_invalid` for a newer schema, a file that is not ours, or one that another process holds.
+ */
+export function openSqlite(path: string, migrations: readonly string[] = MIGRATIONS): Sqlite.Database {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const db = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    db.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
+    migrate(db, { path, migrations });
+    return db;
+  } catch (error) {
+    db.close();
+    if (!(error instanceof Sqlite.SqliteError)) throw error;
+    const why =
+      error.code === 'SQLITE_BUSY' ? 'is in use by another coordinator' : `cannot be opened as a database (${error.message})`;
+    throw new AppError('config_invalid', `${path} ${why}`, { cause: error });
+  }
+}
+
+function migrate(db: Sqlite.Database, options: { readonly path: string; readonly migrations: readonly string[] }): void {
+  const { path, migrations } = options;
+  const run = db.transaction(() => {
+    const version = Number(db.pragma('user_version', { simple: true }));
+    const applicationId = Number(db.pragma('application_id', { simple: true }));
+    const isNew = version === 0 && db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+    if (!isNew && applicationId !== APPLICATION_ID) throw new AppError('config_invalid', `${path} is not a database of Shoal`);
+    if (version > migrations.length) {
+      const text = `${path} has schema ${version}, this program knows ${migrations.length}: it was written by a newer version; run that one`;
+      throw new AppError('config_invalid', text);
+    }
+    for (const step of migrations.slice(version)) db.exec(step);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${migrations.length}`);
+  });
+  run.immediate();
+}

@@ -1,0 +1,230 @@
+// Who holds what, and who is told of whom. Pure: it takes events and gives back what nodes must be told; it knows
+// no clock, no socket and no file, so the simulator runs it as it is. An event costs time in the logarithm of the number
+// of holders; only a node that comes back after its grace looks through the swarms that run.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import { DirectoryNode } from './directory-node.ts';
+import { NeighbourChanges, type NeighbourChange } from './neighbour-changes.ts';
+import { Ring } from './ring.ts';
+import { Swarm } from './swarm.ts';
+
+export interface DirectoryOptions {
+  /** Draws the graph. The same seed and the same events give the same answers. */
+  readonly seed: number;
+  /** How long a node without a session still counts as within reach. */
+  readonly graceMs: number;
+}
+
+/** Nodes that downloads may be told of at once; a limit per node, far above any real use. */
+const MAX_SWARMS_PER_NODE = 10_000;
+
+export class Directory {
+  readonly #options: DirectoryOptions;
+  readonly #nodes = new Map<string, DirectoryNode>();
+  readonly #origins = new Set<DirectoryNode>();
+  readonly #holders = new Map<Digest, Ring<DirectoryNode>>();
+  /** Only swarms with members. */
+  readonly #swarms = new Map<Digest, Swarm>();
+  readonly #inGrace = new Set<DirectoryNode>();
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+  }
+
+  /** Adds a node of the roster, out of reach until it connects; or changes what it is. */
+  setNode(nodeId: string, options: { readonly isOrigin: boolean }): void {
+    let node = this.#nodes.get(nodeId);
+    if (node === undefined) {
+      node = new DirectoryNode(nodeId, { ...options, seed: this.#options.seed });
+      this.#nodes.set(nodeId, node);
+    }
+    node.isOrigin = options.isOrigin;
+    if (options.isOrigin) this.#origins.add(node);
+    else this.#origins.delete(node);
+  }
+
+  /** A node has a session. Members that wait for what it holds are told of it, and those that knew it are reminded. */
+  connect(nodeId: string): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return [];
+    const changes = new NeighbourChanges();
+    const wasLost = !node.isReachable;
+    node.reach = { type: 'connected' };
+    this.#inGrace.delete(node);
+    for (const digest of node.servedSwarms) {
+      for (const member of this.#swarms.get(digest)?.membersOf(node) ?? []) changes.add(digest, member.nodeId, nodeId);
+    }
+    if (wasLost) {
+      for (const swarm of this.#swarms.values()) if (swarm.isWaiting) swarm.holderCame(node, changes);
+    }
+    return changes.list();
+  }
+
+  /** A session ended: its downloads leave their swarms at once, its copies stay within reach for the grace time. */
+  disconnect(nodeId: string, nowMs: number): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return [];
+    const changes = new NeighbourChanges();
+    node.reach = { type: 'grace', untilMs: nowMs + this.#options.graceMs };
+    this.#inGrace.add(node);
+    this.#leaveAll(node, changes);
+    return changes.list();
+  }
+
+  /** Ends the grace of nodes that did not come back in time. */
+  expire(nowMs: number): NeighbourChange[] {
+    const changes = new NeighbourChanges();
+    for (const node of this.#inGrace) {
+      if (node.reach.type !== 'grace' || node.reach.untilMs > nowMs) continue;
+      node.reach = { type: 'lost' };
+      this.#inGrace.delete(node);
+      for (const digest of [...node.servedSwarms]) this.#swarms.get(digest)?.holderWent(node, changes);
+    }
+    return changes.list();
+  }
+
+  /** A node left the fleet for good. @param held what it held, by the durable record. */
+  removeNode(nodeId: string, held: Iterable<Digest>): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return [];
+    const changes = new NeighbourChanges();
+    node.reach = { type: 'lost' };
+    for (const digest of held) this.#dropHolder(node, digest);
+    for (const digest of [...node.servedSwarms]) this.#swarms.get(digest)?.holderWent(node, changes);
+    this.#leaveAll(node, changes);
+    this.#inGrace.delete(node);
+    this.#origins.delete(node);
+    this.#nodes.delete(nodeId);
+    return changes.list();
+  }
+
+  /** A node holds a blob whole. */
+  addHolding(nodeId: string, digest: Digest): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return [];
+    let holders = this.#holders.get(digest);
+    if (holders === undefined) {
+      holders = new Ring<DirectoryNode>(0);
+      this.#holders.set(digest, holders);
+    }
+    const isNew = holders.add(node);
+    const swarm = this.#swarms.get(digest);
+    if (swarm === undefined) return [];
+    const changes = new NeighbourChanges();
+    if (swarm.hasMember(node)) {
+      swarm.complete(node, changes);
+      this.#forgetMember(node, swarm);
+    } else if (isNew) swarm.holderCame(node, changes);
+    return changes.list();
+  }
+
+  /** A node holds a blob no longer. */
+  removeHolding(nodeId: string, digest: Digest): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined || !this.#dropHolder(node, digest)) return [];
+    const changes = new NeighbourChanges();
+    this.#swarms.get(digest)?.holderWent(node, changes);
+    return changes.list();
+  }
+
+  /**
+   * A node starts to download a blob, or asks again. Its own neighbours are the answer; the changes are for the others.
+   * @returns ids of its neighbours; undefined when it is in too many swarms.
+   */
+  join(nodeId: string, digest: Digest): { readonly neighbours: readonly string[]; readonly changes: readonly NeighbourChange[] } | undefined {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined || node.joinedSwarms.size >= MAX_SWARMS_PER_NODE) return undefined;
+    const swarm = this.#swarms.get(digest) ?? this.#startSwarm(digest);
+    const changes = new NeighbourChanges();
+    swarm.join(node, changes);
+    node.joinedSwarms.add(digest);
+    changes.drop(digest, nodeId);
+    return { neighbours: [...swarm.neighboursOf(node)].map((neighbour) => neighbour.nodeId), changes: changes.list() };
+  }
+
+  /** A node stops downloading a blob. */
+  leave(nodeId: string, digest: Digest): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    const swarm = this.#swarms.get(digest);
+    if (node === undefined || swarm === undefined || !swarm.hasMember(node)) return [];
+    const changes = new NeighbourChanges();
+    swarm.leave(node, changes);
+    this.#forgetMember(node, swarm);
+    return changes.list();
+  }
+
+  /** True when a node is recorded as holding a blob whole. */
+  holds(nodeId: string, digest: Digest): boolean {
+    const node = this.#nodes.get(nodeId);
+    return node !== undefined && this.#holders.get(digest)?.has(node) === true;
+  }
+
+  /** How many origins of the roster hold a blob, within reach or not. */
+  originCopies(digest: Digest): number {
+    const holders = this.#holders.get(digest);
+    if (holders === undefined) return 0;
+    let count = 0;
+    for (const origin of this.#origins) if (holders.has(origin)) count += 1;
+    return count;
+  }
+
+  /** True when somebody other than `exceptNodeId` who is within reach holds the blob. */
+  isAvailable(digest: Digest, exceptNodeId: string): boolean {
+    const except = this.#nodes.get(exceptNodeId);
+    const holders = this.#holders.get(digest);
+    if (holders === undefined || except === undefined) return false;
+    for (const holder of holders.from(except)) if (holder !== except && holder.isReachable) return true;
+    return false;
+  }
+
+  /** Ids of origins: all of the roster, and those with a session. */
+  origins(): { readonly all: readonly string[]; readonly connected: readonly string[] } {
+    const all = [...this.#origins];
+    const connected = all.filter(({ reach }) => reach.type === 'connected');
+    return { all: all.map(({ nodeId }) => nodeId), connected: connected.map(({ nodeId }) => nodeId) };
+  }
+
+  /** Numbers for metrics. */
+  counts(): { readonly nodes: number; readonly swarms: number; readonly blobs: number } {
+    return { nodes: this.#nodes.size, swarms: this.#swarms.size, blobs: this.#holders.size };
+  }
+
+  #startSwarm(digest: Digest): Swarm {
+    let holders = this.#holders.get(digest);
+    if (holders === undefined) {
+      holders = new Ring<DirectoryNode>(0);
+      this.#holders.set(digest, holders);
+    }
+    const swarm = new Swarm(digest, holders);
+    this.#swarms.set(digest, swarm);
+    return swarm;
+  }
+
+  #dropHolder(node: DirectoryNode, digest: Digest): boolean {
+    const holders = this.#holders.get(digest);
+    if (holders === undefined || !holders.remove(node)) return false;
+    this.#forgetEmpty(digest);
+    return true;
+  }
+
+  #forgetMember(node: DirectoryNode, swarm: Swarm): void {
+    node.joinedSwarms.delete(swarm.digest);
+    if (swarm.memberCount > 0) return;
+    swarm.close();
+    this.#swarms.delete(swarm.digest);
+    this.#forgetEmpty(swarm.digest);
+  }
+
+  #forgetEmpty(digest: Digest): void {
+    if (this.#holders.get(digest)?.size === 0 && !this.#swarms.has(digest)) this.#holders.delete(digest);
+  }
+
+  #leaveAll(node: DirectoryNode, changes: NeighbourChanges): void {
+    for (const digest of [...node.joinedSwarms]) {
+      const swarm = this.#swarms.get(digest);
+      if (swarm === undefined) continue;
+      swarm.leave(node, changes);
+      this.#forgetMember(node, swarm);
+    }
+  }
+}

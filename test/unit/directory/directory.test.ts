@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Directory } from '../../../coordinator/directory/directory.ts';
+import type { NeighbourChange } from '../../../coordinator/directory/neighbour-changes.ts';
+import { HOLDERS_PER_MEMBER, MEMBERS_PER_HOLDER, MESH_MEMBERS } from '../../../coordinator/directory/swarm.ts';
+import { RING_COUNT } from '../../../coordinator/directory/ring.ts';
+import { digestOf, type Digest } from '../../../shared/oci/digest.ts';
+
+const GRACE_MS = 1000;
+const layer = digestOf(Buffer.from('layer'));
+
+/** A directory together with what every member was told, as the nodes would see it. */
+class Fleet {
+  readonly directory: Directory;
+  readonly views = new Map<string, Set<string>>();
+  readonly reachable = new Set<string>();
+  readonly holders = new Set<string>();
+  readonly members = new Set<string>();
+  readonly events: NeighbourChange[] = [];
+  readonly digest: Digest;
+
+  constructor(seed = 1, digest = layer) {
+    this.directory = new Directory({ seed, graceMs: GRACE_MS });
+    this.digest = digest;
+  }
+
+  add(nodeId: string, isOrigin = false): void {
+    this.directory.setNode(nodeId, { isOrigin });
+    this.apply(this.directory.connect(nodeId));
+    this.reachable.add(nodeId);
+  }
+
+  hold(nodeId: string): void {
+    this.holders.add(nodeId);
+    this.members.delete(nodeId);
+    this.views.delete(nodeId);
+    this.apply(this.directory.addHolding(nodeId, this.digest));
+  }
+
+  withdraw(nodeId: string): void {
+    this.holders.delete(nodeId);
+    this.apply(this.directory.removeHolding(nodeId, this.digest));
+  }
+
+  join(nodeId: string): void {
+    const answer = this.directory.join(nodeId, this.digest);
+    assert.ok(answer);
+    this.members.add(nodeId);
+    this.views.set(nodeId, new Set(answer.neighbours));
+    this.apply(answer.changes);
+  }
+
+  leave(nodeId: string): void {
+    this.members.delete(nodeId);
+    this.views.delete(nodeId);
+    this.apply(this.directory.leave(nodeId, this.digest));
+  }
+
+  lose(nodeId: string): void {
+    this.members.delete(nodeId);
+    this.views.delete(nodeId);
+    this.reachable.delete(nodeId);
+    this.apply(this.directory.disconnect(nodeId, 0));
+    this.apply(this.directory.expire(GRACE_MS));
+  }
+
+  return(nodeId: string): void {
+    this.reachable.add(nodeId);
+    this.apply(this.directory.connect(nodeId));
+  }
+
+  apply(changes: readonly NeighbourChange[]): void {
+    for (const change of changes) {
+      this.events.push(change);
+      const view = this.views.get(change.nodeId);
+      assert.ok(view, `${change.nodeId} is told of a swarm that it is not in`);
+      for (const removed of change.removed) assert.ok(view.delete(removed), `${change.nodeId} did not know ${removed}`);
+      for (const added of change.added) view.add(added);
+    }
+  }
+
+  /** Everything that must hold after each step. */
+  check(): void {
+    const fellowLimit = Math.max(MESH_MEMBERS - 1, 2 * RING_COUNT);
+    const served = new Map<string, number>();
+    for (const [member, view] of this.views) {
+      const answer = this.directory.join(member, this.digest);
+      assert.deepEqual([...view].toSorted(), [...(answer?.neighbours ?? [])].toSorted(), 'events and answers agree');
+      assert.ok(!view.has(member), 'nobody is its own neighbour');
+      const fellows = [...view].filter((other) => this.members.has(other));
+      const holders = [...view].filter((other) => !this.members.has(other));
+      assert.ok(fellows.length <= fellowLimit && holders.length <= HOLDERS_PER_MEMBER);
+      for (const fellow of fellows) assert.ok(this.views.get(fellow)?.has(member), 'links go both ways');
+      for (const holder of holders) {
+        assert.ok(this.holders.has(holder) && this.reachable.has(holder), `${holder} can serve`);
+        served.set(holder, (served.get(holder) ?? 0) + 1);
+      }
+      if (this.members.size <= MESH_MEMBERS) assert.equal(fellows.length, this.members.size - 1, 'few members: full mesh');
+    }
+    for (const count of served.values()) assert.ok(count <= MEMBERS_PER_HOLDER);
+    const canServe = [...this.holders].some((holder) => this.reachable.has(holder) && !this.members.has(holder));
+    if (this.members.size > 0) this.#checkPaths(canServe);
+  }
+
+  #checkPaths(canServe: boolean): void {
+    const [start] = this.members;
+    assert.ok(start !== undefined);
+    const seen = new Set([start]);
+    const queue = [start];
+    let reachesHolder = false;
+    for (const member of queue) {
+      for (const other of this.views.get(member) ?? []) {
+        if (!this.members.has(other)) reachesHolder = true;
+        else if (!seen.has(other)) {
+          seen.add(other);
+          queue.push(other);
+        }
+      }
+    }
+    assert.equal(seen.size, this.members.size, 'members are connected');
+    assert.equal(reachesHolder, canServe, 'there is a path to a holder if there is a holder');
+  }
+}
+
+test('Whatever nodes do, links are symmetric, bounded, connected, lead to a holder, and events tell the truth', () => {
+  const command = fc.record({
+    action: fc.constantFrom('join', 'join', 'join', 'leave', 'hold', 'withdraw', 'lose', 'return'),
+    node: fc.nat(39),
+  });
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 160, size: 'max' }), fc.integer(), (commands, seed) => {
+      const fleet = new Fleet(seed);
+      for (let index = 0; index < 40; index += 1) fleet.add(`n${index}`, index < 2);
+      for (const { action, node } of commands) {
+        const nodeId = `n${node}`;
+        const isThere = fleet.reachable.has(nodeId);
+        if (action === 'join' && isThere) fleet.join(nodeId);
+        if (action === 'leave') fleet.leave(nodeId);
+        if (action === 'hold' && isThere) fleet.hold(nodeId);
+        if (action === 'withdraw') fleet.withdraw(nodeId);
+        if (action === 'lose' && isThere) fleet.lose(nodeId);
+        if (action === 'return' && !isThere) fleet.return(nodeId);
+        fleet.check();
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('In a swarm of a thousand every member has 6 to 12 neighbours, and the origin 32', () => {
+  const fleet = new Fleet(7);
+  fleet.add('origin', true);
+  fleet.hold('origin');
+  for (let index = 0; index < 1000; index += 1) fleet.add(`n${index}`);
+
+  for (let index = 0; index < 1000; index += 1) fleet.join(`n${index}`);
+
+  fleet.check();
+  const degrees = [...fleet.views.values()].map((view) => [...view].filter((other) => fleet.members.has(other)).length);
+  const linkedToOrigin = [...fleet.views.values()].filter((view) => view.has('origin')).length;
+  assert.equal(linkedToOrigin, MEMBERS_PER_HOLDER);
+  assert.ok(Math.min(...degrees) >= 6 && Math.max(...degrees) <= 12);
+  assert.ok(degrees.filter((degree) => degree === 10).length > 900);
+});
+
+test('Members that come tell no more than a handful of others each', () => {
+  const fleet = new Fleet(3);
+  for (let index = 0; index < 300; index += 1) fleet.add(`n${index}`);
+  for (let index = 0; index < 200; index += 1) fleet.join(`n${index}`);
+  const before = fleet.events.length;
+
+  for (let index = 200; index < 300; index += 1) fleet.join(`n${index}`);
+
+  assert.ok(fleet.events.length - before <= 100 * 2 * RING_COUNT);
+});
+
+test('Hosts that pull several layers have the same neighbours for all of them', () => {
+  const other = digestOf(Buffer.from('another layer'));
+  const directory = new Directory({ seed: 5, graceMs: GRACE_MS });
+  const nodes = Array.from({ length: 50 }, (_, index) => `n${index}`);
+  for (const nodeId of nodes) {
+    directory.setNode(nodeId, { isOrigin: false });
+    directory.connect(nodeId);
+  }
+  for (const nodeId of nodes) directory.join(nodeId, layer);
+  for (const nodeId of nodes.toReversed()) directory.join(nodeId, other);
+
+  for (const nodeId of nodes) {
+    assert.deepEqual(
+      new Set(directory.join(nodeId, other)?.neighbours),
+      new Set(directory.join(nodeId, layer)?.neighbours),
+    );
+  }
+});
+
+test('A member that waits is told when the only holder comes back', () => {
+  const fleet = new Fleet();
+  fleet.add('holder');
+  fleet.add('waiter');
+  fleet.hold('holder');
+  fleet.lose('holder');
+  fleet.join('waiter');
+  assert.deepEqual([...(fleet.views.get('waiter') ?? [])], []);
+
+  fleet.return('holder');
+
+  assert.deepEqual([...(fleet.views.get('waiter') ?? [])], ['holder']);
+});
+
+test('A holder whose session is lost is handed out during the grace time and not after it', () => {
+  const fleet = new Fleet();
+  fleet.add('holder');
+  fleet.add('a');
+  fleet.hold('holder');
+  fleet.join('a');
+
+  fleet.apply(fleet.directory.disconnect('holder', 5000));
+  assert.deepEqual(fleet.directory.expire(5000 + GRACE_MS - 1), []);
+  assert.ok(fleet.directory.isAvailable(layer, 'a'));
+  fleet.apply(fleet.directory.expire(5000 + GRACE_MS));
+
+  assert.deepEqual([...(fleet.views.get('a') ?? [])], []);
+  assert.equal(fleet.directory.isAvailable(layer, 'a'), false);
+  assert.ok(fleet.directory.holds('holder', layer), 'unavailable, not gone');
+});
+
+test('A holder that comes back within the grace time is named again to those who knew it', () => {
+  const fleet = new Fleet();
+  fleet.add('holder');
+  fleet.add('a');
+  fleet.hold('holder');
+  fleet.join('a');
+  fleet.apply(fleet.directory.disconnect('holder', 0));
+
+  const changes = fleet.directory.connect('holder');
+
+  assert.deepEqual(changes, [{ nodeId: 'a', digest: layer, added: ['holder'], removed: [] }]);
+});
+
+test('A download that completes goes on serving the members it knew', () => {
+  const fleet = new Fleet();
+  for (const nodeId of ['a', 'b', 'c']) fleet.add(nodeId);
+  for (const nodeId of ['a', 'b', 'c']) fleet.join(nodeId);
+
+  fleet.hold('a');
+
+  assert.deepEqual([...(fleet.views.get('b') ?? [])].toSorted(), ['a', 'c']);
+  assert.equal(fleet.events.some(({ removed }) => removed.length > 0), false);
+});
+
+test('A node removed from the roster is no holder and no neighbour any more', () => {
+  const fleet = new Fleet();
+  for (const nodeId of ['a', 'b', 'c']) fleet.add(nodeId);
+  fleet.hold('a');
+  fleet.join('b');
+  fleet.join('c');
+
+  fleet.apply(fleet.directory.removeNode('a', [layer]));
+
+  assert.deepEqual([...(fleet.views.get('b') ?? [])], ['c']);
+  assert.equal(fleet.directory.holds('a', layer), false);
+});
+
+test('Copies on origins are counted whether the origin is within reach or not', () => {
+  const fleet = new Fleet();
+  fleet.add('o1', true);
+  fleet.add('o2', true);
+  fleet.add('n');
+  for (const nodeId of ['o1', 'o2', 'n']) fleet.hold(nodeId);
+  fleet.lose('o1');
+
+  assert.equal(fleet.directory.originCopies(layer), 2);
+  assert.deepEqual(fleet.directory.origins().connected, ['o2']);
+});
