@@ -129,6 +129,6 @@ async function receivedBytes({ host }: FleetNode): Promise<number> {
 
 /** A node that cannot reach the coordinator says with a warning that its answer may be old. */
 async function isFresh({ registry }: FleetNode, repository: string, tag: string): Promise<boolean> {
-  const answer = await registry.request({ method: 'HEAD', path: `/v2/${repository}/manifests/${tag}` });
-  return answer.status === 200 && answer.headers['warning'] === undefined;
+  const answer = await registry.pullManifest(repository, tag);
+  return answer.headers['warning'] === undefined;
 }
