@@ -11,7 +11,7 @@ interface Timer {
 export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   #nowMs = 0;
-  #wallStartMs: number;
+  readonly #wallStartMs: number;
 
   constructor(options: { readonly wallMs?: number } = {}) {
     this.#wallStartMs = options.wallMs ?? Date.UTC(2026, 0, 1);

@@ -1,0 +1,200 @@
+// The node's way to the coordinator over the network: one session at a time, opened again by itself for ever.
+
+import type { TlsMaterial } from '../../shared/identity/tls-material.ts';
+import type {
+  CoordinatorEvent,
+  CoordinatorLink,
+  LinkListener,
+  MethodName,
+  Params,
+  Result,
+} from '../../shared/protocol/coordinator-methods.ts';
+import { Backoff } from '../../shared/runtime/backoff.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { CounterMetric, HistogramMetric, Metrics } from '../../shared/runtime/metrics.ts';
+import { Session } from './session.ts';
+
+/** The first wait is below what a person notices; the last keeps ten thousand nodes at 1300 attempts a second. */
+export const RECONNECT_BACKOFF = { firstMs: 250, maxMs: 15_000 } as const;
+/** A session that lived so long was a good one: the next attempt waits little. */
+const GOOD_SESSION_MS = 15_000;
+
+export interface SessionLinkDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly random: () => number;
+  readonly identity: { readonly nodeId: string; readonly fleetId: string; tls(): TlsMaterial };
+}
+
+export interface SessionLinkOptions {
+  /** `host:port` of the coordinator. */
+  readonly coordinator: string;
+  readonly hello: Params<'session.hello'>;
+}
+
+/** See `CoordinatorLink`. Nodes removed before this session are told as a `roster.removed` event before `onConnected`. */
+export class SessionLink implements CoordinatorLink, AsyncDisposable {
+  readonly #deps: SessionLinkDeps;
+  readonly #options: SessionLinkOptions;
+  readonly #listeners = new Set<LinkListener>();
+  readonly #stopping = new AbortController();
+  readonly #reconnects: CounterMetric;
+  readonly #callSeconds: HistogramMetric;
+  readonly #early: CoordinatorEvent[] = [];
+  #session: Session | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(deps: SessionLinkDeps, options: SessionLinkOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    const { metrics } = deps;
+    this.#reconnects = metrics.counter({
+      name: 'shoal_link_sessions_total',
+      help: 'Sessions opened with the coordinator.',
+    });
+    this.#callSeconds = metrics.histogram(
+      {
+        name: 'shoal_link_call_seconds',
+        help: 'Calls of the coordinator by method and outcome.',
+        labels: ['method', 'outcome'],
+      },
+      [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    );
+    metrics.gaugeOf({ name: 'shoal_link_connected', help: '1 while there is a session with the coordinator.' }, () =>
+      this.isConnected ? 1 : 0,
+    );
+    metrics.gaugeOf(
+      { name: 'shoal_link_calls_waiting', help: 'Calls of the coordinator not answered yet.' },
+      () => this.#session?.inFlightCount ?? 0,
+    );
+  }
+
+  /**
+   * Starts connecting, in the background: a node also starts when the coordinator is away. Listeners that are added
+   * before the next turn of the event loop hear of the first session.
+   */
+  static start(deps: SessionLinkDeps, options: SessionLinkOptions): SessionLink {
+    const link = new SessionLink(deps, options);
+    link.#running = link.#keepConnected();
+    return link;
+  }
+
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  async call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
+    signal.throwIfAborted();
+    const session = this.#session;
+    if (session === undefined) throw new AppError('coordinator_unreachable', 'the coordinator is not reachable now');
+    const startMs = this.#deps.clock.nowMs();
+    try {
+      const result = await session.call(method, params, signal);
+      this.#observe(method, 'ok', startMs);
+      return result;
+    } catch (error) {
+      this.#observe(method, isAppError(error) ? error.code : 'other', startMs);
+      throw error;
+    }
+  }
+
+  listen(listener: LinkListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Ends the session properly and stays away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    await this.#session?.close();
+    await this.#running;
+  }
+
+  async #keepConnected(): Promise<void> {
+    const { clock, log, random } = this.#deps;
+    const { signal } = this.#stopping;
+    const backoff = new Backoff(RECONNECT_BACKOFF);
+    let isFirstFailure = true;
+    while (!signal.aborted) {
+      try {
+        const session = await this.#open(signal);
+        isFirstFailure = true;
+        const startMs = clock.nowMs();
+        const reason = await this.#live(session);
+        if (clock.nowMs() - startMs >= GOOD_SESSION_MS) backoff.reset();
+        if (!signal.aborted) log.warn({ reason }, 'lost the coordinator; reconnecting');
+      } catch (err) {
+        if (signal.aborted) return;
+        logFailure(log, err, isFirstFailure);
+        isFirstFailure = false;
+      }
+      await clock.sleep(backoff.nextMs(random()), signal).catch(() => undefined); // only stopping ends a sleep
+    }
+  }
+
+  #open(signal: AbortSignal): Promise<Session> {
+    this.#early.length = 0;
+    const { clock, identity } = this.#deps;
+    return Session.open(
+      { clock, onEvent: (event) => this.#take(event) },
+      {
+        address: this.#options.coordinator,
+        fleetId: identity.fleetId,
+        nodeId: identity.nodeId,
+        tls: identity.tls(),
+        hello: this.#options.hello,
+      },
+      signal,
+    );
+  }
+
+  /** Lets the session be used until it ends. @returns why it ended. */
+  async #live(session: Session): Promise<string> {
+    this.#session = session;
+    this.#reconnects.add();
+    this.#deps.log.info({ coordinator: this.#options.coordinator }, 'connected to the coordinator');
+    const removed: CoordinatorEvent = { type: 'roster.removed', nodeIds: [...session.removedNodes] };
+    if (removed.nodeIds.length > 0) this.#tell((listener) => listener.onEvent?.(removed));
+    this.#tell((listener) => listener.onConnected?.());
+    for (const event of this.#early.splice(0)) this.#tell((listener) => listener.onEvent?.(event));
+    const reason = await session.ended;
+    this.#session = undefined;
+    this.#tell((listener) => listener.onDisconnected?.());
+    return reason;
+  }
+
+  /** Events that came in one read with the answer to hello wait for `onConnected`; one read holds 64 KiB at most. */
+  #take(event: CoordinatorEvent): void {
+    if (this.#session === undefined) this.#early.push(event);
+    else this.#tell((listener) => listener.onEvent?.(event));
+  }
+
+  /** One listener's bug must not keep the news from the others. */
+  #tell(tellOne: (listener: LinkListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        tellOne(listener);
+      } catch (err) {
+        this.#deps.log.error({ err }, 'a listener of the coordinator link failed');
+      }
+    }
+  }
+
+  #observe(method: MethodName, outcome: string, startMs: number): void {
+    this.#callSeconds.observe((this.#deps.clock.nowMs() - startMs) / 1000, { method, outcome });
+  }
+}
+
+/** Says once what is wrong; a person must act when we are refused, and need not when nobody is there. */
+function logFailure(log: Logger, err: unknown, isFirst: boolean): void {
+  if (!isFirst) {
+    log.debug({ err }, 'no session with the coordinator yet');
+    return;
+  }
+  if (isAppError(err, 'identity_refused', 'protocol_mismatch'))
+    log.error({ err }, 'the coordinator refuses this node; trying on');
+  else log.warn({ err }, 'no session with the coordinator; trying on');
+}
