@@ -1,0 +1,94 @@
+// From a request to the answer of its route: parse the path, decide the access, choose the route.
+
+import pLimit from 'p-limit';
+import type { ApiPath } from '../../shared/oci/api-path.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Content } from '../content/content.ts';
+import { accessNeeds, type AccessPolicy } from './access.ts';
+import type { Answer } from './answer.ts';
+import type { ApiRequest } from './api-request.ts';
+import { blobRoutes } from './blob-routes.ts';
+import { baseRoutes, catalogRoutes, extensionRoutes, referrerRoutes, tagRoutes } from './list-routes.ts';
+import { manifestRoutes } from './manifest-routes.ts';
+import type { RegistryOptions } from './registry-options.ts';
+import { chooseRoute, type Methods } from './route.ts';
+import { uploadRoutes, uploadsRoutes } from './upload-routes.ts';
+
+export interface DispatchDeps {
+  readonly content: Content;
+  readonly access: AccessPolicy;
+  readonly log: Logger;
+}
+
+/** @throws {AppError} for every expected failure; the caller makes an answer of it. */
+export type Dispatch = (path: ApiPath, request: ApiRequest) => Promise<Answer>;
+
+type Routes = { readonly [T in Exclude<ApiPath['type'], 'unknown' | 'name_invalid'>]: Methods<T> };
+
+export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Dispatch {
+  const routes = createRoutes(deps, options);
+  return async (path, request) => {
+    // The grammar of names tells nothing about what exists, so it comes before access.
+    if (path.type === 'name_invalid') {
+      throw new AppError('name_invalid', 'not a repository name', { detail: { name: path.repository.slice(0, 300) } });
+    }
+    await deps.access.authorize(request.headers.authorization, accessNeeds(path, request));
+    return callRoute(routes, path, request);
+  };
+}
+
+function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
+  const { content, log } = deps;
+  const { manifests, blobs, uploads } = content;
+  const limitPush = pLimit(options.maxManifestBodies);
+  const { deletion } = options;
+  return {
+    base: baseRoutes,
+    catalog: catalogRoutes({ manifests }),
+    extension: extensionRoutes,
+    uploads: uploadsRoutes({ uploads, blobs, log }),
+    upload: uploadRoutes({ uploads, blobs, log }),
+    blob: blobRoutes({ blobs, log }, { isDeletable: deletion.blobs }),
+    manifest: manifestRoutes(
+      { manifests, log, limitPush },
+      { areTagsDeletable: deletion.tags, areManifestsDeletable: deletion.manifests },
+    ),
+    tags: tagRoutes({ manifests }),
+    referrers: referrerRoutes({ manifests }),
+  };
+}
+
+function callRoute(
+  routes: Routes,
+  path: Exclude<ApiPath, { readonly type: 'name_invalid' }>,
+  request: ApiRequest,
+): Answer | Promise<Answer> {
+  const { method } = request;
+  switch (path.type) {
+    case 'manifest':
+      return chooseRoute(routes.manifest, method)(path, request);
+    case 'blob':
+      return chooseRoute(routes.blob, method)(path, request);
+    case 'upload':
+      return chooseRoute(routes.upload, method)(path, request);
+    case 'uploads':
+      return chooseRoute(routes.uploads, method)(path, request);
+    case 'tags':
+      return chooseRoute(routes.tags, method)(path, request);
+    case 'referrers':
+      return chooseRoute(routes.referrers, method)(path, request);
+    case 'catalog':
+      return chooseRoute(routes.catalog, method)(path, request);
+    case 'extension':
+      return chooseRoute(routes.extension, method)(path, request);
+    case 'base':
+      return chooseRoute(routes.base, method)(path, request);
+    case 'unknown':
+      throw new AppError('not_supported', 'no such path');
+    default: {
+      const never: never = path;
+      return never;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// One request of the registry API as its routes see it. What costs something is made when a route first asks for it.
+
+import type { IncomingMessage, IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { splitTarget } from '../../shared/oci/api-path.ts';
+import { Query } from './query.ts';
+import type { RequestBody } from './request-body.ts';
+
+export class ApiRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: RequestBody;
+  readonly #response: ServerResponse;
+  readonly #queryText: string;
+  #query: Query | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(
+    raw: IncomingMessage,
+    target: string,
+    parts: { readonly response: ServerResponse; readonly body: RequestBody },
+  ) {
+    const { path, query } = splitTarget(target);
+    this.method = raw.method ?? '';
+    this.path = path;
+    this.headers = raw.headers;
+    this.body = parts.body;
+    this.#response = parts.response;
+    this.#queryText = query;
+  }
+
+  get query(): Query {
+    this.#query ??= new Query(this.#queryText);
+    return this.#query;
+  }
+
+  /** Aborted when the client leaves before the answer is out. */
+  get signal(): AbortSignal {
+    this.#signal ??= clientGone(this.#response);
+    return this.#signal;
+  }
+
+  /** True when the client left before the answer was out. */
+  get isAbandoned(): boolean {
+    return this.#response.destroyed && !this.#response.writableFinished;
+  }
+}
+
+/** Not the request's own `close`: that one fires when its body has been read. */
+function clientGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  const onClose = (): void => {
+    if (!response.writableFinished) gone.abort();
+  };
+  if (response.destroyed) onClose();
+  else response.once('close', onClose);
+  return gone.signal;
+}

@@ -1,0 +1,51 @@
+// What is not HTTP: a TLS handshake on the plain port, broken chunks, headers without end. Answered at once, then closed.
+
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { plainErrorAnswer } from './oci-error.ts';
+
+/** The response under way on each connection, so that nothing is written into the middle of one. */
+export type ResponsesUnderWay = WeakMap<Socket, ServerResponse>;
+
+/**
+ * Answers a connection that does not speak HTTP as it should. While an answer is already going out the connection
+ * is torn instead: a client must not take an error text for bytes of a blob.
+ */
+export function answerClientError(
+  responses: ResponsesUnderWay,
+  error: Error & { readonly code?: string },
+  socket: Socket,
+): void {
+  const response = responses.get(socket);
+  const isMidAnswer = response !== undefined && response.headersSent && !response.writableFinished;
+  if (error.code === 'ECONNRESET' || !socket.writable || isMidAnswer) {
+    socket.destroy();
+    return;
+  }
+  socket.end(clientErrorText(error.code), () => socket.destroy());
+}
+
+/** Connections beyond the limit are closed when they are accepted. */
+export function limitConnections(server: Server, maxConnections: number): void {
+  server.maxConnections = maxConnections;
+}
+
+function clientErrorText(code: string | undefined): string {
+  const { status, headers, body } = plainErrorAnswer(...clientErrorKind(code));
+  const lines = [`HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`];
+  for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
+  const text = body instanceof Uint8Array ? Buffer.from(body).toString() : '';
+  return `${lines.join('\r\n')}\r\n\r\n${text}`;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};
+
+function clientErrorKind(code: string | undefined): [400 | 408 | 431, string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'request line and headers are too long'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'the request did not arrive in time'];
+  return [400, 'this port speaks plain HTTP/1.1 only'];
+}

@@ -1,0 +1,29 @@
+// What operators and their tools ask of a node: is it alive, can it serve, what does it count.
+
+import type { FastifyPluginCallback } from 'fastify';
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+
+/** Whether the node can serve: joined, or able to serve on its own. */
+export interface Health {
+  isReady(): { readonly ready: boolean; readonly reason?: string | undefined };
+}
+
+/** `/healthz`, `/readyz` and `/metrics`. */
+export function operationsRoutes(deps: { readonly health: Health; readonly metrics: Metrics }): FastifyPluginCallback {
+  return (app, _options, done) => {
+    app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
+    app.get('/readyz', (_request, reply) => {
+      const { ready, reason } = deps.health.isReady();
+      const text = ready ? 'ready\n' : `not ready: ${reason ?? 'starting'}\n`;
+      return reply
+        .code(ready ? 200 : 503)
+        .type('text/plain')
+        .send(text);
+    });
+    app.get('/metrics', async (_request, reply) => {
+      const { contentType, body } = await deps.metrics.text();
+      return reply.header('content-type', contentType).send(body);
+    });
+    done();
+  };
+}

@@ -1,0 +1,72 @@
+// The registry API of a node as a fastify app. It does not listen: whoever starts the process does.
+//
+// Everything under /v2 is taken over in the first hook, before fastify parses a path or a body: repository names hold
+// slashes, digests are longer than its parameters may be, bodies must not be buffered or refused for their type, and
+// its senders add a charset. Health, readiness and metrics are ordinary routes.
+
+import { fastify, type FastifyInstance } from 'fastify';
+import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+import type { Content } from '../content/content.ts';
+import type { AccessPolicy } from './access.ts';
+import { createDispatch } from './api-dispatch.ts';
+import { exchange } from './api-exchange.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { answerClientError, limitConnections, type ResponsesUnderWay } from './client-error.ts';
+import { operationsRoutes, type Health } from './operations-routes.ts';
+import { DEFAULT_REGISTRY_OPTIONS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
+import { RequestMetrics } from './request-metrics.ts';
+
+const API_ROOT = '/v2';
+
+export interface RegistryDeps {
+  readonly content: Content;
+  readonly access: AccessPolicy;
+  readonly health: Health;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/**
+ * Makes the app; `app.listen` starts it and `app.close` stops it: no new connections, idle ones closed, running
+ * requests finished. Make one per `Metrics`.
+ */
+export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryOptions> = {}): FastifyInstance {
+  const settings: RegistryOptions = { ...DEFAULT_REGISTRY_OPTIONS, ...options };
+  const responses: ResponsesUnderWay = new WeakMap();
+  const app = fastify({
+    logger: false,
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    // Long uploads are fine; a body that stops arriving is ended by its own watch.
+    requestTimeout: 0,
+    exposeHeadRoutes: false,
+    // The router sees one short path for the whole API: a broken escape or a long digest is ours to answer.
+    rewriteUrl: (raw) => (isApiPath(splitTarget(raw.url ?? '/').path) ? API_ROOT : (raw.url ?? '/')),
+    forceCloseConnections: 'idle',
+    // Requests on open connections are still served while closing; each of them then ends its connection.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerClientError(responses, error, socket),
+  });
+  limitConnections(app.server, settings.maxConnections);
+  const exchangeDeps = {
+    dispatch: createDispatch(deps, settings),
+    pool: new BufferPool({ bufferCount: settings.blobBufferCount }),
+    metrics: new RequestMetrics(deps.metrics),
+    log: deps.log,
+    clock: deps.clock,
+  };
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.raw.url !== API_ROOT) {
+      done();
+      return;
+    }
+    reply.hijack();
+    responses.set(request.raw.socket, reply.raw);
+    void exchange(exchangeDeps, settings, { raw: request.raw, response: reply.raw, target: request.originalUrl });
+  });
+  void app.register(operationsRoutes(deps));
+  return app;
+}

@@ -1,0 +1,31 @@
+// Every limit of the registry API, with the reason for its default and what happens when it is reached.
+
+export interface RegistryOptions {
+  /** Connections at once; the next ones are closed when accepted. Far above what one host's clients open. */
+  readonly maxConnections: number;
+  /** Without a byte of a request's body for this long: 408, and the connection is closed. A long upload that moves is fine. */
+  readonly bodyIdleTimeoutMs: number;
+  /** A client that takes nothing of a blob for this long is cut off, because its buffers are missed by others. */
+  readonly responseStallTimeoutMs: number;
+  /** After an early error, at most this much of the rest of a body is read and thrown away; then the connection is closed. */
+  readonly maxDiscardBytes: number;
+  /** Manifest bodies in memory at once (4 MiB each at most); the next push waits. */
+  readonly maxManifestBodies: number;
+  /** Buffers of 1 MiB for all blob responses together; a response that finds none waits for its first one, oldest first. */
+  readonly blobBufferCount: number;
+  /** What may be deleted; 405 for the rest. */
+  readonly deletion: { readonly blobs: boolean; readonly manifests: boolean; readonly tags: boolean };
+}
+
+export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
+  maxConnections: 4096,
+  bodyIdleTimeoutMs: 60_000,
+  responseStallTimeoutMs: 300_000,
+  maxDiscardBytes: 256 * 1024 * 1024,
+  maxManifestBodies: 32,
+  blobBufferCount: 64,
+  deletion: { blobs: true, manifests: true, tags: true },
+};
+
+/** Request line and headers together. Twice Node's default: tokens and a hundred `tag=` parameters get long. Beyond: 431. */
+export const MAX_HEADER_BYTES = 32 * 1024;

@@ -1,0 +1,103 @@
+// The body of a request: passed on as it comes, never gathered except for manifests, and never left unread.
+
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import { StallWatch } from './stall-watch.ts';
+
+export interface RequestBodyOptions {
+  readonly idleTimeoutMs: number;
+  readonly maxDiscardBytes: number;
+}
+
+export class RequestBody {
+  readonly #raw: IncomingMessage;
+  readonly #options: RequestBodyOptions;
+  readonly #watch: StallWatch;
+  #isIdle = false;
+  readonly #onIdle: () => void;
+
+  /** @param onIdle called once when the client has stopped sending; it may still answer. The connection ends soon after. */
+  constructor(
+    deps: { readonly clock: Clock; readonly raw: IncomingMessage; readonly onIdle: () => void },
+    options: RequestBodyOptions,
+  ) {
+    this.#raw = deps.raw;
+    this.#options = options;
+    this.#onIdle = deps.onIdle;
+    const readMark = (): number | undefined => this.#readMark();
+    const onStall = (): void => this.#giveUp();
+    this.#watch = new StallWatch(deps, { readMark, onStall }, { timeoutMs: options.idleTimeoutMs });
+  }
+
+  /** What `Content-Length` says; undefined for a chunked body, 0 when there is none. */
+  get lengthBytes(): number | undefined {
+    const { headers } = this.#raw;
+    if (headers['transfer-encoding'] !== undefined) return undefined;
+    return Number(headers['content-length'] ?? 0);
+  }
+
+  /** False only when it is certain that no byte will come. */
+  get mayHaveBytes(): boolean {
+    return this.lengthBytes !== 0;
+  }
+
+  /**
+   * The bytes as they arrive, with the pace of whoever reads them. Ending the loop early leaves the connection open.
+   * A client that goes away before the end makes the loop throw, so an end is always the true end.
+   */
+  stream(): AsyncIterableIterator<Uint8Array> {
+    this.#watch.start();
+    return this.#raw.iterator({ destroyOnReturn: false });
+  }
+
+  /** The whole body. @throws {AppError} `manifest_too_large` as soon as it is longer than `limitBytes`. */
+  async readWhole(limitBytes: number): Promise<Buffer> {
+    const tooLarge = new AppError('manifest_too_large', `the body may have at most ${limitBytes} bytes`);
+    if ((this.lengthBytes ?? 0) > limitBytes) throw tooLarge;
+    const chunks: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for await (const chunk of this.stream()) {
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes > limitBytes) throw tooLarge;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, sizeBytes);
+  }
+
+  /** Ends the watch over a body that was read. What was not read is read and thrown away, up to a limit, so that the client sees the answer. */
+  finish(): void {
+    const raw = this.#raw;
+    if (raw.readableEnded || raw.destroyed || !this.mayHaveBytes) {
+      this.#watch.stop();
+      return;
+    }
+    let leftBytes = this.#options.maxDiscardBytes;
+    this.#watch.start();
+    raw.once('close', () => this.#watch.stop());
+    raw.on('error', () => {
+      // The rest of this body means nothing to anybody.
+    });
+    raw.on('data', (chunk: Buffer) => {
+      leftBytes -= chunk.length;
+      if (leftBytes < 0) raw.destroy();
+    });
+    raw.resume();
+  }
+
+  /** Bytes that came over the connection; undefined while some wait for us to read them. */
+  #readMark(): number | undefined {
+    const { readableLength, socket, complete } = this.#raw;
+    return readableLength > 0 || complete ? undefined : socket.bytesRead;
+  }
+
+  /** First tells the client; a quarter of the timeout later ends the connection, whether that was heard or not. */
+  #giveUp(): void {
+    if (this.#isIdle) {
+      this.#raw.destroy();
+      return;
+    }
+    this.#isIdle = true;
+    this.#onIdle();
+  }
+}

@@ -1,0 +1,99 @@
+// Upload sessions in memory, with the rules of the real ones: one writer at a time, bytes before a broken connection kept.
+
+import { randomUUID } from 'node:crypto';
+import { digestOf, algorithmOf, type Digest } from '../../shared/oci/digest.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { UploadChunk, UploadId } from '../../node/content/blob-store.ts';
+import type { Uploads } from '../../node/content/content.ts';
+
+interface Session {
+  readonly repository: string;
+  bytes: Buffer;
+  /** Resolves when the last writer in line is done. */
+  turn: Promise<unknown>;
+}
+
+export class FakeUploads implements Uploads {
+  readonly #sessions = new Map<string, Session>();
+  readonly #adopt: (repository: string, digest: Digest, bytes: Buffer) => void;
+
+  /** @param adopt takes a finished blob. */
+  constructor(adopt: (repository: string, digest: Digest, bytes: Buffer) => void) {
+    this.#adopt = adopt;
+  }
+
+  /** Open sessions, for tests that look for leaks. */
+  get openCount(): number {
+    return this.#sessions.size;
+  }
+
+  begin(repository: string): Promise<UploadId> {
+    const id = randomUUID();
+    this.#sessions.set(id, { repository, bytes: Buffer.alloc(0), turn: Promise.resolve() });
+    return Promise.resolve(id as string as UploadId);
+  }
+
+  async offset(repository: string, id: string): Promise<number> {
+    return this.#session(repository, id).bytes.length;
+  }
+
+  async append(repository: string, id: string, chunk: UploadChunk): Promise<number> {
+    return this.#inTurn(repository, id, async (session) => {
+      session.bytes = await appended(session, chunk);
+      return session.bytes.length;
+    });
+  }
+
+  async finish(repository: string, id: string, digest: Digest, chunk: UploadChunk | undefined): Promise<void> {
+    await this.#inTurn(repository, id, async (session) => {
+      if (chunk !== undefined) session.bytes = await appended(session, chunk);
+      this.#sessions.delete(id);
+      const found = digestOf(session.bytes, algorithmOf(digest));
+      if (found !== digest)
+        throw new AppError('digest_mismatch', 'content does not match its digest', { detail: { found } });
+      this.#adopt(repository, digest, session.bytes);
+    });
+  }
+
+  async cancel(repository: string, id: string): Promise<void> {
+    this.#session(repository, id);
+    this.#sessions.delete(id);
+  }
+
+  #session(repository: string, id: string): Session {
+    const session = this.#sessions.get(id);
+    if (session?.repository === repository) return session;
+    throw new AppError('upload_unknown', 'no such upload session');
+  }
+
+  async #inTurn<T>(repository: string, id: string, act: (session: Session) => Promise<T>): Promise<T> {
+    const { turn } = this.#session(repository, id);
+    const result = turn.then(() => act(this.#session(repository, id)));
+    this.#session(repository, id).turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** The session's bytes with the chunk's; what arrived before a broken connection is put into the session. */
+async function appended(session: Session, chunk: UploadChunk): Promise<Buffer> {
+  const { firstByte, lengthBytes, body } = chunk;
+  const offset = session.bytes.length;
+  if (firstByte !== undefined && firstByte !== offset) {
+    throw new AppError('upload_out_of_order', 'chunk does not start where the last one ended', { detail: { offset } });
+  }
+  const parts: Uint8Array[] = [session.bytes];
+  let received = 0;
+  try {
+    for await (const part of body) {
+      received += part.byteLength;
+      parts.push(part);
+    }
+  } catch (error) {
+    session.bytes = Buffer.concat(parts);
+    throw error;
+  }
+  if (lengthBytes !== undefined && received !== lengthBytes) {
+    throw new AppError('size_mismatch', 'the chunk has another length', { detail: { lengthBytes, received } });
+  }
+  return Buffer.concat(parts);
+}
