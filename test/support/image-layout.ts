@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type TarEntry, tarArchive } from './tar-archive.ts';
 
-export const ociTypes = {
+const ociTypes = {
   index: 'application/vnd.oci.image.index.v1+json',
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
@@ -17,7 +17,7 @@ export const ociTypes = {
   empty: 'application/vnd.oci.empty.v1+json',
 } as const;
 
-export const dockerTypes = {
+const dockerTypes = {
   list: 'application/vnd.docker.distribution.manifest.list.v2+json',
   manifest: 'application/vnd.docker.distribution.manifest.v2+json',
   config: 'application/vnd.docker.container.image.v1+json',
