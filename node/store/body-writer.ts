@@ -1,0 +1,140 @@
+// Moves the bytes of a request body into a file and through the hash, some buffers at a time:
+//
+//   chunk ─copy─▶ buffer ─full─▶ write (one at a time, so the file never has a gap) ─▶ buffer goes back
+//                           └──▶ hash thread                                       ─▶ when both are done
+
+import type { FileHandle } from 'node:fs/promises';
+import type { BufferPool, PooledBuffer } from './buffer-pool.ts';
+import { asError, writeFully } from './flushed-file.ts';
+import type { SpaceReservation } from './space-guard.ts';
+import { INLINE_BYTES, type UploadHash } from './upload-hash.ts';
+import type { WriteBack } from './write-back.ts';
+
+/** Buffer size once a body is known to be large; 1 MiB makes system calls and messages rare. */
+const BUFFER_BYTES = 1024 * 1024;
+/** The first buffer of a body of unknown length: most manifests and configs end in it. */
+const FIRST_BUFFER_BYTES = INLINE_BYTES;
+/** Full buffers of one upload that wait for disk or hash. */
+const MAX_IN_FLIGHT = 4;
+
+interface BodyWriterDeps {
+  readonly buffers: BufferPool;
+  readonly handle: FileHandle;
+  readonly hash: UploadHash;
+  readonly space: SpaceReservation;
+  readonly writeBack: WriteBack;
+}
+
+/** Writes from an offset on. Always `drain` it before its file is closed. */
+export class BodyWriter {
+  readonly #deps: BodyWriterDeps;
+  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #stopListening: () => void;
+  #bufferBytes: number;
+  #current: PooledBuffer | undefined;
+  #filledBytes = 0;
+  #positionBytes: number;
+  #writtenBytes: number;
+  #isFollowed = false;
+  #tail: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
+
+  /** @param options.lengthBytes of the body, when known. */
+  constructor(deps: BodyWriterDeps, options: { readonly offset: number; readonly lengthBytes: number | undefined }) {
+    this.#deps = deps;
+    this.#positionBytes = options.offset;
+    this.#writtenBytes = options.offset;
+    this.#bufferBytes = Math.max(1, Math.min(BUFFER_BYTES, options.lengthBytes ?? FIRST_BUFFER_BYTES));
+    // A slow client must not sit on memory that others wait for.
+    this.#stopListening = deps.buffers.onPressure(() => this.#submitCurrent());
+  }
+
+  /** End of what is in the file without a gap. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** Takes a chunk; waits when too much is under way. @throws what writing threw: `not_enough_space` above all. */
+  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+    let taken = 0;
+    while (taken < chunk.byteLength) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const buffer = this.#current ?? (await this.#nextBuffer(signal));
+      this.#current = buffer; // from here to the copy nothing else runs
+      const part = chunk.subarray(taken, taken + buffer.bytes.byteLength - this.#filledBytes);
+      buffer.bytes.set(part, this.#filledBytes);
+      this.#filledBytes += part.byteLength;
+      taken += part.byteLength;
+      if (this.#filledBytes === buffer.bytes.byteLength) await this.#flushCurrent();
+    }
+  }
+
+  /** Waits until all that was taken is written, or writing failed. Never rejects: see `failure`. */
+  async drain(): Promise<void> {
+    this.#stopListening();
+    await this.#flushCurrent();
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
+  /** What went wrong with the disk, if anything did. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  async #nextBuffer(signal: AbortSignal): Promise<PooledBuffer> {
+    while (this.#inFlight.size >= MAX_IN_FLIGHT) await Promise.race(this.#inFlight);
+    const buffer = await this.#deps.buffers.acquire(this.#bufferBytes, signal);
+    this.#bufferBytes = BUFFER_BYTES;
+    this.#filledBytes = 0;
+    return buffer;
+  }
+
+  /** A session that has grown past the inline size is hashed as it grows from here on. */
+  async #flushCurrent(): Promise<void> {
+    const buffer = this.#current;
+    if (buffer === undefined) return;
+    const lengthBytes = this.#filledBytes;
+    this.#current = undefined;
+    if (!this.#isFollowed && this.#positionBytes + lengthBytes > INLINE_BYTES) {
+      this.#isFollowed = true;
+      await this.#tail;
+      if (this.#failure === undefined) await this.#deps.hash.follow(this.#positionBytes);
+    }
+    this.#submit(buffer, lengthBytes);
+  }
+
+  #submitCurrent(): void {
+    const buffer = this.#current;
+    if (buffer === undefined) return;
+    this.#current = undefined;
+    this.#submit(buffer, this.#filledBytes);
+  }
+
+  #submit(buffer: PooledBuffer, lengthBytes: number): void {
+    const bytes = buffer.bytes.subarray(0, lengthBytes);
+    const position = this.#positionBytes;
+    this.#positionBytes += lengthBytes;
+    this.#tail = this.#tail.then(() => this.#writeNext(bytes, position));
+    const hashed = this.#deps.hash.absorb(bytes, position);
+    const done = this.#releaseAfter(buffer, [this.#tail, hashed]).finally(() => this.#inFlight.delete(done));
+    this.#inFlight.add(done);
+  }
+
+  async #releaseAfter(buffer: PooledBuffer, uses: readonly Promise<void>[]): Promise<void> {
+    await Promise.all(uses);
+    buffer.release();
+  }
+
+  /** Never rejects; after a failure nothing more is written. */
+  async #writeNext(bytes: Uint8Array, position: number): Promise<void> {
+    if (this.#failure !== undefined) return;
+    try {
+      await this.#deps.space.spend(bytes.byteLength);
+      await writeFully(this.#deps.handle, bytes, position);
+      this.#writtenBytes = position + bytes.byteLength;
+      this.#deps.writeBack.wrote(bytes.byteLength);
+    } catch (error) {
+      this.#failure = asError(error);
+    }
+  }
+}

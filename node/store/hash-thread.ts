@@ -1,0 +1,113 @@
+// One hash thread as the main thread sees it: operations in, promises of results out.
+
+import { Worker } from 'node:worker_threads';
+import { invariant } from '../../shared/runtime/errors.ts';
+import type { HashOperation, HashResult } from './hash-desk.ts';
+
+/** Batches that the thread may have at once: one that it works on and one that is there when it is done. */
+const MAX_BATCHES = 2;
+/** Operations in a batch: few enough that the buffers of the first ones come back soon. */
+const MAX_BATCH_OPERATIONS = 16;
+/** Enough for the tables of some hundred blobs at once; the bytes themselves are not on its heap. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 };
+
+interface Pending {
+  readonly operation: HashOperation;
+  readonly resolve: (result: HashResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Keeps the process alive while it works, and only then. */
+export class HashThread {
+  readonly #worker: Worker;
+  readonly #onIdle: () => void;
+  readonly #queue: Pending[] = [];
+  readonly #batches: Pending[][] = [];
+  #isFlushing = false;
+  #ending: Error | undefined;
+  /** Streams open on this thread; kept by who opens and closes them. */
+  streamCount = 0;
+
+  /** @param options.onIdle called whenever its last operation is done. */
+  constructor(options: { readonly onIdle: () => void }) {
+    this.#onIdle = options.onIdle;
+    this.#worker = startWorker();
+    this.#worker.on('message', (results: readonly HashResult[]) => this.#settle(results));
+    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('exit', () => this.#end(new Error('the hash thread has ended')));
+    this.#worker.unref();
+  }
+
+  /** True when nothing more will come of it. */
+  get isEnded(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  get isBusy(): boolean {
+    return this.#queue.length > 0 || this.#batches.length > 0;
+  }
+
+  /** @throws {Error} when the thread ends, or says that the operation failed. */
+  run(operation: HashOperation): Promise<HashResult> {
+    if (this.#ending !== undefined) return Promise.reject(this.#ending);
+    if (!this.isBusy) this.#worker.ref();
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ operation, resolve, reject });
+      this.#flushSoon();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#end(new Error('the hash thread was stopped'));
+    await this.#worker.terminate();
+  }
+
+  /** What is asked in the same turn of the event loop goes in the same message. */
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0 && this.#batches.length < MAX_BATCHES) {
+      const batch = this.#queue.splice(0, MAX_BATCH_OPERATIONS);
+      this.#batches.push(batch);
+      this.#worker.postMessage(batch.map(({ operation }) => operation));
+    }
+  }
+
+  #settle(results: readonly HashResult[]): void {
+    const batch = this.#batches.shift();
+    invariant(batch !== undefined && batch.length === results.length, 'each batch is answered once');
+    this.#flush();
+    for (const [index, pending] of batch.entries()) {
+      const result = results[index];
+      if (result === undefined || result.type === 'failed') {
+        pending.reject(new Error(`hash thread: ${result?.message ?? 'no result'}`));
+      } else pending.resolve(result);
+    }
+    if (this.isBusy) return;
+    this.#worker.unref();
+    this.#onIdle();
+  }
+
+  #end(reason: Error): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = reason;
+    for (const { reject } of [...this.#batches.splice(0).flat(), ...this.#queue.splice(0)]) reject(reason);
+  }
+}
+
+/** Compiled, the worker is a plain module; from the sources it first needs the loader that the main thread runs under. */
+function startWorker(): Worker {
+  const isSource = import.meta.url.endsWith('.ts');
+  const entry = new URL(isSource ? './hash-worker.ts' : './hash-worker.js', import.meta.url);
+  if (!isSource) return new Worker(entry, { resourceLimits: RESOURCE_LIMITS });
+  const loader = import.meta.resolve('tsx/esm/api');
+  const code = `import(${JSON.stringify(loader)}).then((loader) => { loader.register(); return import(${JSON.stringify(entry.href)}); });`;
+  return new Worker(code, { eval: true, resourceLimits: RESOURCE_LIMITS });
+}

@@ -1,0 +1,184 @@
+// All downloads under way. Their pieces stay on disk across restarts until they become a blob or nobody came back.
+
+import { constants } from 'node:fs';
+import { mkdir, open, readFile, readdir, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { isDigest, type Digest } from '../../shared/oci/digest.ts';
+import { Bitfield } from '../../shared/pieces/bitfield.ts';
+import { parsePieceTable, pieceCount, pieceLength, type PieceTable } from '../../shared/pieces/piece-table.ts';
+import type { Scheduled } from '../../shared/runtime/clock.ts';
+import { AppError, invariant, isAppError } from '../../shared/runtime/errors.ts';
+import type { PartialBlob, PartialStore } from '../content/blob-store.ts';
+import { hasCode, spaceError } from './flushed-file.ts';
+import { PartialBlobFile, partialPath, type PartialBlobDeps } from './partial-blob-file.ts';
+import { decodePieceTable, encodePieceTable } from './piece-table-file.ts';
+import type { SpaceGuard, SpaceReservation } from './space-guard.ts';
+import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
+
+/** How often downloads that nobody came back to are looked for. */
+const PURGE_EVERY_MS = 60 * 60_000;
+
+interface PartialBlobsDeps extends PartialBlobDeps {
+  readonly paths: StorePaths;
+  readonly space: SpaceGuard;
+}
+
+/** The partial store. */
+export class PartialBlobs implements PartialStore, AsyncDisposable {
+  readonly #deps: PartialBlobsDeps;
+  readonly #expiryMs: number;
+  /** Owned now, or being opened. */
+  readonly #open = new Map<Digest, Promise<PartialBlobFile>>();
+  #purge: Scheduled | undefined;
+  #isClosed = false;
+
+  private constructor(deps: PartialBlobsDeps, options: { readonly expiryMs: number }) {
+    this.#deps = deps;
+    this.#expiryMs = options.expiryMs;
+  }
+
+  /** @param options.expiryMs pieces of a download are thrown away when it was not opened for so long. */
+  static async open(deps: PartialBlobsDeps, options: { readonly expiryMs: number }): Promise<PartialBlobs> {
+    const partials = new PartialBlobs(deps, options);
+    await partials.#purgeExpired();
+    partials.#purgeLater();
+    return partials;
+  }
+
+  async openPartial(digest: Digest, table: PieceTable): Promise<PartialBlob> {
+    parsePieceTable(table);
+    const before = this.#open.get(digest);
+    if (before !== undefined) {
+      const { closing } = await before;
+      invariant(closing !== undefined, 'a partial blob has one owner');
+      await closing;
+    }
+    if (this.#isClosed) throw new AppError('shutting_down', 'the node is shutting down');
+    invariant(!this.#open.has(digest), 'a partial blob has one owner');
+    const opening = this.#openFiles(digest, table);
+    this.#open.set(digest, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      this.#open.delete(digest);
+      throw spaceError(error);
+    }
+  }
+
+  /** Closes what its owners left open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#purge?.cancel();
+    const left = await Promise.allSettled(this.#open.values());
+    for (const outcome of left) if (outcome.status === 'fulfilled') await outcome.value[Symbol.asyncDispose]();
+  }
+
+  async #openFiles(digest: Digest, table: PieceTable): Promise<PartialBlobFile> {
+    const directory = this.#deps.paths.partial(digest);
+    if (await this.#isUnusable(digest, directory, table)) await startAfresh(directory, table);
+    const marked = await readMarks(directory, table);
+    const space = await this.#deps.space.reserve(table.sizeBytes - bytesOf(table, marked));
+    const files = await openFiles(directory, table, space);
+    await touch(directory, this.#deps.clock.wallMs());
+    const onClose = (): void => {
+      this.#open.delete(digest);
+    };
+    return PartialBlobFile.open(this.#deps, { digest, table, files, marked, onClose });
+  }
+
+  /** Old pieces are of no use with another table, and not needed any more for a blob that is here. */
+  async #isUnusable(digest: Digest, directory: string, table: PieceTable): Promise<boolean> {
+    const kept = await readTable(partialPath(directory, 'table'));
+    if (kept === undefined || !isSameTable(kept, table)) return true;
+    return exists(this.#deps.paths.blob(digest));
+  }
+
+  async #purgeExpired(): Promise<void> {
+    const before = this.#deps.clock.wallMs() - this.#expiryMs;
+    for (const name of await readdir(this.#deps.paths.partials)) {
+      const directory = join(this.#deps.paths.partials, name);
+      const digest = basename(name).replace('-', ':');
+      if (isDigest(digest) && this.#open.has(digest)) continue;
+      if (isDigest(digest) && (await stat(directory)).mtimeMs >= before) continue;
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  #purgeLater(): void {
+    if (this.#isClosed) return;
+    this.#purge = this.#deps.clock.schedule(Math.min(PURGE_EVERY_MS, this.#expiryMs), () => {
+      this.#purgeExpired()
+        .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'old downloads could not be removed'))
+        .finally(() => this.#purgeLater());
+    });
+  }
+}
+
+/** The table comes last: a directory without one is not resumed. */
+async function startAfresh(directory: string, table: PieceTable): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { mode: DIRECTORY_MODE });
+  await writeFile(partialPath(directory, 'table'), encodePieceTable(table), { mode: FILE_MODE });
+}
+
+async function openFiles(directory: string, table: PieceTable, space: SpaceReservation) {
+  const flags = constants.O_RDWR | constants.O_CREAT;
+  const path = partialPath(directory, 'data');
+  const opened: FileHandle[] = [];
+  try {
+    const data = await open(path, flags, FILE_MODE);
+    opened.push(data);
+    await data.truncate(table.sizeBytes);
+    const have = await open(partialPath(directory, 'have'), flags, FILE_MODE);
+    return { directory, path, data, have, space };
+  } catch (error) {
+    space.release();
+    for (const handle of opened) await handle.close();
+    throw error;
+  }
+}
+
+/** @returns undefined when there is none that can be read. */
+async function readTable(path: string): Promise<PieceTable | undefined> {
+  try {
+    return decodePieceTable(await readFile(path));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Bits that cannot be read count as none. */
+async function readMarks(directory: string, table: PieceTable): Promise<Bitfield> {
+  try {
+    return Bitfield.parse(pieceCount(table), await readFile(partialPath(directory, 'have')));
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') && !isAppError(error, 'message_invalid')) throw error;
+    return new Bitfield(pieceCount(table));
+  }
+}
+
+function bytesOf(table: PieceTable, pieces: Bitfield): number {
+  let bytes = 0;
+  for (let index = 0; index < pieces.length; index += 1) if (pieces.has(index)) bytes += pieceLength(table, index);
+  return bytes;
+}
+
+function isSameTable(a: PieceTable, b: PieceTable): boolean {
+  return a.sizeBytes === b.sizeBytes && a.pieceBytes === b.pieceBytes && Buffer.compare(a.hashes, b.hashes) === 0;
+}
+
+/** Expiry goes by our own clock. */
+async function touch(directory: string, wallMs: number): Promise<void> {
+  await utimes(directory, wallMs / 1000, wallMs / 1000);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

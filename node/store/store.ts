@@ -1,0 +1,158 @@
+// The storage of one node: opens the data folder, repairs it, and puts the parts together.
+
+import { mkdir, readFile } from 'node:fs/promises';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
+import type { BlobStore, PartialStore, UploadStore } from '../content/blob-store.ts';
+import { BlobFiles } from './blob-files.ts';
+import { makeBlobDirectories, repairBlobs } from './blob-walk.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { DirectoryLock } from './directory-lock.ts';
+import { FileHandles } from './file-handles.ts';
+import { hasCode, makeDirectory, replaceFile, syncDirectory } from './flushed-file.ts';
+import { HashWorkers } from './hash-workers.ts';
+import { PartialBlobs } from './partial-blobs.ts';
+import { readFreeBytes, SpaceGuard } from './space-guard.ts';
+import { DIRECTORY_MODE, LAYOUT_VERSION, StorePaths } from './store-paths.ts';
+import { UploadSessions } from './upload-sessions.ts';
+
+const HOUR_MS = 3_600_000;
+const MIB = 1024 * 1024;
+
+/** The value of the reference registry (U-8); the same for downloads that nobody came back to. */
+const DEFAULT_EXPIRY_MS = 168 * HOUR_MS;
+/** Enough for logs and databases of the same disk to go on. */
+const DEFAULT_RESERVE_BYTES = 256 * MIB;
+/** Twelve uploads with a buffer each; four in use make one upload as fast as it gets. */
+const DEFAULT_UPLOAD_BUFFER_BYTES = 12 * MIB;
+/** Twelve pieces of the largest size under way, over all downloads. */
+const DEFAULT_PIECE_BUFFER_BYTES = 48 * MIB;
+/** One thread hashes about 0.9 GB/s, more than a 5 Gbit/s link brings. */
+const DEFAULT_HASH_WORKERS = 1;
+
+/** Settings of a store. */
+export interface StoreOptions {
+  /** The data folder; made if it is not there. No two processes share one. */
+  readonly directory: string;
+  /** An upload ends this long after its last byte (U-8). @default 168 h */
+  readonly uploadExpiryMs?: number;
+  /** Pieces of a download that was not opened for so long are thrown away. @default 168 h */
+  readonly partialExpiryMs?: number;
+  /** Bytes of the disk that stay free. @default 256 MiB */
+  readonly reserveBytes?: number;
+  /** Threads that hash, started when needed. @default 1 */
+  readonly hashWorkers?: number;
+  /** Memory for uploads under way; a multiple of 4 MiB. @default 12 MiB */
+  readonly uploadBufferBytes?: number;
+  /** Memory for pieces under way; a multiple of 4 MiB. @default 48 MiB */
+  readonly pieceBufferBytes?: number;
+}
+
+/** Close it last: readers, uploads and partial blobs end with it. */
+export interface Store extends AsyncDisposable {
+  readonly blobs: BlobStore;
+  readonly partials: PartialStore;
+  readonly uploads: UploadStore;
+}
+
+interface StoreDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** @throws {AppError} `config_invalid` when another process has the folder, or its layout is another one. */
+export async function openStore(deps: StoreDeps, options: StoreOptions): Promise<Store> {
+  const { clock } = deps;
+  const paths = new StorePaths(options.directory);
+  await mkdir(options.directory, { recursive: true, mode: DIRECTORY_MODE });
+  await using opening = new ResourceStack();
+  opening.use(await DirectoryLock.acquire(options.directory));
+  await prepare(paths);
+
+  const readFree = (): Promise<number> => readFreeBytes(options.directory);
+  const space = new SpaceGuard({ clock, readFree }, { reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES });
+  const hashes = opening.use(new HashWorkers({ clock }, { threadCount: options.hashWorkers ?? DEFAULT_HASH_WORKERS }));
+  const handles = opening.use(new FileHandles());
+  const blobs = await BlobFiles.open({ paths, handles, hashes, space });
+
+  const uploadBuffers = openPool(opening, clock, options.uploadBufferBytes ?? DEFAULT_UPLOAD_BUFFER_BYTES);
+  const pieceBuffers = openPool(opening, clock, options.pieceBufferBytes ?? DEFAULT_PIECE_BUFFER_BYTES);
+  const shared = { ...deps, paths, space, hashes, blobs };
+  const partials = opening.use(
+    await PartialBlobs.open(
+      { ...shared, buffers: pieceBuffers },
+      { expiryMs: options.partialExpiryMs ?? DEFAULT_EXPIRY_MS },
+    ),
+  );
+  const uploads = opening.use(
+    await UploadSessions.open(
+      { ...shared, buffers: uploadBuffers },
+      { expiryMs: options.uploadExpiryMs ?? DEFAULT_EXPIRY_MS },
+    ),
+  );
+
+  registerMetrics(deps.metrics, { blobs, uploads, handles, uploadBuffers, pieceBuffers });
+  const resources = opening.move();
+  return { blobs, partials, uploads, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
+}
+
+function openPool(owner: ResourceStack, clock: Clock, capacityBytes: number): BufferPool {
+  const pool = new BufferPool({ clock }, { capacityBytes });
+  owner.defer(() => pool.close());
+  return pool;
+}
+
+async function prepare(paths: StorePaths): Promise<void> {
+  const found = await readLayout(paths.layout);
+  if (found === undefined) {
+    await replaceFile(paths.layout, Buffer.from(`${LAYOUT_VERSION}\n`));
+    await syncDirectory(paths.root);
+  } else if (found !== String(LAYOUT_VERSION)) {
+    throw new AppError(
+      'config_invalid',
+      `${paths.root} has layout ${found}, this program knows layout ${LAYOUT_VERSION}`,
+      {
+        detail: { directory: paths.root },
+      },
+    );
+  }
+  for (const directory of [paths.partials, paths.uploads]) await makeDirectory(directory);
+  await makeBlobDirectories(paths);
+  await repairBlobs(paths);
+}
+
+async function readLayout(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim().slice(0, 20);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function registerMetrics(
+  metrics: Metrics,
+  parts: {
+    readonly blobs: BlobFiles;
+    readonly uploads: UploadSessions;
+    readonly handles: FileHandles;
+    readonly uploadBuffers: BufferPool;
+    readonly pieceBuffers: BufferPool;
+  },
+): void {
+  const { blobs, uploads, handles, uploadBuffers, pieceBuffers } = parts;
+  const gauge = (name: string, help: string, read: () => number): void =>
+    metrics.gaugeOf({ name: `shoal_store_${name}`, help }, read);
+  gauge('blobs', 'Whole blobs on disk.', () => blobs.blobCount);
+  gauge('blob_bytes', 'Bytes of whole blobs on disk.', () => blobs.blobBytes);
+  gauge('upload_sessions', 'Upload sessions that are open.', () => uploads.sessionCount);
+  gauge('open_files', 'Descriptors of whole blobs that are open.', () => handles.openCount);
+  gauge('upload_buffer_bytes', 'Memory of uploads under way.', () => uploadBuffers.usedBytes);
+  gauge('upload_buffer_waiters', 'Uploads that wait for memory.', () => uploadBuffers.waiterCount);
+  gauge('piece_buffer_bytes', 'Memory of pieces under way.', () => pieceBuffers.usedBytes);
+  gauge('piece_buffer_waiters', 'Pieces that wait for memory.', () => pieceBuffers.waiterCount);
+}

@@ -1,0 +1,215 @@
+// All upload sessions of a node. They live in memory, their bytes on disk; a restart finds them again.
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Type from 'typebox';
+import { Check } from 'typebox/value';
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { AdoptedBlob, UploadChunk, UploadId, UploadStore } from '../content/blob-store.ts';
+import { hasCode } from './flushed-file.ts';
+import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
+import { UPLOAD_DATA, UploadSession, type UploadSessionDeps } from './upload-session.ts';
+
+/** Sessions at once. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
+const MAX_SESSIONS = 10_000;
+/** How often expired sessions are looked for; often enough for an expiry of days. */
+const PURGE_EVERY_MS = 10 * 60_000;
+const SESSION_FILE = 'session.json';
+const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+const SessionFile = Type.Object({
+  repository: Type.String({ minLength: 1, maxLength: 255 }),
+  algorithm: Type.Union([Type.Literal('sha256'), Type.Literal('sha512')]),
+});
+
+interface UploadSessionsDeps extends UploadSessionDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly paths: StorePaths;
+}
+
+/** The upload store. `open` resumes what is on disk. */
+export class UploadSessions implements UploadStore, AsyncDisposable {
+  readonly #deps: UploadSessionsDeps;
+  readonly #expiryMs: number;
+  readonly #sessions = new Map<string, UploadSession>();
+  #creatingCount = 0;
+  #purge: Scheduled | undefined;
+  #isClosed = false;
+
+  private constructor(deps: UploadSessionsDeps, options: { readonly expiryMs: number }) {
+    this.#deps = deps;
+    this.#expiryMs = options.expiryMs;
+  }
+
+  /** @param options.expiryMs a session ends this long after its last byte (U-8). */
+  static async open(deps: UploadSessionsDeps, options: { readonly expiryMs: number }): Promise<UploadSessions> {
+    const sessions = new UploadSessions(deps, options);
+    for (const name of await readdir(deps.paths.uploads)) await sessions.#resume(name);
+    await sessions.#purgeExpired();
+    sessions.#purgeLater();
+    return sessions;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  async create(repository: string, options: { readonly algorithm?: 'sha256' | 'sha512' } = {}): Promise<UploadId> {
+    this.#refuseWhenClosed();
+    if (this.#sessions.size + this.#creatingCount >= MAX_SESSIONS) {
+      throw new AppError('too_many_requests', 'too many uploads are open');
+    }
+    this.#creatingCount += 1;
+    try {
+      const id = parseUploadId(randomUUID());
+      const algorithm = options.algorithm ?? 'sha256';
+      const directory = this.#deps.paths.upload(id);
+      const touchedMs = this.#deps.clock.wallMs();
+      await writeSession(directory, { repository, algorithm, touchedMs });
+      this.#sessions.set(
+        id,
+        new UploadSession(this.#deps, { id, repository, algorithm, directory, offset: 0, touchedMs }),
+      );
+      return id;
+    } finally {
+      this.#creatingCount -= 1;
+    }
+  }
+
+  async offset(repository: string, id: string): Promise<number> {
+    return (await this.#session(repository, id)).offset;
+  }
+
+  async append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number> {
+    const session = await this.#session(repository, id);
+    return session.append(chunk, signal);
+  }
+
+  // oxlint-disable-next-line eslint/max-params -- the interface has this shape
+  async finish(
+    repository: string,
+    id: string,
+    digest: Digest,
+    chunk: UploadChunk | undefined,
+    signal: AbortSignal,
+  ): Promise<AdoptedBlob> {
+    const session = await this.#session(repository, id);
+    try {
+      return await session.finish(digest, chunk, signal);
+    } finally {
+      if (session.isEnded) this.#sessions.delete(id);
+    }
+  }
+
+  async cancel(repository: string, id: string): Promise<void> {
+    const session = await this.#session(repository, id);
+    await session.cancel();
+    this.#sessions.delete(id);
+  }
+
+  /** Interrupts writers; their bytes are kept for the next start. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#purge?.cancel();
+    const reason = new AppError('shutting_down', 'the node is shutting down');
+    await Promise.all([...this.#sessions.values()].map((session) => session.close(reason)));
+    this.#sessions.clear();
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#isClosed) throw new AppError('shutting_down', 'the node is shutting down');
+  }
+
+  async #session(repository: string, id: string): Promise<UploadSession> {
+    this.#refuseWhenClosed();
+    const session = this.#sessions.get(id);
+    if (session !== undefined && this.#isExpired(session)) await this.#drop(session);
+    else if (session !== undefined && !session.isEnded && session.repository === repository) return session;
+    throw new AppError('upload_unknown', 'no such upload', { detail: { upload: id.slice(0, 64) } });
+  }
+
+  #isExpired(session: UploadSession): boolean {
+    return session.isUnusedSince(this.#deps.clock.wallMs() - this.#expiryMs);
+  }
+
+  async #drop(session: UploadSession): Promise<void> {
+    this.#sessions.delete(session.id);
+    await session.cancel();
+  }
+
+  async #purgeExpired(): Promise<void> {
+    for (const session of this.#sessions.values()) {
+      if (!this.#isExpired(session)) continue;
+      await this.#drop(session);
+      this.#deps.log.info({ upload: session.id, repository: session.repository }, 'unfinished upload expired');
+    }
+  }
+
+  #purgeLater(): void {
+    if (this.#isClosed) return;
+    this.#purge = this.#deps.clock.schedule(Math.min(PURGE_EVERY_MS, this.#expiryMs), () => {
+      this.#purgeExpired()
+        .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'expired uploads could not be removed'))
+        .finally(() => this.#purgeLater());
+    });
+  }
+
+  /** Takes a session up again, or deletes what a crash left of one. */
+  async #resume(name: string): Promise<void> {
+    const directory = join(this.#deps.paths.uploads, name);
+    const found = UPLOAD_ID.test(name) ? await readSession(directory) : undefined;
+    if (found === undefined) {
+      await rm(directory, { recursive: true, force: true });
+      return;
+    }
+    const id = parseUploadId(name);
+    this.#sessions.set(id, new UploadSession(this.#deps, { id, directory, ...found }));
+  }
+}
+
+/** A name that may be used as one of a file. */
+function parseUploadId(text: string): UploadId {
+  if (!UPLOAD_ID.test(text)) throw new AppError('upload_unknown', 'no such upload');
+  return text as UploadId;
+}
+
+/** The description comes last: a session without one was not acknowledged. It need not survive a power cut. */
+async function writeSession(
+  directory: string,
+  session: { readonly repository: string; readonly algorithm: string; readonly touchedMs: number },
+): Promise<void> {
+  const { touchedMs, ...description } = session;
+  await mkdir(directory, { mode: DIRECTORY_MODE });
+  try {
+    const data = await open(join(directory, UPLOAD_DATA), 'wx', FILE_MODE);
+    try {
+      await data.utimes(touchedMs / 1000, touchedMs / 1000);
+    } finally {
+      await data.close();
+    }
+    await writeFile(join(directory, SESSION_FILE), JSON.stringify(description), { mode: FILE_MODE });
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function readSession(
+  directory: string,
+): Promise<{ repository: string; algorithm: 'sha256' | 'sha512'; offset: number; touchedMs: number } | undefined> {
+  try {
+    const description: unknown = JSON.parse(await readFile(join(directory, SESSION_FILE), 'utf8'));
+    if (!Check(SessionFile, description)) return undefined;
+    const { size, mtimeMs } = await stat(join(directory, UPLOAD_DATA));
+    return { ...description, offset: size, touchedMs: mtimeMs };
+  } catch (error) {
+    const isIncomplete = error instanceof SyntaxError || hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR');
+    if (isIncomplete) return undefined;
+    throw error;
+  }
+}
