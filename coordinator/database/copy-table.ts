@@ -17,6 +17,7 @@ export class CopyTable {
   readonly #ofNode: Statement<[number], BlobRow>;
   readonly #othersHold: Statement<[number, number], { present: number }>;
   readonly #missing: Statement<[number, number, number], BlobRow>;
+  readonly #lastBlob: Statement<[], { lastBlobId: number }>;
   readonly #underReplicated: Statement<[number], { count: number }>;
 
   constructor(db: Database) {
@@ -29,8 +30,9 @@ export class CopyTable {
       JOIN blobs b ON b.id = c.blob_id WHERE c.node = ?`);
     this.#othersHold = db.prepare('SELECT 1 AS present FROM copies WHERE blob_id = ? AND node <> ? LIMIT 1');
     this.#missing = db.prepare(`SELECT b.id AS blobId, b.digest AS digest, b.size_bytes AS sizeBytes FROM blobs b
-      WHERE b.id > ? AND EXISTS (SELECT 1 FROM repository_blobs WHERE blob_id = b.id)
-      AND NOT EXISTS (SELECT 1 FROM copies WHERE node = ? AND blob_id = b.id) ORDER BY b.id LIMIT ?`);
+      WHERE b.id > ? AND b.id <= ? AND EXISTS (SELECT 1 FROM repository_blobs WHERE blob_id = b.id)
+      AND NOT EXISTS (SELECT 1 FROM copies WHERE node = ? AND blob_id = b.id) ORDER BY b.id`);
+    this.#lastBlob = db.prepare('SELECT coalesce(max(id), 0) AS lastBlobId FROM blobs');
     this.#underReplicated = db.prepare(`SELECT count(*) AS count FROM blobs b
       WHERE EXISTS (SELECT 1 FROM repository_blobs WHERE blob_id = b.id) AND ? > (SELECT count(*) FROM copies c
         JOIN nodes n ON n.id = c.node WHERE c.blob_id = b.id AND n.is_origin = 1 AND n.removed_ms IS NULL)`);
@@ -64,9 +66,13 @@ export class CopyTable {
     return this.#othersHold.get(blobId, node) !== undefined;
   }
 
-  /** Blobs of some repository, with an id above `afterBlobId`, that `node` does not hold. */
-  missingOn(node: number, afterBlobId: number, limit: number): BlobRow[] {
-    return this.#missing.all(afterBlobId, node, limit);
+  /** Blobs of some repository within a window of ids that `node` does not hold, and the highest id there is. */
+  missingOn(
+    node: number,
+    window: { readonly afterBlobId: number; readonly untilBlobId: number },
+  ): { readonly missing: readonly BlobRow[]; readonly lastBlobId: number } {
+    const missing = this.#missing.all(window.afterBlobId, window.untilBlobId, node);
+    return { missing, lastBlobId: this.#lastBlob.get()?.lastBlobId ?? 0 };
   }
 
   /** How many blobs of repositories are on fewer than `wanted` origins. Reads everything: for status alone. */

@@ -1,0 +1,146 @@
+// The record of who holds what: durable in SQLite, then in memory, then told to those it concerns.
+//
+// Nodes announce in small pieces and all at once (a release ends on a thousand hosts in the same second), while a
+// transaction costs a disk flush. So announcements are gathered for a moment and written in one transaction. A caller's promise
+// resolves after the flush; announcements of one node are applied in the order they came.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { FleetDatabase } from '../database/fleet-database.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { NeighbourChange } from '../directory/neighbour-changes.ts';
+
+export interface HoldingsChange {
+  readonly nodeId: string;
+  readonly added: ReadonlyArray<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  readonly removed: readonly Digest[];
+  /** All that the node holds, when this ends a snapshot: every other copy recorded for it is gone. */
+  readonly everything?: ReadonlySet<Digest> | undefined;
+}
+
+export interface CopyRecordDeps {
+  readonly clock: Clock;
+  readonly database: FleetDatabase;
+  readonly directory: Directory;
+  /** Tells members of swarms about their neighbours. */
+  readonly tell: (changes: readonly NeighbourChange[]) => void;
+  /** A copy was recorded, new or known. */
+  readonly onCopy: (nodeId: string, digest: Digest) => void;
+}
+
+interface Job {
+  readonly change: HoldingsChange;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Applied {
+  readonly nodeId: string;
+  readonly added: readonly Digest[];
+  readonly removed: readonly Digest[];
+}
+
+/** How long announcements are gathered: far below the time of a download, about the time of a disk flush. */
+const GATHER_MS = 2;
+/** Digests per transaction, so that a resolve waits some tens of milliseconds for it at most. */
+const MAX_BATCH_DIGESTS = 5000;
+
+export class CopyRecord {
+  readonly #deps: CopyRecordDeps;
+  #jobs: Job[] = [];
+  #timer: Scheduled | undefined;
+
+  constructor(deps: CopyRecordDeps) {
+    this.#deps = deps;
+  }
+
+  /** Records what a node gained and lost. Blobs that no repository ever held are passed over: their bytes serve nobody. */
+  announce(change: HoldingsChange): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#jobs.push({ change, resolve, reject });
+      this.#timer ??= this.#deps.clock.schedule(GATHER_MS, () => this.flush());
+    });
+  }
+
+  /** A copy that the caller's own transaction has recorded. */
+  recorded(nodeId: string, digest: Digest): void {
+    const { directory, tell, onCopy } = this.#deps;
+    tell(directory.addHolding(nodeId, digest));
+    onCopy(nodeId, digest);
+  }
+
+  /** Writes what was gathered, now. */
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const jobs = this.#takeBatch();
+    if (this.#jobs.length > 0) this.#timer = this.#deps.clock.schedule(0, () => this.flush());
+    let applied: Applied[];
+    try {
+      applied = this.#deps.database.change('announce', () => jobs.map(({ change }) => this.#write(change)));
+    } catch (error) {
+      for (const job of jobs) job.reject(error);
+      return;
+    }
+    for (const change of applied) this.#remember(change);
+    for (const job of jobs) job.resolve();
+  }
+
+  /** Refuses what is still gathered; the nodes say it again in their next session. */
+  close(): void {
+    this.#timer?.cancel();
+    for (const job of this.#jobs.splice(0)) job.reject(new AppError('shutting_down', 'the coordinator is stopping'));
+  }
+
+  #takeBatch(): Job[] {
+    let digests = 0;
+    let count = 0;
+    for (const { change } of this.#jobs) {
+      if (count > 0 && digests > MAX_BATCH_DIGESTS) break;
+      digests += change.added.length + change.removed.length + (change.everything?.size ?? 0);
+      count += 1;
+    }
+    const batch = this.#jobs.slice(0, count);
+    this.#jobs = this.#jobs.slice(count);
+    return batch;
+  }
+
+  #write(change: HoldingsChange): Applied {
+    const { nodes, blobs, copies } = this.#deps.database;
+    const { nodeId, everything } = change;
+    const row = nodes.find(nodeId);
+    const added: Digest[] = [];
+    const removed: Digest[] = [];
+    if (row === undefined || row.removedMs !== null) return { nodeId, added, removed };
+    for (const { digest, sizeBytes } of change.added) {
+      const blob = blobs.find(digest);
+      if (blob?.sizeBytes !== sizeBytes) continue;
+      copies.add(row.node, blob.blobId);
+      added.push(digest);
+    }
+    for (const digest of change.removed) {
+      const blob = blobs.find(digest);
+      if (blob === undefined) continue;
+      copies.remove(row.node, blob.blobId);
+      removed.push(digest);
+    }
+    if (everything !== undefined) {
+      for (const { digest, blobId } of copies.ofNode(row.node)) {
+        if (everything.has(digest)) continue;
+        copies.remove(row.node, blobId);
+        removed.push(digest);
+      }
+    }
+    return { nodeId, added, removed };
+  }
+
+  #remember({ nodeId, added, removed }: Applied): void {
+    const { directory, tell, onCopy } = this.#deps;
+    for (const digest of removed) tell(directory.removeHolding(nodeId, digest));
+    for (const digest of added) {
+      tell(directory.addHolding(nodeId, digest));
+      onCopy(nodeId, digest);
+    }
+  }
+}
