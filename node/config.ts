@@ -1,0 +1,156 @@
+// The settings of a node. Defaults of limits are those of the parts that keep them, which also say what happens when
+// a limit is reached.
+
+import Type, { type Static } from 'typebox';
+import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
+import { address, bytes, choice, count, duration, onOff, text } from '../shared/runtime/settings.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const SECOND_MS = 1000;
+const HOUR_MS = 3600 * SECOND_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+const storeSettings = Type.Object(
+  {
+    uploadExpiryMs: duration({
+      default: 7 * DAY_MS,
+      minimum: 60 * SECOND_MS,
+      maximum: 365 * DAY_MS,
+      description:
+        'An upload ends this long after its last byte. A week, so that a broken push can go on after a weekend.',
+    }),
+    partialExpiryMs: duration({
+      default: 7 * DAY_MS,
+      minimum: 60 * SECOND_MS,
+      maximum: 365 * DAY_MS,
+      description: 'Pieces of a download that nobody wanted for so long are thrown away. A week, as for uploads.',
+    }),
+    reserveBytes: bytes({
+      default: 256 * MIB,
+      minimum: 0,
+      maximum: 1024 * GIB,
+      description: 'Disk that stays free; what would not fit is refused with 507. Room for logs and for the database.',
+    }),
+    hashWorkers: count({
+      default: 1,
+      minimum: 1,
+      maximum: 16,
+      description: 'Threads that hash. One does 1.8 GB/s, more than most disks and links.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+const peerSettings = Type.Object(
+  {
+    maxConnections: count({
+      default: 256,
+      minimum: 1,
+      maximum: 10_000,
+      description:
+        'Peers connected at once; others are told that we are busy. Some images at a time with 32 links each.',
+    }),
+    linkBytesPerSecond: bytes({
+      default: 125 * 1000 * 1000,
+      minimum: 64 * KIB,
+      maximum: 100 * GIB,
+      description:
+        "What this host's link carries in a second, from which only the depth of pipelines follows. 1 Gbit/s.",
+    }),
+  },
+  { additionalProperties: false },
+);
+
+const registrySettings = Type.Object(
+  {
+    maxConnections: count({
+      default: 4096,
+      minimum: 1,
+      maximum: 100_000,
+      description: "Clients connected at once; the next are closed. Far above what one host's clients open.",
+    }),
+    bodyIdleTimeoutMs: duration({
+      default: 60 * SECOND_MS,
+      minimum: SECOND_MS,
+      maximum: HOUR_MS,
+      description: 'An upload without a byte for so long is given up. A long upload that moves is fine.',
+    }),
+    responseStallTimeoutMs: duration({
+      default: 300 * SECOND_MS,
+      minimum: SECOND_MS,
+      maximum: HOUR_MS,
+      description: 'A client that takes nothing for so long is cut off: others miss its buffers.',
+    }),
+    blobBufferCount: count({
+      default: 64,
+      minimum: 3,
+      maximum: 4096,
+      description: 'Buffers of 1 MiB for all blob answers together; a client that finds none waits.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+const deletionSettings = Type.Object(
+  {
+    blobs: onOff({ default: true, description: 'Blobs may be deleted through the API.' }),
+    manifests: onOff({ default: true, description: 'Manifests may be deleted through the API.' }),
+    tags: onOff({ default: true, description: 'Tags may be deleted through the API.' }),
+  },
+  { additionalProperties: false },
+);
+
+/** Schema of a node's settings; see shared/runtime/settings.ts. */
+export const NodeConfig = Type.Object(
+  {
+    data: dataSetting,
+    http: address({
+      default: '127.0.0.1:5000',
+      description: 'Where the registry API listens. Loopback: docker allows plain HTTP there, and nobody else gets in.',
+    }),
+    swarm: address({
+      default: '0.0.0.0:5110',
+      description: 'Where peers reach this node, over mutual TLS. All interfaces, since peers are other hosts.',
+    }),
+    advertise: Type.Optional(
+      address({
+        description: 'What peers should dial. Default: the first non-loopback address and the port of --swarm.',
+      }),
+    ),
+    origin: onOff({
+      default: false,
+      description: 'Keep every committed blob and never evict one. A fleet needs at least one origin.',
+    }),
+    coordinator: Type.Optional(
+      address({ description: "The coordinator's address. Needed on the first start; kept in the data folder then." }),
+    ),
+    join: Type.Optional(
+      text({
+        isSecret: true,
+        description: 'The join token, for the first start alone. Make one with `shoal token create`.',
+      }),
+    ),
+    staleTags: choice({
+      choices: ['serve', 'refuse'],
+      default: 'serve',
+      description:
+        'While the coordinator is away, answer tags with the last known digest and a warning, or refuse. Serving keeps hosts able to restart.',
+    }),
+    drainMs: duration({
+      default: 30 * SECOND_MS,
+      minimum: 0,
+      maximum: HOUR_MS,
+      description:
+        'How long running requests may take to finish after SIGTERM. Below the 90 s after which systemd kills.',
+    }),
+    store: storeSettings,
+    peers: peerSettings,
+    registry: registrySettings,
+    deletion: deletionSettings,
+    log: logSettings,
+  },
+  { additionalProperties: false },
+);
+export type NodeConfig = Readonly<Static<typeof NodeConfig>>;

@@ -1,0 +1,27 @@
+// Settings that every long-running program of ours has.
+
+import Type from 'typebox';
+import { choice, text } from './settings.ts';
+
+/** Where everything lies. */
+export const dataSetting = text({
+  default: '/var/lib/shoal',
+  description:
+    'Folder for everything that is kept; where Linux keeps the state of services. `npm start` uses ./.shoal.',
+});
+
+export const logSettings = Type.Object(
+  {
+    level: choice({
+      choices: ['error', 'warn', 'info', 'debug', 'silent'],
+      default: 'info',
+      description: 'How much is logged. At info: start, stop, pushes, tags moved, nodes joined and left.',
+    }),
+    format: choice({
+      choices: ['auto', 'json', 'pretty'],
+      default: 'auto',
+      description: 'json has one object a line, pretty is for people; auto is pretty on a terminal and json elsewhere.',
+    }),
+  },
+  { additionalProperties: false },
+);

@@ -1,0 +1,142 @@
+// What people write for a setting, as a value, and values as people write them. Pure.
+
+import { isHostPort } from './host-port.ts';
+import { nearest } from './nearest.ts';
+import type { Setting } from './settings.ts';
+
+export type SettingValue = string | number | boolean;
+export type ParsedSetting =
+  | { readonly type: 'value'; readonly value: SettingValue }
+  | { readonly type: 'wrong'; /** What is wrong and what to write instead. */ readonly problem: string };
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+const DURATION_UNITS: readonly (readonly [RegExp, number])[] = [
+  [/^(ms|milliseconds?)$/, 1],
+  [/^(s|sec|seconds?)$/, SECOND_MS],
+  [/^(m|min|minutes?)$/, MINUTE_MS],
+  [/^(h|hours?)$/, HOUR_MS],
+  [/^(d|days?)$/, DAY_MS],
+];
+const BYTE_UNITS: readonly (readonly [RegExp, number])[] = [
+  [/^(b|bytes?)$/, 1],
+  [/^(k|kib)$/, 1024],
+  [/^(m|mib)$/, 1024 ** 2],
+  [/^(g|gib)$/, 1024 ** 3],
+  [/^(t|tib)$/, 1024 ** 4],
+  [/^kb$/, 1000],
+  [/^mb$/, 1000 ** 2],
+  [/^gb$/, 1000 ** 3],
+  [/^tb$/, 1000 ** 4],
+];
+
+/** Reads what a flag, a variable or a file gives. Files give numbers and booleans besides text. */
+export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
+  switch (setting.kind) {
+    case 'text':
+      return parseText(setting, raw);
+    case 'address':
+      if (typeof raw === 'string' && isHostPort(raw)) return { type: 'value', value: raw };
+      return wrong(setting, raw, 'write host:port, for example 127.0.0.1:5000');
+    case 'switch':
+      return parseSwitch(setting, raw);
+    case 'count':
+      return inRange(setting, raw, wholeNumber(raw));
+    case 'duration':
+      return inRange(setting, raw, wholeNumber(raw) ?? withUnit(raw, DURATION_UNITS));
+    case 'bytes':
+      return inRange(setting, raw, wholeNumber(raw) ?? withUnit(raw, BYTE_UNITS));
+    case 'choice':
+      return parseChoice(setting, raw);
+    default: {
+      const never: never = setting.kind;
+      return never;
+    }
+  }
+}
+
+/** A value as a person would write it: `30s`, `256MiB`, `on`. */
+export function showSetting(setting: Setting, value: SettingValue): string {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'string') return value;
+  if (setting.kind === 'duration')
+    return largestUnit(value, [
+      [DAY_MS, 'd'],
+      [HOUR_MS, 'h'],
+      [MINUTE_MS, 'm'],
+      [SECOND_MS, 's'],
+      [1, 'ms'],
+    ]);
+  if (setting.kind === 'bytes')
+    return largestUnit(value, [
+      [1024 ** 4, 'TiB'],
+      [1024 ** 3, 'GiB'],
+      [1024 ** 2, 'MiB'],
+      [1024, 'KiB'],
+      [1, 'B'],
+    ]);
+  return String(value);
+}
+
+function parseText(setting: Setting, raw: unknown): ParsedSetting {
+  const text = typeof raw === 'number' ? String(raw) : raw;
+  if (typeof text === 'string' && text.trim() !== '' && text.length <= 4096) return { type: 'value', value: text };
+  return wrong(setting, raw, 'write some text');
+}
+
+function parseSwitch(setting: Setting, raw: unknown): ParsedSetting {
+  const word = typeof raw === 'string' ? raw.trim().toLowerCase() : raw;
+  if (word === true || word === 'true' || word === 'on' || word === 'yes' || word === '1')
+    return { type: 'value', value: true };
+  if (word === false || word === 'false' || word === 'off' || word === 'no' || word === '0')
+    return { type: 'value', value: false };
+  return wrong(setting, raw, 'write true or false');
+}
+
+function parseChoice(setting: Setting, raw: unknown): ParsedSetting {
+  const { choices } = setting;
+  if (typeof raw === 'string' && choices.includes(raw)) return { type: 'value', value: raw };
+  const meant = typeof raw === 'string' ? nearest(raw, choices) : undefined;
+  const advice = `write one of ${choices.join(', ')}`;
+  return wrong(setting, raw, meant === undefined ? advice : `${advice}; did you mean ${meant}?`);
+}
+
+function inRange(setting: Setting, raw: unknown, value: number | undefined): ParsedSetting {
+  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = setting;
+  const range = `from ${showSetting(setting, minimum)} to ${showSetting(setting, maximum)}`;
+  if (value === undefined) return wrong(setting, raw, `write ${exampleOf(setting)}, ${range}`);
+  if (value < minimum || value > maximum) return wrong(setting, raw, `write something ${range}`);
+  return { type: 'value', value };
+}
+
+function exampleOf({ kind }: Setting): string {
+  if (kind === 'duration') return 'a duration like 500ms, 30s, 5m, 2h or 7d';
+  return kind === 'bytes' ? 'a size like 512KiB, 256MiB or 10GiB' : 'a whole number';
+}
+
+function wholeNumber(raw: unknown): number | undefined {
+  const value = typeof raw === 'string' && /^\s*\d{1,16}\s*$/.test(raw) ? Number(raw) : raw;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function withUnit(raw: unknown, units: readonly (readonly [RegExp, number])[]): number | undefined {
+  const [, digits, unit] =
+    typeof raw === 'string' ? (/^\s*(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]{1,12})\s*$/.exec(raw) ?? []) : [];
+  const factor = units.find(([pattern]) => unit !== undefined && pattern.test(unit.toLowerCase()))?.[1];
+  if (digits === undefined || factor === undefined) return undefined;
+  const value = Math.round(Number(digits) * factor);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function largestUnit(value: number, units: readonly (readonly [number, string])[]): string {
+  for (const [factor, unit] of units) if (value >= factor && value % factor === 0) return `${value / factor}${unit}`;
+  return String(value);
+}
+
+function wrong(setting: Setting, raw: unknown, advice: string): ParsedSetting {
+  const shown = setting.isSecret ? 'this' : (JSON.stringify(raw)?.slice(0, 120) ?? String(raw));
+  return { type: 'wrong', problem: `${shown} is not right; ${advice}` };
+}

@@ -1,0 +1,128 @@
+// The kinds of settings, and how a schema of settings is read.
+//
+// A program's settings are one TypeBox object, nested once at most. Each leaf is made by a function below and says in
+// its description what it does and why its default is what it is. The names follow from the key:
+//
+//   key in the file      flag                    environment
+//   durability.waitMs    --durability-wait-ms    SHOAL_DURABILITY_WAIT_MS
+
+import Type, { type TObject, type TSchema, type TUnsafe } from 'typebox';
+import { Check } from 'typebox/value';
+import { invariant } from './errors.ts';
+import { isHostPort } from './host-port.ts';
+
+export type SettingKind = 'text' | 'address' | 'switch' | 'count' | 'duration' | 'bytes' | 'choice';
+
+interface About<T> {
+  readonly description: string;
+  readonly default?: T;
+}
+interface Range {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** Any text that is not empty. @param about.isSecret keeps it out of messages. */
+export function text(about: About<string> & { readonly isSecret?: boolean }): TUnsafe<string> {
+  return Type.Unsafe<string>({ type: 'string', minLength: 1, maxLength: 4096, setting: 'text', ...about });
+}
+
+/** `host:port` */
+export function address(about: About<string>): TUnsafe<string> {
+  return Type.Refine(
+    Type.Unsafe<string>({ type: 'string', setting: 'address', ...about }),
+    (value) => typeof value === 'string' && isHostPort(value),
+  );
+}
+
+/** On or off. */
+export function onOff(about: About<boolean>): TUnsafe<boolean> {
+  return Type.Unsafe<boolean>({ type: 'boolean', setting: 'switch', ...about });
+}
+
+/** A whole number. */
+export function count(about: About<number> & Range): TUnsafe<number> {
+  return Type.Unsafe<number>({ type: 'integer', setting: 'count', ...about });
+}
+
+/** Milliseconds; written as a number of them or like `500ms`, `30s`, `5 minutes`, `2h`, `7 days`. */
+export function duration(about: About<number> & Range): TUnsafe<number> {
+  return Type.Unsafe<number>({ type: 'integer', setting: 'duration', ...about });
+}
+
+/** Bytes; written as a number of them or like `512KiB`, `256MiB`, `10GiB`, `1TiB`. */
+export function bytes(about: About<number> & Range): TUnsafe<number> {
+  return Type.Unsafe<number>({ type: 'integer', setting: 'bytes', ...about });
+}
+
+/** One of a few words. */
+export function choice<const C extends readonly string[]>(
+  about: About<C[number]> & { readonly choices: C },
+): TUnsafe<C[number]> {
+  return Type.Unsafe<C[number]>({ type: 'string', enum: [...about.choices], setting: 'choice', ...about });
+}
+
+/** One setting of a schema. */
+export interface Setting {
+  /** As in the file, `durability.waitMs`. */
+  readonly key: string;
+  readonly path: readonly string[];
+  /** Without the two dashes. */
+  readonly flag: string;
+  readonly environment: string;
+  readonly kind: SettingKind;
+  readonly description: string;
+  readonly default: string | number | boolean | undefined;
+  readonly choices: readonly string[];
+  readonly minimum: number | undefined;
+  readonly maximum: number | undefined;
+  readonly isSecret: boolean;
+  readonly schema: TSchema;
+}
+
+const Leaf = Type.Object({
+  setting: Type.Union(
+    (['text', 'address', 'switch', 'count', 'duration', 'bytes', 'choice'] as const).map((kind) => Type.Literal(kind)),
+  ),
+  description: Type.String({ minLength: 1 }),
+  default: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
+  choices: Type.Optional(Type.Array(Type.String())),
+  minimum: Type.Optional(Type.Number()),
+  maximum: Type.Optional(Type.Number()),
+  isSecret: Type.Optional(Type.Boolean()),
+});
+
+/** Every setting of a schema, in its order. */
+export function settingsOf(schema: TObject): readonly Setting[] {
+  return leaves(schema, []);
+}
+
+function leaves(schema: TObject, above: readonly string[]): Setting[] {
+  const found: Setting[] = [];
+  for (const [name, part] of Object.entries(schema.properties)) {
+    const path = [...above, name];
+    if (Type.IsObject(part)) found.push(...leaves(part, path));
+    else found.push(settingAt(path, part));
+  }
+  return found;
+}
+
+function settingAt(path: readonly string[], schema: TSchema): Setting {
+  const leaf: unknown = schema;
+  invariant(Check(Leaf, leaf), `the setting ${path.join('.')} is made by a function of settings.ts`);
+  const words = path.flatMap((name) => name.split(/(?=[A-Z])/)).map((word) => word.toLowerCase());
+  return {
+    key: path.join('.'),
+    path,
+    flag: words.join('-'),
+    environment: `SHOAL_${words.join('_').toUpperCase()}`,
+    kind: leaf.setting,
+    description: leaf.description,
+    default: leaf.default,
+    choices: leaf.choices ?? [],
+    minimum: leaf.minimum,
+    maximum: leaf.maximum,
+    isSecret: leaf.isSecret ?? false,
+    schema,
+  };
+}
