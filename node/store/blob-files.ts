@@ -143,7 +143,7 @@ export class BlobFiles implements BlobStore, BlobAdopter {
     try {
       const bytes = new Uint8Array(sizeBytes);
       await readFully(lease.handle, bytes, 0);
-      return { sizeBytes, pieceBytes, hashes: hashPiece(bytes) };
+      return { sizeBytes, pieceBytes, hashes: Uint8Array.from(hashPiece(bytes)) };
     } finally {
       await lease.release();
     }

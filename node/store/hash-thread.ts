@@ -81,6 +81,7 @@ export class HashThread {
   }
 
   #settle(results: readonly HashResult[]): void {
+    if (this.#ending !== undefined) return; // an answer that crossed with the end; its askers were told already
     const batch = this.#batches.shift();
     invariant(batch !== undefined && batch.length === results.length, 'each batch is answered once');
     this.#flush();
