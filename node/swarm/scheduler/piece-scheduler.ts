@@ -141,6 +141,11 @@ export class PieceScheduler {
     neighbour.lastByteMs = nowMs;
   }
 
+  /** True while a piece is expected from a neighbour. */
+  isAsked(id: number, piece: number): boolean {
+    return this.#neighbours[id]?.isAsked(piece) ?? false;
+  }
+
   /** An origin began to send a piece of its choice. @returns false when that piece is not needed any more. */
   creditStarted(id: number, piece: number, nowMs: number): boolean {
     const neighbour = this.#neighbours[id];

@@ -1,0 +1,93 @@
+// How many downloads run at a time. A client's comes before background work, and background work never takes all places.
+
+export type DownloadPriority = 'client' | 'background';
+
+/** Downloads at a time. Default 24: three images with their layers; more only share the same link among more pieces. */
+export interface DownloadSlotsOptions {
+  readonly maxRunning?: number;
+  /** Of these, for background work. Default 8. */
+  readonly maxBackground?: number;
+}
+
+interface Waiting {
+  priority: DownloadPriority;
+  readonly start: () => void;
+}
+
+/** One place in the line or among the running. */
+export interface DownloadSlot {
+  /** Resolves when the download may run. */
+  readonly granted: Promise<void>;
+  /** A client waits for this download now. */
+  promote(): void;
+  /** Ends the wait or gives the place free. Safe to call twice. */
+  release(): void;
+}
+
+export class DownloadSlots {
+  readonly #maxRunning: number;
+  readonly #maxBackground: number;
+  readonly #waiting: Waiting[] = [];
+  #runningCount = 0;
+  #backgroundCount = 0;
+
+  constructor(options: DownloadSlotsOptions = {}) {
+    this.#maxRunning = options.maxRunning ?? 24;
+    this.#maxBackground = options.maxBackground ?? 8;
+  }
+
+  take(priority: DownloadPriority): DownloadSlot {
+    let state: 'waiting' | 'running' | 'released' = 'waiting';
+    let runsAs = priority;
+    let waiting: Waiting;
+    const granted = new Promise<void>((resolve) => {
+      waiting = {
+        priority,
+        start: () => {
+          state = 'running';
+          runsAs = waiting.priority;
+          resolve();
+        },
+      };
+      this.#waiting.push(waiting);
+    });
+    this.#startNext();
+    return {
+      granted,
+      promote: () => {
+        if (state === 'waiting') waiting.priority = 'client';
+        else if (state === 'running' && runsAs === 'background') {
+          runsAs = 'client';
+          this.#backgroundCount -= 1;
+        }
+        this.#startNext();
+      },
+      release: () => {
+        if (state === 'waiting') this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        if (state === 'running') {
+          this.#runningCount -= 1;
+          if (runsAs === 'background') this.#backgroundCount -= 1;
+        }
+        state = 'released';
+        this.#startNext();
+      },
+    };
+  }
+
+  #startNext(): void {
+    while (this.#runningCount < this.#maxRunning) {
+      const at = this.#nextIndex();
+      const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
+      if (next === undefined) return;
+      this.#runningCount += 1;
+      if (next.priority === 'background') this.#backgroundCount += 1;
+      next.start();
+    }
+  }
+
+  #nextIndex(): number {
+    const client = this.#waiting.findIndex((each) => each.priority === 'client');
+    if (client >= 0 || this.#backgroundCount >= this.#maxBackground) return client;
+    return this.#waiting.length > 0 ? 0 : -1;
+  }
+}

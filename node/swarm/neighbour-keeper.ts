@@ -1,0 +1,168 @@
+// Keeps one download in touch with the neighbours that the coordinator named: dials them, opens the blob there, tries again
+// later what failed, and asks the coordinator anew when nobody is left.
+
+import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { isFinalRefusal, type Peers } from './peers.ts';
+
+/** Neighbours are looked at so often, and at once when something changed. */
+const TICK_MS = 250;
+/** Nobody of the neighbours is there for so long: ask the coordinator again. */
+const ALONE_MS = 2000;
+/** First wait after a neighbour did not have the blob; doubles up to the largest. */
+const REFUSED_MS = 500;
+const MAX_REFUSED_MS = 15_000;
+/** Failed dials in a row after which the coordinator is told. */
+const UNREACHABLE_AFTER = 3;
+/** Neighbours of one blob; the coordinator names some eight, an origin's side some more. */
+const MAX_NEIGHBOURS = 64;
+
+interface Known {
+  peer: Peer;
+  state: 'idle' | 'connecting' | 'open';
+  retryAtMs: number;
+  nextWaitMs: number;
+  failedDials: number;
+}
+
+export interface NeighbourKeeperDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly link: CoordinatorLink;
+  readonly peers: Peers;
+  /** Uses a neighbour that is connected. */
+  readonly use: (connection: PeerConnection) => void;
+}
+
+export class NeighbourKeeper {
+  readonly #deps: NeighbourKeeperDeps;
+  readonly #digest: Digest;
+  readonly #known = new Map<string, Known>();
+  readonly #stop = new AbortController();
+  #timer: Scheduled | undefined;
+  #lastOpenMs: number;
+  #isLocating = false;
+
+  constructor(deps: NeighbourKeeperDeps, options: { readonly digest: Digest }) {
+    this.#deps = deps;
+    this.#digest = options.digest;
+    this.#lastOpenMs = deps.clock.nowMs();
+  }
+
+  /** Neighbours whose channel is open or being opened. */
+  get openCount(): number {
+    let count = 0;
+    for (const known of this.#known.values()) if (known.state === 'open') count += 1;
+    return count;
+  }
+
+  start(neighbours: readonly Peer[]): void {
+    this.add(neighbours);
+    this.#tick();
+  }
+
+  add(neighbours: readonly Peer[]): void {
+    for (const peer of neighbours) {
+      const known = this.#known.get(peer.nodeId);
+      if (known !== undefined) {
+        if (known.peer.address !== peer.address) known.retryAtMs = 0;
+        known.peer = peer;
+      } else if (this.#known.size < MAX_NEIGHBOURS) {
+        this.#known.set(peer.nodeId, { peer, state: 'idle', retryAtMs: 0, nextWaitMs: REFUSED_MS, failedDials: 0 });
+      }
+    }
+    this.#useIdle();
+  }
+
+  /** Neighbours that the coordinator took back. What is open with them goes on until it ends. */
+  remove(nodeIds: readonly string[]): void {
+    for (const nodeId of nodeIds) {
+      if (this.#known.get(nodeId)?.state !== 'open') this.#known.delete(nodeId);
+    }
+  }
+
+  /** The channel to a neighbour ended. @param why `refused`: it does not have the blob, so leave it alone for a while. */
+  closed(nodeId: string, why: 'refused' | 'lost'): void {
+    const known = this.#known.get(nodeId);
+    if (known === undefined || known.state === 'idle') return;
+    known.state = 'idle';
+    known.retryAtMs = this.#deps.clock.nowMs() + (why === 'refused' ? known.nextWaitMs : 0);
+    if (why === 'refused') known.nextWaitMs = Math.min(MAX_REFUSED_MS, known.nextWaitMs * 2);
+  }
+
+  /** Asks the coordinator again, for example because its session is new and it forgot us. */
+  async relocate(): Promise<void> {
+    const { link } = this.#deps;
+    if (this.#isLocating || !link.isConnected || this.#stop.signal.aborted) return;
+    this.#isLocating = true;
+    try {
+      const { neighbours } = await link.call('blob.locate', { digest: this.#digest }, this.#stop.signal);
+      this.add(neighbours);
+    } catch (error) {
+      if (!this.#stop.signal.aborted)
+        this.#deps.log.debug({ digest: this.#digest, err: error }, 'locating again failed');
+    } finally {
+      this.#isLocating = false;
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#timer?.cancel();
+  }
+
+  #tick(): void {
+    if (this.#stop.signal.aborted) return;
+    const nowMs = this.#deps.clock.nowMs();
+    if (this.openCount > 0) this.#lastOpenMs = nowMs;
+    if (nowMs - this.#lastOpenMs > ALONE_MS) {
+      this.#lastOpenMs = nowMs;
+      void this.relocate();
+    }
+    this.#useIdle();
+    this.#timer = this.#deps.clock.schedule(TICK_MS, () => this.#tick());
+  }
+
+  #useIdle(): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const [nodeId, known] of this.#known) {
+      if (this.#deps.peers.isRefused(nodeId)) this.#known.delete(nodeId);
+      else if (known.state === 'idle' && known.retryAtMs <= nowMs) void this.#connect(known);
+    }
+  }
+
+  async #connect(known: Known): Promise<void> {
+    const { peers, clock, use } = this.#deps;
+    const { nodeId } = known.peer;
+    known.state = 'connecting';
+    try {
+      const connection = await peers.connect(known.peer, this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
+      known.state = 'open';
+      known.failedDials = 0;
+      use(connection);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      known.state = 'idle';
+      known.retryAtMs = clock.nowMs() + Math.max(TICK_MS, peers.backoffLeftMs(nodeId));
+      known.failedDials += 1;
+      this.#note(known, error);
+    }
+  }
+
+  #note(known: Known, error: unknown): void {
+    const { nodeId } = known.peer;
+    this.#deps.log.debug({ peer: nodeId, digest: this.#digest, err: error }, 'a neighbour cannot be reached');
+    if (isFinalRefusal(error)) known.retryAtMs += MAX_REFUSED_MS;
+    if (known.failedDials !== UNREACHABLE_AFTER || !this.#deps.link.isConnected) return;
+    this.#deps.link
+      .call('peer.report', { nodeId, digest: this.#digest, reason: 'unreachable' }, this.#stop.signal)
+      .catch((failure: unknown) => {
+        if (!isAppError(failure)) this.#deps.log.debug({ err: failure }, 'a peer could not be reported');
+      });
+  }
+}

@@ -1,0 +1,142 @@
+// Sends one neighbour what it asked for: one piece at a time, first come first served, as fast as its socket and its credit
+// allow. Every neighbour has its own, and all run at once.
+
+import { MAX_DATA_BYTES } from '../../shared/protocol/peer-frames.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { BlobChannel } from './blob-channel.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { READ_BYTES, type ReadBuffers } from './read-buffers.ts';
+import { UploadQueue, type QueuedUpload } from './scheduler/upload-queue.ts';
+
+/** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of an origin's hand-out. */
+const STALLED_MS = 30_000;
+
+export interface UploaderDeps {
+  readonly connection: PeerConnection;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly buffers: ReadBuffers;
+  /** The open channel behind one of our numbers. */
+  readonly channel: (localNumber: number) => BlobChannel | undefined;
+  /** A piece of our own choice left the queue. @param sent whole. */
+  readonly creditServed: (channel: BlobChannel | undefined, pieceIndex: number, sent: boolean) => void;
+  readonly sent: (bytes: number) => void;
+}
+
+interface ActiveUpload extends QueuedUpload {
+  readonly stop: AbortController;
+}
+
+export class PeerUploader {
+  readonly #deps: UploaderDeps;
+  readonly #queue = new UploadQueue();
+  #active: ActiveUpload | undefined;
+
+  constructor(deps: UploaderDeps) {
+    this.#deps = deps;
+  }
+
+  get queueLength(): number {
+    return this.#queue.length + (this.#active === undefined ? 0 : 1);
+  }
+
+  /** @returns false when the queue is full or holds this piece already. */
+  add(upload: QueuedUpload): boolean {
+    if (!this.#queue.add(upload)) return false;
+    if (this.#active === undefined) void this.#run();
+    return true;
+  }
+
+  cancel(channel: number, pieceIndex: number): void {
+    if (this.#queue.cancel(channel, pieceIndex)) return;
+    if (this.#active?.channel === channel && this.#active.pieceIndex === pieceIndex) this.#active.stop.abort();
+  }
+
+  /** Forgets all that waits for a closed channel and stops what is being sent there. */
+  removeChannel(channel: number): void {
+    for (const upload of this.#queue.removeChannel(channel)) {
+      if (upload.isByCredit) this.#deps.creditServed(undefined, upload.pieceIndex, false);
+    }
+    if (this.#active?.channel === channel) this.#active.stop.abort();
+  }
+
+  async #run(): Promise<void> {
+    for (let upload = this.#queue.take(); upload !== undefined; upload = this.#queue.take()) {
+      this.#active = { ...upload, stop: new AbortController() };
+      const channel = this.#deps.channel(upload.channel);
+      let isSent = false;
+      try {
+        isSent = channel !== undefined && (await this.#send(channel, this.#active));
+      } catch (error) {
+        this.#deps.log.warn({ err: error, digest: channel?.digest }, 'a piece could not be read for a peer');
+        this.#reject(channel, upload.pieceIndex);
+      }
+      this.#active = undefined;
+      if (upload.isByCredit) this.#deps.creditServed(channel, upload.pieceIndex, isSent);
+    }
+  }
+
+  async #send(channel: BlobChannel, upload: ActiveUpload): Promise<boolean> {
+    const { blob } = channel;
+    const { pieceIndex } = upload;
+    if (blob === undefined || !blob.has.has(pieceIndex)) {
+      this.#reject(channel, pieceIndex);
+      return false;
+    }
+    const pieceBytes = blob.pieceLength(pieceIndex);
+    for (let offset = 0; offset < pieceBytes; offset += READ_BYTES) {
+      const partBytes = Math.min(READ_BYTES, pieceBytes - offset);
+      if (!(await this.#reserve(partBytes, upload.stop.signal))) return false;
+      if (!(await this.#sendPart(channel, upload, { offset, partBytes }))) return false;
+    }
+    return true;
+  }
+
+  /** Reads a part into a buffer and gives it to the socket. @returns false when it was cancelled meanwhile. */
+  async #sendPart(
+    channel: BlobChannel,
+    upload: ActiveUpload,
+    part: { readonly offset: number; readonly partBytes: number },
+  ): Promise<boolean> {
+    const { connection, buffers } = this.#deps;
+    const { blob } = channel;
+    const buffer = await buffers.acquire();
+    const bytes = buffer.subarray(0, part.partBytes);
+    let isHandedOver = false;
+    try {
+      const position = upload.pieceIndex * channel.cut.pieceBytes + part.offset;
+      await blob?.readFully(bytes, position, upload.stop.signal);
+      if (upload.stop.signal.aborted || channel.isClosed || blob === undefined) return false;
+      isHandedOver = true;
+      const place = { channel: channel.localNumber, pieceIndex: upload.pieceIndex, offset: part.offset };
+      connection.sendData(place, bytes, { frameBytes: MAX_DATA_BYTES, onSent: () => buffers.release(buffer) });
+      this.#deps.sent(part.partBytes);
+      return true;
+    } finally {
+      if (!isHandedOver) {
+        connection.unreserve(part.partBytes);
+        buffers.release(buffer);
+      }
+    }
+  }
+
+  async #reserve(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const { connection, clock, log } = this.#deps;
+    const watch = clock.schedule(STALLED_MS, () => {
+      log.warn({ peer: connection.peerId }, 'peer takes nothing; cut off');
+      connection.close('protocol');
+    });
+    try {
+      return await connection.reserve(bytes, signal);
+    } finally {
+      watch.cancel();
+    }
+  }
+
+  #reject(channel: BlobChannel | undefined, pieceIndex: number): void {
+    if (channel === undefined || channel.isClosed) return;
+    const { connection } = this.#deps;
+    connection.send({ type: 'reject', channel: channel.localNumber, pieceIndex, reason: 'not_here' });
+  }
+}

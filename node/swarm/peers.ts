@@ -1,0 +1,310 @@
+// The nodes that this one is connected to: at most one connection each, whoever dialled. Dials on demand, backs off, refuses
+// who was removed from the fleet or sent wrong bytes, and closes what nobody uses.
+
+import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Goodbye } from '../../shared/protocol/peer-frames.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import { PeerConnection, type ConnectionUser } from './peer-connection.ts';
+import type { PeerStream, Transport } from './transport.ts';
+import { withSignal } from './with-signal.ts';
+
+export interface PeersOptions {
+  readonly nodeId: string;
+  readonly fleetId: string;
+  /** Open connections; others are told that we are busy. Default 256: 8 neighbours, 32 links of an origin, some images at a time. */
+  readonly maxConnections?: number;
+  /** Default 3000. */
+  readonly dialTimeoutMs?: number;
+  /** Default 3000. */
+  readonly helloTimeoutMs?: number;
+  /** A connection without open channel is kept for so long. Default 60000. */
+  readonly idleMs?: number;
+  /** First wait after a failed dial; doubles up to a minute. Default 500. */
+  readonly backoffMs?: number;
+}
+
+const MAX_BACKOFF_MS = 60_000;
+/** Nodes that failed or were banned and are remembered; the oldest is forgotten first. */
+const MAX_REMEMBERED = 10_000;
+
+/** What uses the connections, and knows which are idle. */
+export interface PeersUser extends ConnectionUser {
+  opened(connection: PeerConnection): void;
+  isBusy(connection: PeerConnection): boolean;
+}
+
+interface Failure {
+  count: number;
+  untilMs: number;
+}
+
+export class Peers {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #transport: Transport;
+  readonly #random: () => number;
+  readonly #options: Required<PeersOptions>;
+  readonly #user: PeersUser;
+  readonly #connections = new Map<string, PeerConnection>();
+  /** Streams whose hello is not done. */
+  readonly #greeting = new Set<PeerConnection>();
+  readonly #dials = new Map<string, Promise<PeerConnection>>();
+  readonly #failures = new Map<string, Failure>();
+  readonly #banned = new Set<string>();
+  readonly #removed = new Set<string>();
+  readonly #arrivals = new Map<string, Set<(connection: PeerConnection) => void>>();
+  readonly #idleTimers = new Map<PeerConnection, Scheduled>();
+  readonly #stopping = new AbortController();
+
+  constructor(
+    deps: {
+      readonly clock: Clock;
+      readonly log: Logger;
+      readonly transport: Transport;
+      readonly random: () => number;
+      readonly user: PeersUser;
+    },
+    options: PeersOptions,
+  ) {
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#transport = deps.transport;
+    this.#random = deps.random;
+    this.#user = deps.user;
+    this.#options = {
+      maxConnections: 256,
+      dialTimeoutMs: 3000,
+      helloTimeoutMs: 3000,
+      idleMs: 60_000,
+      backoffMs: 500,
+      ...options,
+    };
+  }
+
+  get connectedCount(): number {
+    return this.#connections.size;
+  }
+
+  /** A connection that is ready now. */
+  get(nodeId: string): PeerConnection | undefined {
+    return this.#connections.get(nodeId);
+  }
+
+  /**
+   * The connection to a node; dials when there is none.
+   * @throws {AppError} `identity_refused` for a banned or removed node, `blob_unavailable` when it cannot be reached or
+   * failed so recently that it is left alone for a while.
+   */
+  async connect(peer: Peer, signal: AbortSignal): Promise<PeerConnection> {
+    signal.throwIfAborted();
+    if (this.isRefused(peer.nodeId)) throw new AppError('identity_refused', 'peer is not dealt with any more');
+    const open = this.#connections.get(peer.nodeId);
+    if (open !== undefined) return open;
+    let dial = this.#dials.get(peer.nodeId);
+    if (dial === undefined) {
+      dial = this.#dial(peer).finally(() => this.#dials.delete(peer.nodeId));
+      // Each waiter has its own view of this promise; without one left its failure concerns nobody.
+      dial.catch(() => undefined);
+      this.#dials.set(peer.nodeId, dial);
+    }
+    return withSignal(dial, signal);
+  }
+
+  /** How long a node that failed is left alone from now, in milliseconds. */
+  backoffLeftMs(nodeId: string): number {
+    return Math.max(0, (this.#failures.get(nodeId)?.untilMs ?? 0) - this.#clock.nowMs());
+  }
+
+  isRefused(nodeId: string): boolean {
+    return this.#banned.has(nodeId) || this.#removed.has(nodeId) || nodeId === this.#options.nodeId;
+  }
+
+  /** Takes a stream that another node opened. */
+  accept(opened: PeerStream): void {
+    const isFull = this.#connections.size + this.#greeting.size >= this.#options.maxConnections;
+    if (isFull || this.#stopping.signal.aborted) {
+      opened.stream.destroy();
+      return;
+    }
+    const connection = this.#open(opened, 'acceptor');
+    connection.ready.then(
+      () => this.#add(connection),
+      (error: unknown) => this.#log.debug({ peer: connection.peerId, err: error }, 'peer did not get past hello'),
+    );
+    connection.start();
+  }
+
+  /** Cuts a node off for as long as this process lives: it sent bytes that are not what was asked for. */
+  ban(nodeId: string): void {
+    forgetOldest(this.#banned);
+    this.#banned.add(nodeId);
+    this.#connections.get(nodeId)?.close('removed');
+  }
+
+  /** Nodes that are no longer of the fleet. */
+  remove(nodeIds: readonly string[]): void {
+    for (const nodeId of nodeIds) {
+      this.#removed.add(nodeId);
+      this.#connections.get(nodeId)?.close('removed');
+    }
+  }
+
+  /** The last channel of a connection closed: it is kept for a while. */
+  becameIdle(connection: PeerConnection): void {
+    this.#idleTimers.get(connection)?.cancel();
+    this.#idleTimers.set(
+      connection,
+      this.#clock.schedule(this.#options.idleMs, () => {
+        this.#idleTimers.delete(connection);
+        if (!this.#user.isBusy(connection)) connection.close('idle');
+      }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new AppError('shutting_down', 'the node is stopping'));
+    for (const connection of [...this.#connections.values(), ...this.#greeting]) connection.close('stopping');
+    await Promise.allSettled(this.#dials.values());
+  }
+
+  async #dial(peer: Peer): Promise<PeerConnection> {
+    const leftMs = this.backoffLeftMs(peer.nodeId);
+    if (leftMs > 0) throw new AppError('blob_unavailable', 'peer failed just now', { detail: { peer: peer.nodeId } });
+    if (this.#connections.size >= this.#options.maxConnections) {
+      throw new AppError('blob_unavailable', 'too many peer connections are open');
+    }
+    const arrival = this.#awaitArrival(peer.nodeId);
+    try {
+      const connection = await Promise.race([arrival.connection, this.#dialOut(peer)]);
+      this.#failures.delete(peer.nodeId);
+      return connection;
+    } catch (error) {
+      // The other side dialled at the same moment and its stream won: it will be here at once.
+      const arrived = this.#connections.get(peer.nodeId);
+      if (arrived !== undefined) return arrived;
+      this.#countFailure(peer.nodeId);
+      throw error;
+    } finally {
+      arrival.stop();
+    }
+  }
+
+  async #dialOut(peer: Peer): Promise<PeerConnection> {
+    const ended = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
+    const connection = this.#open(await this.#transport.dial(peer, ended), 'dialler');
+    connection.start();
+    try {
+      await connection.ready;
+    } catch (error) {
+      if (connection.closeReason !== 'duplicate') throw error;
+      const wait = this.#awaitArrival(peer.nodeId);
+      try {
+        return await withSignal(wait.connection, ended);
+      } finally {
+        wait.stop();
+      }
+    }
+    this.#add(connection);
+    return connection;
+  }
+
+  #open(opened: PeerStream, role: 'dialler' | 'acceptor'): PeerConnection {
+    const { nodeId, fleetId, helloTimeoutMs } = this.#options;
+    const connection: PeerConnection = new PeerConnection(
+      { opened, clock: this.#clock, user: this.#connectionUser() },
+      { nodeId, fleetId, role, helloTimeoutMs, admit: (greeted) => this.#admit(greeted) },
+    );
+    this.#greeting.add(connection);
+    const done = (): void => void this.#greeting.delete(connection);
+    connection.ready.then(done, done);
+    return connection;
+  }
+
+  #connectionUser(): ConnectionUser {
+    return {
+      frame: (connection, frame) => this.#user.frame(connection, frame),
+      data: (connection, place, bytes) => this.#user.data(connection, place, bytes),
+      closed: (connection) => this.#closed(connection),
+    };
+  }
+
+  /**
+   * Two nodes that dial each other at once keep the stream of the smaller id. A second stream that the same node opened replaces
+   * the first: it must have lost that one.
+   */
+  #admit(greeted: PeerConnection): Goodbye | undefined {
+    const { peerId } = greeted;
+    if (this.isRefused(peerId)) return 'removed';
+    const isOursPreferred = this.#options.nodeId < peerId;
+    const existing = this.#connections.get(peerId) ?? this.#dialling(peerId, greeted);
+    if (existing === undefined || existing === greeted) return undefined;
+    const existingIsPreferred = (existing.role === 'dialler') === isOursPreferred && existing.role !== greeted.role;
+    if (existingIsPreferred) return 'duplicate';
+    existing.close('duplicate');
+    return undefined;
+  }
+
+  /** Our own stream to that node which is still saying hello. */
+  #dialling(peerId: string, greeted: PeerConnection): PeerConnection | undefined {
+    for (const each of this.#greeting) {
+      if (each !== greeted && each.peerId === peerId && each.role === 'dialler' && each.isOpen) return each;
+    }
+    return undefined;
+  }
+
+  #add(connection: PeerConnection): void {
+    if (!connection.isOpen || this.#connections.get(connection.peerId) === connection) return;
+    this.#connections.set(connection.peerId, connection);
+    this.#failures.delete(connection.peerId);
+    this.#user.opened(connection);
+    for (const arrived of this.#arrivals.get(connection.peerId) ?? []) arrived(connection);
+    this.becameIdle(connection);
+  }
+
+  #closed(connection: PeerConnection): void {
+    this.#idleTimers.get(connection)?.cancel();
+    this.#idleTimers.delete(connection);
+    if (this.#connections.get(connection.peerId) === connection) this.#connections.delete(connection.peerId);
+    this.#user.closed(connection);
+  }
+
+  #awaitArrival(nodeId: string): { readonly connection: Promise<PeerConnection>; readonly stop: () => void } {
+    const waiting = this.#arrivals.get(nodeId) ?? new Set();
+    this.#arrivals.set(nodeId, waiting);
+    let arrived: (connection: PeerConnection) => void = () => undefined;
+    const connection = new Promise<PeerConnection>((resolve) => {
+      arrived = resolve;
+    });
+    waiting.add(arrived);
+    const stop = (): void => {
+      waiting.delete(arrived);
+      if (waiting.size === 0 && this.#arrivals.get(nodeId) === waiting) this.#arrivals.delete(nodeId);
+    };
+    return { connection, stop };
+  }
+
+  #countFailure(nodeId: string): void {
+    const failure = this.#failures.get(nodeId) ?? { count: 0, untilMs: 0 };
+    const ceilingMs = Math.min(MAX_BACKOFF_MS, this.#options.backoffMs * 2 ** failure.count);
+    failure.count += 1;
+    // Half of it is chance: a fleet must not come back in step.
+    failure.untilMs = this.#clock.nowMs() + ceilingMs * (0.5 + this.#random() / 2);
+    forgetOldest(this.#failures);
+    this.#failures.set(nodeId, failure);
+  }
+}
+
+/** True when a failure to connect says that the peer must not be tried again. */
+export function isFinalRefusal(error: unknown): boolean {
+  return isAppError(error, 'identity_refused');
+}
+
+function forgetOldest(remembered: Map<string, unknown> | Set<string>): void {
+  if (remembered.size < MAX_REMEMBERED) return;
+  for (const key of remembered.keys()) {
+    remembered.delete(key);
+    return;
+  }
+}

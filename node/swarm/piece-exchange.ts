@@ -1,0 +1,276 @@
+// The hands of the scheduler for one download: turns its decisions into frames, and frames into events for it.
+
+import type { DataPlace } from '../../shared/protocol/peer-frames.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import type { PartialBlob, PieceBuffer } from '../content/blob-store.ts';
+import type { BlobChannel } from './blob-channel.ts';
+import { PieceAssembly } from './piece-assembly.ts';
+import { pipelineDepth } from './scheduler/pipeline-depth.ts';
+import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
+import { PieceSet } from './scheduler/piece-set.ts';
+import type { SharedBlob } from './shared-blob.ts';
+
+/** What the owner of an exchange learns. */
+export interface ExchangeOwner {
+  /** A piece was checked, written, and may be given away. */
+  verified(pieceIndex: number, channel: BlobChannel): void;
+  /** A neighbour sent bytes with a wrong hash. */
+  badPiece(channel: BlobChannel, pieceIndex: number): void;
+  stalled(channel: BlobChannel): void;
+  complete(): void;
+  /** Pieces cannot be kept, for example because the disk is full. */
+  failed(error: unknown): void;
+}
+
+export interface ExchangeOptions {
+  /** What this host's link carries; only the depth of pipelines follows from it. */
+  readonly linkBytesPerSecond: number;
+}
+
+interface Slot {
+  readonly channel: BlobChannel;
+  readonly assemblies: Map<number, PieceAssembly>;
+}
+
+/** Deadlines and depths are looked at so often. */
+const TICK_MS = 100;
+
+export class PieceExchange {
+  readonly #partial: PartialBlob;
+  readonly #blob: SharedBlob;
+  readonly #clock: Clock;
+  readonly #owner: ExchangeOwner;
+  readonly #options: ExchangeOptions;
+  readonly #scheduler: PieceScheduler;
+  /** Neighbours by the number that the scheduler knows them by; freed numbers are used again. */
+  readonly #slots: Array<Slot | undefined> = [];
+  readonly #numbers = new Map<BlobChannel, number>();
+  readonly #verifying = new Set<Promise<void>>();
+  #timer: Scheduled | undefined;
+  #isStopped = false;
+  lastByteMs: number;
+
+  constructor(
+    deps: {
+      readonly partial: PartialBlob;
+      readonly blob: SharedBlob;
+      readonly clock: Clock;
+      readonly random: () => number;
+      readonly owner: ExchangeOwner;
+    },
+    options: ExchangeOptions,
+  ) {
+    this.#partial = deps.partial;
+    this.#blob = deps.blob;
+    this.#clock = deps.clock;
+    this.#owner = deps.owner;
+    this.#options = options;
+    this.lastByteMs = deps.clock.nowMs();
+    const { pieceCount } = deps.blob;
+    this.#scheduler = new PieceScheduler(this.#actions(), { pieceCount, depth: 2, random: deps.random });
+    for (let piece = deps.blob.has.next(0); piece >= 0; piece = deps.blob.has.next(piece + 1)) {
+      this.#scheduler.pieceKept(piece);
+    }
+    this.#tick();
+  }
+
+  /** Channels whose other side answered. */
+  get neighbourCount(): number {
+    return this.#numbers.size;
+  }
+
+  uses(channel: BlobChannel): boolean {
+    return this.#numbers.has(channel);
+  }
+
+  /** Where clients read, as piece numbers. */
+  setReaders(pieces: readonly number[]): void {
+    this.#scheduler.setReaders(pieces);
+  }
+
+  /** The other side opened the channel: pieces may come from there. */
+  channelOpened(channel: BlobChannel): void {
+    if (this.#isStopped || this.#numbers.has(channel)) return;
+    let number = this.#slots.indexOf(undefined);
+    if (number < 0) number = this.#slots.length;
+    this.#slots[number] = { channel, assemblies: new Map() };
+    this.#numbers.set(channel, number);
+    this.#scheduler.neighbourAdded(number, this.#clock.nowMs());
+    this.#setDepths();
+    if (channel.remoteHas !== undefined) this.channelPieces(channel);
+  }
+
+  channelPieces(channel: BlobChannel): void {
+    const number = this.#numbers.get(channel);
+    if (number === undefined || channel.remoteHas === undefined) return;
+    const copy = new PieceSet(channel.remoteHas.length);
+    for (let piece = channel.remoteHas.next(0); piece >= 0; piece = channel.remoteHas.next(piece + 1)) copy.add(piece);
+    this.#scheduler.neighbourPieces(number, copy, this.#clock.nowMs());
+  }
+
+  channelHas(channel: BlobChannel, pieceIndex: number): void {
+    const number = this.#numbers.get(channel);
+    if (number !== undefined) this.#scheduler.neighbourHas(number, pieceIndex, this.#clock.nowMs());
+  }
+
+  channelOffers(channel: BlobChannel, offer: { readonly credits: number; readonly isPassOver: boolean }): void {
+    const number = this.#numbers.get(channel);
+    if (number !== undefined) this.#scheduler.neighbourOffers(number, offer, this.#clock.nowMs());
+  }
+
+  rejected(channel: BlobChannel, pieceIndex: number): void {
+    const number = this.#numbers.get(channel);
+    if (number === undefined) return;
+    this.#abandon(number, pieceIndex);
+    this.#scheduler.requestRejected(number, pieceIndex, this.#clock.nowMs());
+  }
+
+  channelClosed(channel: BlobChannel): void {
+    const number = this.#numbers.get(channel);
+    if (number === undefined) return;
+    this.#numbers.delete(channel);
+    for (const assembly of this.#slots[number]?.assemblies.values() ?? []) assembly.abandon();
+    this.#slots[number] = undefined;
+    this.#scheduler.neighbourGone(number, this.#clock.nowMs());
+  }
+
+  /** @throws {AppError} `message_invalid` when the payload does not fit. */
+  data(channel: BlobChannel, place: DataPlace, bytes: Uint8Array): void {
+    const nowMs = this.#clock.nowMs();
+    const number = this.#numbers.get(channel);
+    const slot = number === undefined ? undefined : this.#slots[number];
+    if (number === undefined || slot === undefined) {
+      channel.connection.discarded(bytes.byteLength);
+      return;
+    }
+    this.lastByteMs = nowMs;
+    this.#scheduler.bytesArrived(number, nowMs);
+    // A piece that was cancelled and asked for again starts anew: what came of it before is worth nothing.
+    if (place.offset === 0) this.#abandon(number, place.pieceIndex);
+    const assembly = slot.assemblies.get(place.pieceIndex) ?? this.#begin(number, slot, place);
+    if (assembly === undefined) {
+      channel.connection.discarded(bytes.byteLength);
+      return;
+    }
+    if (!assembly.add(place.offset, bytes)) return;
+    slot.assemblies.delete(place.pieceIndex);
+    this.#scheduler.pieceArrived(number, place.pieceIndex, nowMs);
+  }
+
+  /** Ends all requests; channels stay for others to use. Resolves when no piece is being written any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    for (const channel of [...this.#numbers.keys()]) {
+      this.#cancelAll(channel);
+      this.channelClosed(channel);
+    }
+    await Promise.allSettled(this.#verifying);
+  }
+
+  /** A piece starts. Late bytes of one that was cancelled, and what nobody asked for, start nothing. */
+  #begin(number: number, slot: Slot, place: DataPlace): PieceAssembly | undefined {
+    const { channel, assemblies } = slot;
+    const { pieceIndex } = place;
+    if (place.offset !== 0 || pieceIndex >= this.#blob.pieceCount) return undefined;
+    if (!this.#scheduler.isAsked(number, pieceIndex)) {
+      if (!this.#scheduler.creditStarted(number, pieceIndex, this.#clock.nowMs())) {
+        channel.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
+        return undefined;
+      }
+    }
+    const assembly = new PieceAssembly({
+      pieceIndex,
+      pieceBytes: this.#blob.pieceLength(pieceIndex),
+      acquire: (signal) => this.#partial.acquireBuffer(pieceIndex, signal),
+      consumed: (bytes) => channel.connection.consumed(bytes),
+      filled: (buffer) => this.#track(this.#verify(channel, buffer)),
+      failed: (error) => this.#owner.failed(error),
+    });
+    assemblies.set(pieceIndex, assembly);
+    return assembly;
+  }
+
+  #track(verification: Promise<void>): void {
+    this.#verifying.add(verification);
+    void verification.finally(() => this.#verifying.delete(verification));
+  }
+
+  async #verify(channel: BlobChannel, buffer: PieceBuffer): Promise<void> {
+    const { pieceIndex } = buffer;
+    let isGood: boolean;
+    try {
+      isGood = this.#isStopped ? false : await this.#partial.writePiece(buffer);
+    } catch (error) {
+      if (!this.#isStopped) this.#owner.failed(error);
+      return;
+    } finally {
+      buffer.release();
+    }
+    if (this.#isStopped) return;
+    if (!isGood) {
+      this.#scheduler.pieceBad(pieceIndex, this.#clock.nowMs());
+      this.#owner.badPiece(channel, pieceIndex);
+      return;
+    }
+    this.#scheduler.pieceVerified(pieceIndex);
+    if (this.#blob.has.add(pieceIndex)) this.#owner.verified(pieceIndex, channel);
+    if (this.#scheduler.isComplete) this.#owner.complete();
+  }
+
+  #actions(): SchedulerActions {
+    const channelOf = (number: number): BlobChannel | undefined => this.#slots[number]?.channel;
+    return {
+      request: (number, pieceIndex) => {
+        const channel = channelOf(number);
+        channel?.connection.send({ type: 'request', channel: channel.localNumber, pieceIndex });
+      },
+      requestAny: (number) => {
+        const channel = channelOf(number);
+        channel?.connection.send({ type: 'any-piece', channel: channel.localNumber });
+      },
+      cancel: (number, pieceIndex) => {
+        const channel = channelOf(number);
+        this.#abandon(number, pieceIndex);
+        channel?.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
+      },
+      stalled: (number) => {
+        const channel = channelOf(number);
+        if (channel !== undefined) this.#owner.stalled(channel);
+      },
+    };
+  }
+
+  #abandon(number: number, pieceIndex: number): void {
+    const slot = this.#slots[number];
+    slot?.assemblies.get(pieceIndex)?.abandon();
+    slot?.assemblies.delete(pieceIndex);
+  }
+
+  #cancelAll(channel: BlobChannel): void {
+    const number = this.#numbers.get(channel);
+    const slot = number === undefined ? undefined : this.#slots[number];
+    for (const pieceIndex of slot?.assemblies.keys() ?? []) {
+      channel.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
+    }
+  }
+
+  #setDepths(): void {
+    for (const [channel, number] of this.#numbers) {
+      const depth = pipelineDepth({
+        bytesPerSecond: this.#options.linkBytesPerSecond,
+        roundTripMs: channel.connection.roundTripMs,
+        neighbours: this.#numbers.size,
+        pieceBytes: this.#blob.cut.pieceBytes,
+      });
+      this.#scheduler.setDepth(number, depth);
+    }
+  }
+
+  #tick(): void {
+    if (this.#isStopped) return;
+    this.#setDepths();
+    this.#scheduler.tick(this.#clock.nowMs());
+    this.#timer = this.#clock.schedule(TICK_MS, () => this.#tick());
+  }
+}

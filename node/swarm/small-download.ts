@@ -1,0 +1,91 @@
+// Gets a blob of one piece: asks one holder after the other until one gives the right bytes.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { PartialBlob } from '../content/blob-store.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import type { Peers } from './peers.ts';
+import type { SmallBlobs } from './small-blobs.ts';
+
+export interface SmallDownloadDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly link: CoordinatorLink;
+  readonly peers: Peers;
+  readonly small: SmallBlobs;
+  readonly badPiece: (connection: PeerConnection, pieceIndex: number) => void;
+}
+
+/** Wait after a round in which no holder gave it; then the coordinator is asked for holders again. */
+const RETRY_MS = 300;
+
+/** Resolves when piece 0 is verified and written. Goes on until `signal` is aborted. @throws the signal's reason */
+export async function fetchSmallBlob(
+  deps: SmallDownloadDeps,
+  blob: { readonly digest: Digest; readonly partial: PartialBlob; readonly neighbours: readonly Peer[] },
+  signal: AbortSignal,
+): Promise<PeerConnection> {
+  let { neighbours } = blob;
+  for (;;) {
+    for (const peer of inOrder(deps, neighbours)) {
+      const connection = await tryPeer(deps, { ...blob, peer }, signal);
+      if (connection !== undefined) return connection;
+    }
+    await deps.clock.sleep(RETRY_MS * (0.5 + deps.random()), signal);
+    if (deps.link.isConnected) neighbours = await locateAgain(deps, blob.digest, neighbours, signal);
+  }
+}
+
+/** Connected ones first, each group at random: holders share the load. */
+function inOrder(deps: SmallDownloadDeps, neighbours: readonly Peer[]): Peer[] {
+  const ranked = neighbours
+    .filter((peer) => !deps.peers.isRefused(peer.nodeId))
+    .map((peer) => ({ peer, rank: (deps.peers.get(peer.nodeId) === undefined ? 1 : 0) + deps.random() / 2 }));
+  return ranked.sort((left, right) => left.rank - right.rank).map(({ peer }) => peer);
+}
+
+async function tryPeer(
+  deps: SmallDownloadDeps,
+  blob: { readonly digest: Digest; readonly partial: PartialBlob; readonly peer: Peer },
+  signal: AbortSignal,
+): Promise<PeerConnection | undefined> {
+  const { partial, digest, peer } = blob;
+  let connection: PeerConnection;
+  let bytes: Uint8Array;
+  try {
+    connection = await deps.peers.connect(peer, signal);
+    bytes = await deps.small.fetch(connection, { digest, sizeBytes: partial.table.sizeBytes }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isAppError(error)) throw error;
+    deps.log.debug({ peer: peer.nodeId, digest, err: error }, 'a neighbour did not give a small blob');
+    return undefined;
+  }
+  if (bytes.byteLength === partial.table.sizeBytes) {
+    const buffer = await partial.acquireBuffer(0, signal);
+    buffer.bytes.set(bytes);
+    if (await partial.writePiece(buffer)) return connection;
+  }
+  deps.badPiece(connection, 0);
+  return undefined;
+}
+
+async function locateAgain(
+  deps: SmallDownloadDeps,
+  digest: Digest,
+  known: readonly Peer[],
+  signal: AbortSignal,
+): Promise<readonly Peer[]> {
+  try {
+    const { neighbours } = await deps.link.call('blob.locate', { digest }, signal);
+    return neighbours;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isAppError(error)) throw error;
+    return known;
+  }
+}

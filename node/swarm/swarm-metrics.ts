@@ -1,0 +1,60 @@
+// The figures of the swarm. Labels are transports and outcomes, never peers or digests.
+
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+
+/** What the parts of the swarm count. */
+export interface SwarmMetrics {
+  received(transport: string, bytes: number): void;
+  sent(transport: string, bytes: number): void;
+  piece(result: 'verified' | 'bad'): void;
+  stalled(): void;
+  downloadEnded(result: 'adopted' | 'failed'): void;
+}
+
+/** Values that are read when somebody asks. */
+export interface SwarmGauges {
+  readonly downloads: () => number;
+  readonly peers: () => number;
+  readonly queuedUploads: () => number;
+}
+
+/** Makes each metric once. */
+export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetrics {
+  const received = metrics.counter({
+    name: 'shoal_swarm_received_bytes',
+    help: 'Payload received from peers.',
+    labels: ['transport'],
+  });
+  const sent = metrics.counter({
+    name: 'shoal_swarm_sent_bytes',
+    help: 'Payload sent to peers.',
+    labels: ['transport'],
+  });
+  const pieces = metrics.counter({
+    name: 'shoal_swarm_pieces_count',
+    help: 'Pieces from peers by what their hash said.',
+    labels: ['result'],
+  });
+  const stalls = metrics.counter({
+    name: 'shoal_swarm_stalls_count',
+    help: 'Peers that were silent past their deadline.',
+  });
+  const ended = metrics.counter({
+    name: 'shoal_swarm_ended_downloads_count',
+    help: 'Downloads that ended.',
+    labels: ['result'],
+  });
+  metrics.gaugeOf({ name: 'shoal_swarm_downloads_count', help: 'Downloads that run or wait.' }, gauges.downloads);
+  metrics.gaugeOf({ name: 'shoal_swarm_peers_count', help: 'Open peer connections.' }, gauges.peers);
+  metrics.gaugeOf(
+    { name: 'shoal_swarm_queued_uploads_count', help: 'Pieces that peers wait for.' },
+    gauges.queuedUploads,
+  );
+  return {
+    received: (transport, bytes) => received.add(bytes, { transport }),
+    sent: (transport, bytes) => sent.add(bytes, { transport }),
+    piece: (result) => pieces.add(1, { result }),
+    stalled: () => stalls.add(),
+    downloadEnded: (result) => ended.add(1, { result }),
+  };
+}

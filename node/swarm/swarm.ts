@@ -1,0 +1,226 @@
+// The swarm of one node: gives blobs to peers, gets blobs from them. Wires its parts together and routes what happens.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { CoordinatorEvent, CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { PeerFrame } from '../../shared/protocol/peer-frames.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
+import type { BlobReader } from '../content/blob-reader.ts';
+import type { BlobStore, PartialStore } from '../content/blob-store.ts';
+import type { SwarmSource } from '../content/swarm-source.ts';
+import { BlobChannels } from './blob-channels.ts';
+import { Download, type DownloadDeps } from './download.ts';
+import { DownloadSlots, type DownloadPriority, type DownloadSlotsOptions } from './download-slots.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { Peers, type PeersOptions, type PeersUser } from './peers.ts';
+import { SharedBlobs } from './shared-blobs.ts';
+import { SmallBlobs } from './small-blobs.ts';
+import { swarmMetrics } from './swarm-metrics.ts';
+import type { Transport } from './transport.ts';
+
+export interface SwarmDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly link: CoordinatorLink;
+  readonly store: Pick<BlobStore, 'open' | 'table'>;
+  readonly partials: PartialStore;
+  readonly transport: Transport;
+  /** A download was adopted under its final name. Must not throw. */
+  readonly onAdopted: (digest: Digest, sizeBytes: number) => void;
+}
+
+export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
+  readonly isOrigin: boolean;
+  /** A download without progress fails after so long. Default 60000: a holder that restarts is back by then. */
+  readonly noProgressMs?: number;
+  /** A download that every client left goes on for so long. Default 60000: docker tries again. */
+  readonly lingerMs?: number;
+  /** What this host's link carries. Default 10 Gbit/s; only the depth of pipelines follows from it. */
+  readonly linkBytesPerSecond?: number;
+}
+
+export class Swarm implements SwarmSource, AsyncDisposable {
+  readonly #deps: SwarmDeps;
+  readonly #options: SwarmOptions;
+  readonly #log: Logger;
+  readonly #blobs: SharedBlobs;
+  readonly #peers: Peers;
+  readonly #channels: BlobChannels;
+  readonly #small: SmallBlobs;
+  readonly #downloadDeps: DownloadDeps;
+  readonly #downloads = new Map<Digest, Download>();
+  readonly #resources = new ResourceStack();
+  #address = '';
+  #isStopping = false;
+
+  private constructor(deps: SwarmDeps, options: SwarmOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#log = deps.log.child({ part: 'swarm' });
+    this.#blobs = new SharedBlobs(deps);
+    const metrics = swarmMetrics(deps.metrics, {
+      downloads: () => this.#downloads.size,
+      peers: () => this.#peers.connectedCount,
+      queuedUploads: () => this.#channels.queuedUploads,
+    });
+    const sent = (connection: PeerConnection, bytes: number): void => metrics.sent(connection.transport, bytes);
+    this.#peers = new Peers({ ...deps, log: this.#log, user: this.#peersUser() }, options);
+    this.#small = new SmallBlobs({ blobs: this.#blobs, clock: deps.clock, sent });
+    this.#channels = new BlobChannels(
+      {
+        blobs: this.#blobs,
+        clock: deps.clock,
+        log: this.#log,
+        exchangeOf: (digest) => this.#downloads.get(digest)?.exchange,
+        refused: (channel) => this.#downloads.get(channel.digest)?.channelRefused(channel),
+        becameIdle: (connection) => this.#peers.becameIdle(connection),
+        sent,
+      },
+      options,
+    );
+    const slots = new DownloadSlots(options);
+    const { log, ...rest } = deps;
+    void log;
+    this.#downloadDeps = {
+      ...rest,
+      log: this.#log,
+      metrics,
+      slots,
+      blobs: this.#blobs,
+      peers: this.#peers,
+      channels: this.#channels,
+      small: this.#small,
+    };
+  }
+
+  /** Listens for peers and for the coordinator's events. Dispose it to stop. */
+  static async start(deps: SwarmDeps, options: SwarmOptions): Promise<Swarm> {
+    const swarm = new Swarm(deps, options);
+    const listener = await deps.transport.listen((opened) => swarm.#peers.accept(opened));
+    swarm.#address = listener.address;
+    swarm.#resources.use(swarm.#peers);
+    swarm.#resources.use(listener);
+    swarm.#resources.defer(
+      deps.link.listen({
+        onEvent: (event) => swarm.#onEvent(event),
+        onConnected: () => {
+          for (const download of swarm.#downloads.values()) download.sessionChanged();
+        },
+      }),
+    );
+    return swarm;
+  }
+
+  /** `host:port` that the peer protocol listens on. */
+  get address(): string {
+    return this.#address;
+  }
+
+  async open(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<BlobReader> {
+    signal.throwIfAborted();
+    const running = this.#running(blob.digest);
+    if (running !== undefined) return running.join();
+    const here = await this.#deps.store.open(blob.digest);
+    if (here !== undefined) return here;
+    return this.#download(blob, 'client').join();
+  }
+
+  async replicate(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const here = this.#running(blob.digest) === undefined ? await this.#deps.store.open(blob.digest) : undefined;
+    if (here !== undefined) {
+      await here[Symbol.asyncDispose]();
+      return;
+    }
+    await this.#download(blob, 'background').replicate(signal);
+  }
+
+  downloads(): ReadonlyArray<ReturnType<Download['status']>> {
+    return [...this.#downloads.values()].map((download) => download.status());
+  }
+
+  /** Cuts nodes off that are not of the fleet any more. Removals that the coordinator tells meanwhile are taken up by itself. */
+  removeNodes(nodeIds: readonly string[]): void {
+    this.#peers.remove(nodeIds);
+  }
+
+  /** Stops giving a blob away, before it is removed from the store. */
+  withdraw(digest: Digest): void {
+    this.#channels.withdraw(digest);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    const reason = new AppError('shutting_down', 'the node is stopping');
+    await Promise.all([...this.#downloads.values()].map((download) => download.stop(reason)));
+    await this.#resources[Symbol.asyncDispose]();
+  }
+
+  #running(digest: Digest): Download | undefined {
+    const download = this.#downloads.get(digest);
+    return download?.isOver === true ? undefined : download;
+  }
+
+  /** The one download of a digest. */
+  #download(blob: { readonly digest: Digest; readonly sizeBytes: number }, priority: DownloadPriority): Download {
+    const running = this.#running(blob.digest);
+    if (running !== undefined) return running;
+    if (this.#isStopping) throw new AppError('shutting_down', 'the node is stopping');
+    const { noProgressMs = 60_000, lingerMs = 60_000, linkBytesPerSecond = 1.25e9 } = this.#options;
+    const after = this.#downloads.get(blob.digest)?.done ?? Promise.resolve();
+    const options = { noProgressMs, lingerMs, linkBytesPerSecond };
+    const download = new Download(this.#downloadDeps, { ...blob, priority, after }, options);
+    this.#downloads.set(blob.digest, download);
+    const forget = (): void => {
+      if (this.#downloads.get(blob.digest) === download) this.#downloads.delete(blob.digest);
+    };
+    download.done.then(forget, forget);
+    return download;
+  }
+
+  #onEvent(event: CoordinatorEvent): void {
+    if (event.type === 'roster.removed') this.#peers.remove(event.nodeIds);
+    if (event.type === 'swarm.neighbours') this.#downloads.get(event.digest)?.neighboursChanged(event);
+  }
+
+  #peersUser(): PeersUser {
+    return {
+      opened: (connection) =>
+        this.#log.debug({ peer: connection.peerId, transport: connection.transport }, 'peer connected'),
+      frame: (connection, frame) => this.#onFrame(connection, frame),
+      data: (connection, place, bytes) => this.#channels.data(connection, place, bytes),
+      isBusy: (connection) => this.#channels.isBusy(connection) || this.#small.isBusy(connection),
+      closed: (connection) => {
+        this.#log.debug({ peer: connection.peerId, reason: connection.closeReason }, 'peer disconnected');
+        this.#small.closed(connection);
+        this.#channels.closed(connection);
+        for (const download of this.#downloads.values()) download.connectionLost(connection.peerId);
+      },
+    };
+  }
+
+  #onFrame(connection: PeerConnection, frame: PeerFrame): void {
+    switch (frame.type) {
+      case 'small-request':
+      case 'small-data':
+      case 'small-reject':
+        return this.#small.frame(connection, frame);
+      case 'hello':
+      case 'hello-ack':
+      case 'credit':
+      case 'ping':
+      case 'pong':
+      case 'goodbye':
+        // Taken by the connection itself.
+        return undefined;
+      default:
+        return this.#channels.frame(connection, frame);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+// A way to reach another node. What comes out is a stream of bytes to a node whose identity is proven; the peer protocol
+// runs over any of them.
+
+import type { Duplex } from 'node:stream';
+import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+
+/** An open stream to a node. The receiver of this object owns the stream and destroys it. */
+export interface PeerStream {
+  readonly stream: Duplex;
+  /** Proven by the transport, not told by the peer. */
+  readonly nodeId: string;
+  /** Name of the transport, for metrics. */
+  readonly transport: string;
+}
+
+export interface Transport {
+  readonly name: string;
+  /**
+   * Takes streams from others until the result is disposed. Streams that were handed over stay open then.
+   * @param onStream must not throw.
+   */
+  listen(onStream: (opened: PeerStream) => void): Promise<TransportListener>;
+  /** @throws {AppError} `blob_unavailable` when unreachable, `identity_refused` when it is somebody else. */
+  dial(peer: Pick<Peer, 'nodeId' | 'address'>, signal: AbortSignal): Promise<PeerStream>;
+}
+
+export interface TransportListener extends AsyncDisposable {
+  /** Where others can reach it, `host:port`. */
+  readonly address: string;
+}
