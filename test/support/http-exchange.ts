@@ -29,8 +29,17 @@ export interface HttpAnswer {
 
 /** @throws {Error} if the connection fails, the answer is cut short or time is up; never for a status. */
 export async function exchange(target: HttpTarget, request: HttpRequest): Promise<HttpAnswer> {
-  const { method, path, headers = {}, body, timeoutMs = 60_000 } = request;
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.timeout(request.timeoutMs ?? 60_000);
+  try {
+    return await exchangeWithin(target, request, signal);
+  } catch (cause) {
+    const why = signal.aborted ? 'not in time' : 'no whole answer';
+    throw new Error(`${request.method} ${request.path}: ${why}`, { cause });
+  }
+}
+
+async function exchangeWithin(target: HttpTarget, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  const { method, path, headers = {}, body } = request;
   const options = { ...target.address, method, path, headers, signal, agent: false } as const;
   const outgoing = target.tls
     ? https.request({ ...options, rejectUnauthorized: false }) // the fleet's own authority; tests of identity look closer
