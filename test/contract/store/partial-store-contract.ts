@@ -175,5 +175,7 @@ function ordersOf(sample: Sample) {
 }
 
 function heldBy(partial: PartialBlob): number[] {
-  return Array.from({ length: partial.verified.length }, (_, index) => index).filter((index) => partial.verified.has(index));
+  return Array.from({ length: partial.verified.length }, (_, index) => index).filter((index) =>
+    partial.verified.has(index),
+  );
 }

@@ -62,6 +62,6 @@ export async function readBlob(blobs: BlobStore, digest: Digest): Promise<Buffer
   await using reader = await blobs.open(digest);
   if (reader === undefined) return undefined;
   const bytes = Buffer.alloc(reader.sizeBytes);
-  for (let at = 0; at < bytes.byteLength; ) at += await reader.read(bytes.subarray(at, at + 100_000), at, never);
+  for (let at = 0; at < bytes.byteLength;) at += await reader.read(bytes.subarray(at, at + 100_000), at, never);
   return bytes;
 }

@@ -73,7 +73,13 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
         const chunk = { lengthBytes, body: bodyOf(large.bytes.subarray(0, 600_000)) };
         await assert.rejects(store.uploads.append('a/b', id, chunk, never), { code: 'size_mismatch' });
         assert.equal(await store.uploads.offset('a/b', id), 500_000);
-        const adopted = await store.uploads.finish('a/b', id, large.digest, chunkOf(large.bytes.subarray(500_000)), never);
+        const adopted = await store.uploads.finish(
+          'a/b',
+          id,
+          large.digest,
+          chunkOf(large.bytes.subarray(500_000)),
+          never,
+        );
 
         assert.deepEqual(adopted.table, large.table);
       });
@@ -84,7 +90,10 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
       const id = await store.uploads.create('a/b');
       const breaksWith = new Error('connection reset');
 
-      const broken = { lengthBytes: large.bytes.byteLength, body: bodyOf(large.bytes.subarray(0, 777_777), { breaksWith }) };
+      const broken = {
+        lengthBytes: large.bytes.byteLength,
+        body: bodyOf(large.bytes.subarray(0, 777_777), { breaksWith }),
+      };
       await assert.rejects(store.uploads.finish('a/b', id, large.digest, broken, never), breaksWith);
       const offset = await store.uploads.offset('a/b', id);
       await store.uploads.finish('a/b', id, large.digest, chunkOf(large.bytes.subarray(offset)), never);
@@ -112,7 +121,9 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
       await using store = await openStore();
       const id = await startedUpload(store.uploads, large.bytes);
 
-      await assert.rejects(store.uploads.finish('a/b', id, small.digest, undefined, never), { code: 'digest_mismatch' });
+      await assert.rejects(store.uploads.finish('a/b', id, small.digest, undefined, never), {
+        code: 'digest_mismatch',
+      });
 
       await assert.rejects(store.uploads.offset('a/b', id), { code: 'upload_unknown' });
       assert.equal(await store.blobs.stat(small.digest), undefined);
@@ -151,7 +162,12 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
 
       const first = store.uploads.append('a/b', id, { firstByte: 0, body: slow() }, never);
       const same = store.uploads.append('a/b', id, { firstByte: 0, body: bodyOf(small.bytes) }, never);
-      const next = store.uploads.append('a/b', id, { firstByte: 2000, body: bodyOf(small.bytes.subarray(2000)) }, never);
+      const next = store.uploads.append(
+        'a/b',
+        id,
+        { firstByte: 2000, body: bodyOf(small.bytes.subarray(2000)) },
+        never,
+      );
       gate.resolve();
 
       assert.equal(await first, 2000);
@@ -173,7 +189,11 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
       assert.deepEqual([usage.blobCount, usage.blobBytes], [1, large.bytes.byteLength]);
     });
 
-    for (const [said, used] of [[undefined, 'sha512'], ['sha512', 'sha512'], ['sha512', 'sha256']] as const) {
+    for (const [said, used] of [
+      [undefined, 'sha512'],
+      ['sha512', 'sha512'],
+      ['sha512', 'sha256'],
+    ] as const) {
       it(`finishes under ${used} when it was told ${said ?? 'nothing'} (U-14, U-22)`, async () => {
         await using store = await openStore();
         for (const { bytes, table } of [small, large]) {

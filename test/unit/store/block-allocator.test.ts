@@ -7,7 +7,9 @@ const options = { capacityBytes: 64, minBlockBytes: 1, maxBlockBytes: 16 };
 const sizes = [1, 2, 4, 8, 16];
 
 test('Blocks never overlap, lie on multiples of their size, and all grow together again', () => {
-  const steps = fc.array(fc.oneof(fc.record({ take: fc.constantFrom(...sizes) }), fc.record({ giveBack: fc.nat(100) })));
+  const steps = fc.array(
+    fc.oneof(fc.record({ take: fc.constantFrom(...sizes) }), fc.record({ giveBack: fc.nat(100) })),
+  );
   fc.assert(
     fc.property(steps, (plan) => {
       const allocator = new BlockAllocator(options);
@@ -43,7 +45,10 @@ test('The lowest place is handed out first', () => {
 test('A length gets the next larger block, and one that is too long is a bug', () => {
   const allocator = new BlockAllocator(options);
 
-  assert.deepEqual([1, 3, 9, 16].map((length) => allocator.blockBytesFor(length)), [1, 4, 16, 16]);
+  assert.deepEqual(
+    [1, 3, 9, 16].map((length) => allocator.blockBytesFor(length)),
+    [1, 4, 16, 16],
+  );
   assert.throws(() => allocator.blockBytesFor(17), /fits the largest block/);
 });
 

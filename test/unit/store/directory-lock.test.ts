@@ -22,7 +22,10 @@ test('The lock of another living process is respected', async () => {
   const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   await writeFile(join(folder.path, `lock-1-${start}`), '');
 
-  await assert.rejects(DirectoryLock.acquire(folder.path), { code: 'config_invalid', detail: { directory: folder.path, pid: 1 } });
+  await assert.rejects(DirectoryLock.acquire(folder.path), {
+    code: 'config_invalid',
+    detail: { directory: folder.path, pid: 1 },
+  });
 
   assert.deepEqual(await readdir(folder.path), [`lock-1-${start}`]);
 });

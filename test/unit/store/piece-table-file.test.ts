@@ -31,5 +31,7 @@ test('A file with one wrong byte or cut short is no table', () => {
 });
 
 test('Any bytes are read without an exception', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => assert.equal(decodePieceTable(bytes), undefined)));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => assert.equal(decodePieceTable(bytes), undefined)),
+  );
 });
