@@ -217,7 +217,6 @@ export class BlobChannels {
     channel.exchange ??= this.#deps.exchangeOf(channel.digest);
     this.#sayOpen(channel);
     channel.exchange?.channelOpened(channel);
-    if (this.#isOrigin && blob.isWhole && channel.remoteHas?.isComplete !== true) this.#handOuts.joined(channel);
     this.#closeIfDone(channel);
   }
 
@@ -225,11 +224,10 @@ export class BlobChannels {
     const { connection, localNumber, cut, blob } = channel;
     connection.send({ type: 'open-channel', channel: localNumber, ...cut });
     if (blob === undefined) return;
-    connection.send({
-      type: 'bitfield',
-      channel: localNumber,
-      ...(blob.has.isComplete ? {} : { bits: bitsOf(blob.has) }),
-    });
+    // The offer goes first: a node that saw only the bitfield would ask for pieces by number.
+    if (this.#isOrigin && blob.isWhole && channel.remoteHas?.isComplete !== true) this.#handOuts.joined(channel);
+    const bits = blob.has.isComplete ? undefined : bitsOf(blob.has);
+    connection.send({ type: 'bitfield', channel: localNumber, bits });
   }
 
   #onBitfield(channel: BlobChannel, bits: Uint8Array | undefined): void {

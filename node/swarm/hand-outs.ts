@@ -114,8 +114,9 @@ export class HandOuts {
       idle = 0;
       this.#activeCount += 1;
       if (!this.#give(channel, given.pieceIndex)) {
+        // It asked for this very piece by number and will have it: its credit is still open.
         this.#activeCount -= 1;
-        blob.policy.giveFailed(given.node, given.pieceIndex);
+        blob.policy.creditAsked(given.node, blob.offeredCredits);
       }
       this.#offer(blob, []);
     }

@@ -18,6 +18,8 @@ export class Neighbour {
   creditLimit = 0;
   /** Credits asked for whose piece has not begun. */
   openCredits = 0;
+  /** When a credit was last asked for. */
+  creditAskedMs = 0;
   /** The origin handed every piece out once. */
   isPassOver = false;
   /** Requests kept open here. */

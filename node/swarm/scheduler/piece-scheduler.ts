@@ -40,6 +40,8 @@ const FIRST_REST_MS = 1000;
 const MAX_REST_MS = 60_000;
 /** Weight of the newest value in running means. */
 const MEAN_WEIGHT = 0.2;
+/** An origin that sends nothing for so long is asked again; it counts a credit that it still has only once. */
+const CREDIT_REFRESH_MS = 2000;
 /** Requests for one piece in the end game. */
 const MAX_ASKED_TWICE = 2;
 /** A piece that no neighbour has for this long, and for `LOST_PIECE_TIMES`, is asked of an origin by number. */
@@ -249,7 +251,7 @@ export class PieceScheduler {
   #fill(neighbour: Neighbour, nowMs: number): void {
     if (nowMs < neighbour.restUntilMs) return;
     if (neighbour.isOrigin) {
-      this.#fillCredits(neighbour);
+      this.#fillCredits(neighbour, nowMs);
       return;
     }
     while (neighbour.asked.length < neighbour.depth) {
@@ -261,9 +263,12 @@ export class PieceScheduler {
     if (neighbour.asked.length === 0 && this.#picker.wanted.count === 0) this.#endGame(neighbour, nowMs);
   }
 
-  #fillCredits(origin: Neighbour): void {
+  #fillCredits(origin: Neighbour, nowMs: number): void {
+    const silentMs = nowMs - Math.max(origin.lastByteMs, origin.creditAskedMs);
+    if (origin.openCredits > 0 && silentMs > CREDIT_REFRESH_MS) origin.openCredits = 0;
     while (origin.creditsInUse < origin.creditLimit && this.#picker.wanted.count > origin.openCredits) {
       origin.openCredits += 1;
+      origin.creditAskedMs = nowMs;
       this.#actions.requestAny(origin.id);
     }
   }

@@ -1,37 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Buffer } from 'node:buffer';
-import type { BlobReader } from '../../../node/content/blob-reader.ts';
-import { seededBytes } from '../../support/seeded-bytes.ts';
-import { SwarmFleet, type SwarmNode } from '../../support/swarm-fleet.ts';
+import { publish, readAll } from '../../support/pull-blob.ts';
+import { SwarmFleet } from '../../support/swarm-fleet.ts';
 
 const MIB = 1024 * 1024;
-const signal = AbortSignal.timeout(60_000);
-
-function someBytes(seed: string, sizeBytes: number): Buffer {
-  return Buffer.concat([...seededBytes(seed, sizeBytes)]);
-}
-
-async function readAll(reader: BlobReader): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  const chunk = Buffer.alloc(256 * 1024);
-  for (let position = 0; ;) {
-    const bytes = await reader.read(chunk, position, signal);
-    if (bytes === 0) break;
-    parts.push(Buffer.from(chunk.subarray(0, bytes)));
-    position += bytes;
-  }
-  await reader[Symbol.asyncDispose]();
-  return Buffer.concat(parts);
-}
-
-/** A holder with a blob, known to the coordinator. */
-async function publish(fleet: SwarmFleet, node: SwarmNode, bytes: Buffer, isOrigin = false) {
-  const blob = node.store.add(bytes);
-  fleet.know(blob.digest, blob.table);
-  fleet.hold(blob.digest, fleet.peerOf(node, isOrigin));
-  return blob;
-}
+const signal = AbortSignal.timeout(120_000);
 
 for (const sizeBytes of [0, 1, 100_000, 128 * 1024, 128 * 1024 + 1, 20 * MIB + 7]) {
   for (const isOrigin of [false, true]) {
@@ -39,12 +12,119 @@ for (const sizeBytes of [0, 1, 100_000, 128 * 1024, 128 * 1024 + 1, 20 * MIB + 7
       await using fleet = await SwarmFleet.open();
       const holder = await fleet.start('holder', { isOrigin });
       const puller = await fleet.start('puller');
-      const bytes = someBytes('one', sizeBytes);
-      const blob = await publish(fleet, holder, bytes, isOrigin);
+      const blob = publish(fleet, holder, { seed: 'one', sizeBytes, isOrigin });
 
-      const got = await readAll(await puller.swarm.open(blob, signal));
+      const got = await readAll(await puller.swarm.open(blob, signal), signal);
 
-      assert.ok(got.equals(bytes));
+      assert.ok(got.equals(blob.bytes));
     });
   }
+}
+
+for (const isOrigin of [false, true]) {
+  test(`Four nodes pull at once from ${isOrigin ? 'an origin' : 'a node'} that sends little more than one copy`, async () => {
+    await using fleet = await SwarmFleet.open();
+    const holder = await fleet.start('holder', { isOrigin });
+    const pullers = await Promise.all(['a', 'b', 'c', 'd'].map((nodeId) => fleet.start(nodeId)));
+    const blob = publish(fleet, holder, { seed: 'four', sizeBytes: 40 * MIB, isOrigin });
+
+    const got = await Promise.all(pullers.map(async ({ swarm }) => readAll(await swarm.open(blob, signal), signal)));
+
+    for (const bytes of got) assert.ok(bytes.equals(blob.bytes));
+    const copies = sentBytes(await holder.metrics.text()) / blob.sizeBytes;
+    assert.ok(copies <= (isOrigin ? 1.35 : 4), `the holder sent ${copies} copies`);
+  });
+}
+
+test('Ten clients of one blob share one download', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder');
+  const puller = await fleet.start('puller');
+  const blob = publish(fleet, holder, { seed: 'ten', sizeBytes: 10 * MIB });
+
+  const readers = await Promise.all(Array.from({ length: 10 }, () => puller.swarm.open(blob, signal)));
+  const got = await Promise.all(readers.map((reader) => readAll(reader, signal)));
+
+  for (const bytes of got) assert.ok(bytes.equals(blob.bytes));
+  assert.equal(puller.store.written.length, Math.ceil(blob.sizeBytes / blob.table.pieceBytes));
+});
+
+test('A client that leaves does not stop the download for another', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder');
+  const puller = await fleet.start('puller', { lingerMs: 1 });
+  const blob = publish(fleet, holder, { seed: 'leave', sizeBytes: 10 * MIB });
+  const leaving = await puller.swarm.open(blob, signal);
+  const staying = await puller.swarm.open(blob, signal);
+  await leaving.read(Buffer.alloc(1000), 0, signal);
+
+  await leaving[Symbol.asyncDispose]();
+
+  assert.ok((await readAll(staying, signal)).equals(blob.bytes));
+});
+
+test('A client reads the first bytes while the last piece is not there, and the last only after the whole was checked', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder');
+  const puller = await fleet.start('puller');
+  const blob = publish(fleet, holder, { seed: 'stream', sizeBytes: 4 * MIB });
+  const lastPiece = blob.sizeBytes / blob.table.pieceBytes - 1;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  puller.store.beforeWrite = (piece) => (piece === lastPiece ? held : undefined);
+  const reader = await puller.swarm.open(blob, signal);
+
+  const first = Buffer.alloc(1000);
+  assert.equal(await reader.read(first, 0, signal), 1000);
+  assert.ok(first.equals(blob.bytes.subarray(0, 1000)));
+  release();
+
+  assert.ok((await readAll(reader, signal)).equals(blob.bytes));
+});
+
+test('A node that is still downloading already gives what it verified to others', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder');
+  const middle = await fleet.start('middle', { lingerMs: 60_000 });
+  const blob = publish(fleet, holder, { seed: 'middle', sizeBytes: 4 * MIB });
+  const lastPiece = blob.sizeBytes / blob.table.pieceBytes - 1;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  middle.store.beforeWrite = (piece) => (piece === lastPiece ? held : undefined);
+  const replicated = middle.swarm.replicate(blob, signal);
+  const reader = await middle.swarm.open(blob, signal);
+  for (let position = 0; position < lastPiece * blob.table.pieceBytes; ) {
+    position += await reader.read(Buffer.alloc(MIB), position, signal);
+  }
+  fleet.forget(blob.digest, 'holder');
+
+  const late = await fleet.start('late');
+  const lateReader = await late.swarm.open(blob, signal);
+  const part = Buffer.alloc(1000);
+  assert.equal(await lateReader.read(part, 2 * MIB, signal), 1000);
+  assert.ok(part.equals(blob.bytes.subarray(2 * MIB, 2 * MIB + 1000)));
+
+  release();
+  await replicated;
+  await reader[Symbol.asyncDispose]();
+  assert.ok((await readAll(lateReader, signal)).equals(blob.bytes));
+});
+
+test('Many small blobs come at once, in one request each', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder', { isOrigin: true });
+  const puller = await fleet.start('puller');
+  const blobs = Array.from({ length: 60 }, (_, at) => publish(fleet, holder, { seed: `small-${at}`, sizeBytes: 1000 + at }));
+
+  const got = await Promise.all(blobs.map(async (blob) => readAll(await puller.swarm.open(blob, signal), signal)));
+
+  got.forEach((bytes, at) => assert.ok(bytes.equals(blobs[at]?.bytes ?? Buffer.alloc(0))));
+});
+
+function sentBytes(page: { readonly body: string }): number {
+  return Number(/shoal_swarm_sent_bytes\{[^}]*\} (\d+)/.exec(page.body)?.[1] ?? 0);
 }
