@@ -97,7 +97,7 @@ test('A node that is still downloading already gives what it verified to others'
   middle.store.beforeWrite = (piece) => (piece === lastPiece ? held : undefined);
   const replicated = middle.swarm.replicate(blob, signal);
   const reader = await middle.swarm.open(blob, signal);
-  for (let position = 0; position < lastPiece * blob.table.pieceBytes; ) {
+  for (let position = 0; position < lastPiece * blob.table.pieceBytes;) {
     position += await reader.read(Buffer.alloc(MIB), position, signal);
   }
   fleet.forget(blob.digest, 'holder');
@@ -118,7 +118,9 @@ test('Many small blobs come at once, in one request each', async () => {
   await using fleet = await SwarmFleet.open();
   const holder = await fleet.start('holder', { isOrigin: true });
   const puller = await fleet.start('puller');
-  const blobs = Array.from({ length: 60 }, (_, at) => publish(fleet, holder, { seed: `small-${at}`, sizeBytes: 1000 + at }));
+  const blobs = Array.from({ length: 60 }, (_, at) =>
+    publish(fleet, holder, { seed: `small-${at}`, sizeBytes: 1000 + at }),
+  );
 
   const got = await Promise.all(blobs.map(async (blob) => readAll(await puller.swarm.open(blob, signal), signal)));
 
