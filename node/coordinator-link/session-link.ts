@@ -47,7 +47,7 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
   #session: Session | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  private constructor(deps: SessionLinkDeps, options: SessionLinkOptions) {
+  constructor(deps: SessionLinkDeps, options: SessionLinkOptions) {
     this.#deps = deps;
     this.#options = options;
     const { metrics } = deps;
@@ -73,13 +73,11 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
   }
 
   /**
-   * Starts connecting, in the background: a node also starts when the coordinator is away. Listeners that are added
-   * before the next turn of the event loop hear of the first session.
+   * Starts connecting, in the background: a node also starts when the coordinator is away. Listeners that were added
+   * before hear of the first session.
    */
-  static start(deps: SessionLinkDeps, options: SessionLinkOptions): SessionLink {
-    const link = new SessionLink(deps, options);
-    link.#running = link.#keepConnected();
-    return link;
+  start(): void {
+    this.#running = this.#keepConnected();
   }
 
   get isConnected(): boolean {

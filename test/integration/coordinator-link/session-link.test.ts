@@ -21,7 +21,7 @@ function startLink(
   options: { readonly clock?: FakeClock; readonly certificateOf?: TestFleet } = {},
 ): SessionLink {
   const tls = (options.certificateOf ?? fleet).nodeTls('n-1');
-  return SessionLink.start(
+  const link = new SessionLink(
     {
       clock: options.clock ?? new FakeClock(),
       log: silentLogger,
@@ -35,6 +35,8 @@ function startLink(
     },
     { coordinator: address, hello },
   );
+  link.start();
+  return link;
 }
 
 function next(link: CoordinatorLink, what: 'onConnected' | 'onDisconnected'): Promise<void> {
