@@ -178,6 +178,7 @@ export class Download implements ReadableDownload {
   }
 
   async read(target: Uint8Array, position: number, signal: AbortSignal): Promise<number> {
+    if (this.#state === 'failed') throw this.#failure;
     if (this.#blob === undefined) throw new AppError('blob_unavailable', 'the download of this blob ended');
     return this.#blob.read(target, position, signal);
   }
@@ -212,8 +213,7 @@ export class Download implements ReadableDownload {
         'blob downloaded',
       );
     } catch (error) {
-      this.#failure = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
-      this.#state = 'failed';
+      this.#fail(error);
       metrics.downloadEnded('failed');
       log.warn({ digest: this.digest, err: this.#failure }, 'download failed');
       throw this.#failure;
@@ -226,6 +226,14 @@ export class Download implements ReadableDownload {
       this.#leaveSwarm();
       await this.#releaseBlob();
     }
+  }
+
+  /** Readers learn why before the files close under them. */
+  #fail(error: unknown): void {
+    if (this.#state === 'failed') return;
+    this.#failure = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
+    this.#state = 'failed';
+    this.#waiters.wakeAll();
   }
 
   async #fetchAndAdopt(): Promise<void> {
@@ -244,6 +252,9 @@ export class Download implements ReadableDownload {
       await partial.finish();
       await this.#adopt(blob);
       outcome = 'whole';
+    } catch (error) {
+      this.#fail(error);
+      throw error;
     } finally {
       await this.#exchange?.stop();
       channels.exchangeEnded(this.digest, outcome);
