@@ -1,0 +1,94 @@
+// The settings of a coordinator. Each default's reason stands beside it; the reference in the docs is made from here.
+
+import Type, { type Static } from 'typebox';
+import { Check, Default, Errors } from 'typebox/value';
+import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
+import { AppError } from '../shared/runtime/errors.ts';
+import { address, count, duration, list } from '../shared/runtime/settings.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Schema of a coordinator's settings; see shared/runtime/settings.ts. */
+export const CoordinatorConfig = Type.Object(
+  {
+    data: dataSetting,
+    listen: address({
+      default: '0.0.0.0:5100',
+      description: 'HTTPS API, sessions and metrics. All addresses: nodes on other hosts connect here.',
+    }),
+    hosts: list({
+      default: [],
+      maxItems: 100,
+      description: 'Further names in the coordinator certificate, for browsers and curl. Nodes know it by its fleet, not by a name.',
+    }),
+    durability: Type.Object(
+      {
+        copies: count({
+          default: 1,
+          minimum: 1,
+          maximum: 16,
+          description: 'Origins that hold every blob of a manifest before its push is answered. One: together with the copy of the pusher, losing one host loses nothing.',
+        }),
+        waitMs: duration({
+          default: 2 * MINUTE_MS,
+          minimum: 0,
+          maximum: 5 * MINUTE_MS,
+          description: 'How long a manifest waits for these copies before it is answered 503. Two minutes: a few GB at 1 Gbit/s, and less than clients wait.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
+    graceMs: duration({
+      default: 30_000,
+      minimum: 0,
+      maximum: 60 * MINUTE_MS,
+      description: 'How long a node without a session is still named to others. Half a minute: a restart of the node or a hiccup of the network is over by then.',
+    }),
+    limits: Type.Object(
+      {
+        sessions: count({
+          default: 20_000,
+          minimum: 1,
+          maximum: 1_000_000,
+          description: 'Sessions at a time. Twice the largest fleet that was tested.',
+        }),
+        waitingManifests: count({
+          default: 1000,
+          minimum: 1,
+          maximum: 100_000,
+          description: 'Manifest pushes that wait for copies. Each holds up to 4 MiB.',
+        }),
+        ordersPerOrigin: count({
+          default: 200,
+          minimum: 1,
+          maximum: 10_000,
+          description: 'Blobs that one origin is told to fetch at a time. More would only wait there.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
+    orderRetryMs: duration({
+      default: 2 * MINUTE_MS,
+      minimum: 1000,
+      maximum: 24 * 60 * MINUTE_MS,
+      description: 'After this time an origin that has not fetched a blob is told again. Two minutes: about the time of a large layer.',
+    }),
+    sweepEveryMs: duration({
+      default: 30_000,
+      minimum: 100,
+      maximum: 24 * 60 * MINUTE_MS,
+      description: 'Pause between two looks for blobs that an origin lacks. Half a minute: it only catches what events missed.',
+    }),
+    log: logSettings,
+  },
+  { additionalProperties: false },
+);
+export type CoordinatorConfig = Readonly<Static<typeof CoordinatorConfig>>;
+
+/** @throws {AppError} `config_invalid` naming every bad key at once, so that an operator fixes a file in one go. */
+export function parseCoordinatorConfig(raw: unknown): CoordinatorConfig {
+  const value: unknown = Default(CoordinatorConfig, structuredClone(raw));
+  if (Check(CoordinatorConfig, value)) return Object.freeze(value);
+  const lines = Errors(CoordinatorConfig, value).map((error) => `${error.instancePath === '' ? '/' : error.instancePath}: ${error.message}`);
+  throw new AppError('config_invalid', `the settings of the coordinator are not right:\n${lines.join('\n')}`);
+}

@@ -1,0 +1,150 @@
+// The coordinator without its network: index, directory, replication and sessions, joined. A session over a socket, one within the
+// process and the simulator's all begin at `openSession`.
+
+import type { Clock, Scheduled } from '../shared/runtime/clock.ts';
+import type { Logger } from '../shared/runtime/log.ts';
+import type { Metrics } from '../shared/runtime/metrics.ts';
+import type { CoordinatorConfig } from './config.ts';
+import type { FleetDatabase } from './database/fleet-database.ts';
+import { Directory } from './directory/directory.ts';
+import { CopyRecord } from './replication/copy-record.ts';
+import { Replication } from './replication/replication.ts';
+import { removeNode } from './roster/remove-node.ts';
+import { RosterWriter } from './roster/roster-writer.ts';
+import { PeerComplaints } from './sessions/peer-complaints.ts';
+import { sessionMethods } from './sessions/session-methods.ts';
+import { SessionTable } from './sessions/session-table.ts';
+import { Session, type Methods, type SessionCarrier } from './sessions/session.ts';
+
+/** How often ended grace times and sightings are looked at: a second more of grace matters to nobody. */
+const HOUSEKEEPING_MS = 1000;
+
+export interface CoordinatorCoreDeps {
+  readonly clock: Clock;
+  readonly database: FleetDatabase;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly renewCertificate: (nodeId: string, csrPem: string) => string;
+}
+
+export interface CoordinatorCoreOptions {
+  readonly config: CoordinatorConfig;
+  readonly fleetId: string;
+  /** Draws the neighbours. */
+  readonly seed: number;
+}
+
+export class CoordinatorCore implements AsyncDisposable {
+  readonly complaints: PeerComplaints;
+  readonly sessions = new SessionTable();
+  readonly #deps: CoordinatorCoreDeps;
+  readonly #copyRecord: CopyRecord;
+  readonly #directory: Directory;
+  readonly #methods: Methods;
+  readonly #replication: Replication;
+  readonly #roster: RosterWriter;
+  #housekeeping: Scheduled | undefined;
+
+  constructor(deps: CoordinatorCoreDeps, options: CoordinatorCoreOptions) {
+    this.#deps = deps;
+    const { clock, database, log, metrics } = deps;
+    const { config, fleetId, seed } = options;
+    const { sessions } = this;
+    const directory = new Directory({ seed, graceMs: config.graceMs });
+    this.#directory = directory;
+    this.complaints = new PeerComplaints({ log, metrics });
+    this.#roster = new RosterWriter({ database });
+    this.#replication = new Replication(
+      { clock, database, directory, log, metrics, send: (nodeId, event) => sessions.send(nodeId, event) },
+      {
+        copies: config.durability.copies,
+        waitMs: config.durability.waitMs,
+        maxWaiting: config.limits.waitingManifests,
+        maxOrdersPerOrigin: config.limits.ordersPerOrigin,
+        orderRetryMs: config.orderRetryMs,
+        sweepEveryMs: config.sweepEveryMs,
+      },
+    );
+    const replication = this.#replication;
+    this.#copyRecord = new CopyRecord({
+      clock,
+      database,
+      directory,
+      tell: (changes) => sessions.tell(changes),
+      onCopy: (nodeId, digest) => replication.copyConfirmed(nodeId, digest),
+    });
+    this.#methods = sessionMethods({
+      ...deps,
+      complaints: this.complaints,
+      copyRecord: this.#copyRecord,
+      directory,
+      fleetId,
+      replication,
+      roster: this.#roster,
+      sessions,
+    });
+    this.#load();
+    this.#addMetrics(metrics);
+    this.#keepHouse();
+  }
+
+  /** Begins a session of a node whose certificate was checked; the carrier ends it with `Session.end`. */
+  readonly openSession = (nodeId: string, carrier: SessionCarrier): Session =>
+    new Session({ methods: this.#methods, carrier, onEnd: (session) => this.#sessionEnded(session) }, { nodeId });
+
+  /** Takes a node out of the fleet. @throws {AppError} `identity_refused` when there is none of this id */
+  removeNode(nodeId: string): void {
+    removeNode({ ...this.#deps, directory: this.#directory, sessions: this.sessions }, nodeId);
+  }
+
+  /** Writes what was gathered. Sessions are closed by those who carry them, before this. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#housekeeping?.cancel();
+    await this.#replication[Symbol.asyncDispose]();
+    this.#copyRecord.close();
+    this.#roster.flush();
+  }
+
+  /** Takes the durable record into memory. Every holder has the grace time to come back before it counts as out of reach. */
+  #load(): void {
+    const { clock, database } = this.#deps;
+    for (const row of database.nodes.all()) {
+      if (row.removedMs !== null) continue;
+      const isOrigin = row.isOrigin === 1;
+      this.#directory.setNode(row.nodeId, { isOrigin });
+      if (row.swarmAddress === null) continue;
+      this.sessions.setPeer({ nodeId: row.nodeId, address: row.swarmAddress, isOrigin });
+      this.#directory.disconnect(row.nodeId, clock.nowMs());
+    }
+    for (const { nodeId, digest } of database.copies.all()) this.#directory.addHolding(nodeId, digest);
+  }
+
+  #sessionEnded(session: Session): void {
+    const { clock, log } = this.#deps;
+    const { nodeId, hello } = session;
+    if (!this.sessions.remove(session) || hello === undefined) return;
+    this.#replication.originDisconnected(nodeId);
+    this.sessions.tell(this.#directory.disconnect(nodeId, clock.nowMs()));
+    const { swarmAddress, version, isOrigin } = hello;
+    this.#roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
+    log.info({ node: nodeId }, 'a node disconnected');
+  }
+
+  #keepHouse(): void {
+    this.#housekeeping = this.#deps.clock.schedule(HOUSEKEEPING_MS, () => {
+      try {
+        this.sessions.tell(this.#directory.expire(this.#deps.clock.nowMs()));
+        this.#roster.flush();
+      } catch (err) {
+        this.#deps.log.error({ err }, 'housekeeping failed; trying again');
+      }
+      this.#keepHouse();
+    });
+  }
+
+  #addMetrics(metrics: Metrics): void {
+    metrics.gaugeOf({ name: 'shoal_sessions_open', help: 'Nodes with a session.' }, () => this.sessions.count);
+    metrics.gaugeOf({ name: 'shoal_directory_swarms', help: 'Blobs that somebody is downloading.' }, () => this.#directory.counts().swarms);
+    metrics.gaugeOf({ name: 'shoal_directory_blobs', help: 'Blobs that somebody holds.' }, () => this.#directory.counts().blobs);
+  }
+}

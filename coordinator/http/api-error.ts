@@ -1,0 +1,40 @@
+// Which HTTP status each failure has in the coordinator's own API. A new code does not compile until it is here.
+
+import type { ErrorCode } from '../../shared/runtime/errors.ts';
+
+/** Status by code; what cannot happen here is a 500, since then something else is wrong. */
+export const API_STATUS: Readonly<Record<ErrorCode, number>> = {
+  blob_unknown: 404,
+  manifest_unknown: 404,
+  repository_unknown: 404,
+  upload_unknown: 404,
+  upload_out_of_order: 500,
+  upload_invalid: 500,
+  digest_invalid: 400,
+  digest_mismatch: 400,
+  name_invalid: 400,
+  manifest_invalid: 400,
+  manifest_too_large: 413,
+  manifest_content_missing: 400,
+  too_many_tags: 400,
+  size_mismatch: 400,
+  range_invalid: 400,
+  precondition_failed: 412,
+  access_denied: 403,
+  credentials_required: 401,
+  too_many_requests: 429,
+  not_supported: 404,
+  method_not_allowed: 405,
+  not_enough_copies: 503,
+  not_enough_space: 507,
+  coordinator_unreachable: 503,
+  stale_tag_refused: 503,
+  blob_unavailable: 503,
+  message_invalid: 400,
+  protocol_mismatch: 400,
+  identity_refused: 403,
+  join_refused: 403,
+  config_invalid: 500,
+  shutting_down: 503,
+  timed_out: 504,
+};

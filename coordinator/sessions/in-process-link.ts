@@ -1,0 +1,133 @@
+// A session without a socket, for the node that lives in the coordinator's own process (`shoal up`).
+// Same Session, same methods, same order of things as over the network; only the bytes are missing.
+
+import type {
+  CoordinatorLink,
+  LinkListener,
+  MethodName,
+  Params,
+  Result,
+} from '../../shared/protocol/coordinator-methods.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Session, SessionCarrier } from './session.ts';
+
+/** As over the network, so that what changes together is told together. */
+const EVENT_GATHER_MS = 2;
+const REOPEN_MS = 100;
+
+export interface InProcessLinkDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly openSession: (nodeId: string, carrier: SessionCarrier) => Session;
+}
+
+export interface InProcessLinkOptions {
+  readonly nodeId: string;
+  readonly hello: Params<'session.hello'>;
+}
+
+/** Opens its session when started; listeners that were added before hear of it. */
+export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisposable {
+  readonly #deps: InProcessLinkDeps;
+  readonly #options: InProcessLinkOptions;
+  readonly #listeners = new Set<LinkListener>();
+  #session: Session | undefined;
+  #opening: Scheduled | undefined;
+  #sending: Scheduled | undefined;
+  #isClosed = false;
+
+  constructor(deps: InProcessLinkDeps, options: InProcessLinkOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Opens the session in the next turn of the event loop. */
+  start(): void {
+    this.#opening = this.#deps.clock.schedule(0, () => this.#openSession());
+  }
+
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  async call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
+    signal.throwIfAborted();
+    const session = this.#session;
+    if (session === undefined) throw new AppError('coordinator_unreachable', 'the coordinator is not running');
+    // Only what waits looks at the signal again: a manifest that waits for its copies.
+    if (method !== 'manifest.put') return session.handle(method, params);
+    return session.handle(method, params, AbortSignal.any([signal, session.signal]));
+  }
+
+  listen(listener: LinkListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  wake(): void {
+    this.#sending ??= this.#deps.clock.schedule(EVENT_GATHER_MS, () => this.#sendEvents());
+  }
+
+  close(reason: string): void {
+    this.#deps.log.info({ reason }, 'the session within this process ended');
+    this.#endSession();
+    if (!this.#isClosed) this.#opening = this.#deps.clock.schedule(REOPEN_MS, () => this.#openSession());
+  }
+
+  /** Ends the session and stays away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#opening?.cancel();
+    this.#endSession();
+  }
+
+  #openSession(): void {
+    const session = this.#deps.openSession(this.#options.nodeId, this);
+    let removedNodes: readonly string[];
+    try {
+      const greeting = session.handle('session.hello', this.#options.hello);
+      if (greeting instanceof Promise) throw new Error('hello is answered at once');
+      ({ removedNodes } = greeting);
+    } catch (err) {
+      this.#deps.log.error({ err }, 'the coordinator refuses the node of its own process');
+      session.end();
+      return;
+    }
+    this.#session = session;
+    if (removedNodes.length > 0) {
+      this.#tell((listener) => listener.onEvent?.({ type: 'roster.removed', nodeIds: [...removedNodes] }));
+    }
+    this.#tell((listener) => listener.onConnected?.());
+  }
+
+  #endSession(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#sending?.cancel();
+    this.#sending = undefined;
+    if (session === undefined) return;
+    session.end();
+    this.#tell((listener) => listener.onDisconnected?.());
+  }
+
+  #sendEvents(): void {
+    this.#sending = undefined;
+    for (let event = this.#session?.nextEvent(); event !== undefined; event = this.#session?.nextEvent()) {
+      const next = event;
+      this.#tell((listener) => listener.onEvent?.(next));
+    }
+  }
+
+  /** One listener's bug must not keep the news from the others. */
+  #tell(tellOne: (listener: LinkListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        tellOne(listener);
+      } catch (err) {
+        this.#deps.log.error({ err }, 'a listener of the coordinator link failed');
+      }
+    }
+  }
+}

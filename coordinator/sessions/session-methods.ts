@@ -1,0 +1,150 @@
+// Each method of a session and the use case that answers it.
+
+import {
+  SESSION_PROTOCOL,
+  type Params,
+  type Result,
+} from '../../shared/protocol/coordinator-methods.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { FleetDatabase } from '../database/fleet-database.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { CopyRecord } from '../replication/copy-record.ts';
+import type { Replication } from '../replication/replication.ts';
+import type { RosterWriter } from '../roster/roster-writer.ts';
+import { commitManifest } from '../tags/commit-manifest.ts';
+import { deleteManifest } from '../tags/delete-manifest.ts';
+import { listRepositories, listTags } from '../tags/list-content.ts';
+import { listReferrers } from '../tags/list-referrers.ts';
+import { addBlob, mountBlob, removeBlob, statBlob } from '../tags/repository-blobs.ts';
+import { resolveManifest } from '../tags/resolve-manifest.ts';
+import type { PeerComplaints } from './peer-complaints.ts';
+import type { Methods, Session } from './session.ts';
+import type { SessionTable } from './session-table.ts';
+
+export interface SessionServices {
+  readonly clock: Clock;
+  readonly complaints: PeerComplaints;
+  readonly copyRecord: CopyRecord;
+  readonly database: FleetDatabase;
+  readonly directory: Directory;
+  readonly fleetId: string;
+  readonly log: Logger;
+  readonly replication: Replication;
+  readonly roster: RosterWriter;
+  readonly sessions: SessionTable;
+  /** Signs a new key of a node of the roster. @throws {AppError} `identity_refused`, `message_invalid` */
+  readonly renewCertificate: (nodeId: string, csrPem: string) => string;
+}
+
+/** Removed nodes told at hello, the newest: older ones' certificates run out within days anyway. */
+const MAX_REMOVED_TOLD = 10_000;
+
+/** The dispatch table. */
+export function sessionMethods(services: SessionServices): Methods {
+  const { complaints, database, directory, sessions } = services;
+  const commitDeps = { ...services, durability: services.replication };
+  return {
+    'session.hello': (session, params) => hello(services, session, params),
+    'manifest.resolve': (_, params) => resolveManifest(services, params),
+    'manifest.put': (_, params, signal) => commitManifest(commitDeps, params, signal),
+    'manifest.delete': (_, params) => {
+      deleteManifest(services, params);
+      return {};
+    },
+    'tags.list': (_, params) => listTags(services, params),
+    'repositories.list': (_, params) => listRepositories(services, params),
+    'referrers.list': (_, params) => listReferrers(services, params),
+    'blob.stat': (_, params) => {
+      const sizeBytes = statBlob(services, params);
+      return sizeBytes === undefined ? {} : { sizeBytes };
+    },
+    'blob.add': (session, params) => recordBlob(services, session, params),
+    'blob.mount': (_, params) => ({ isMounted: mountBlob(services, params) }),
+    'blob.remove': (_, params) => {
+      removeBlob(services, params);
+      return {};
+    },
+    'blob.locate': (session, params) => locate(services, session, params),
+    'blob.leave': (session, { digest }) => {
+      sessions.tell(directory.leave(session.nodeId, digest));
+      session.dropEventsOf(digest);
+      return {};
+    },
+    'holdings.announce': (session, params) => announce(services, session, params),
+    'peer.report': (session, params) => {
+      if (database.nodes.find(params.nodeId) !== undefined) complaints.add(session.nodeId, params);
+      return {};
+    },
+    'node.report': (session, params) => {
+      sessions.setReport(session.nodeId, params);
+      return {};
+    },
+    'certificate.renew': (session, { csr }) => ({ certificate: services.renewCertificate(session.nodeId, csr) }),
+  };
+}
+
+/** @throws {AppError} `protocol_mismatch`, `identity_refused` */
+function hello(services: SessionServices, session: Session, params: Params<'session.hello'>): Result<'session.hello'> {
+  const { clock, database, directory, log, replication, sessions } = services;
+  const { nodeId } = session;
+  const { protocol, version, isOrigin, swarmAddress } = params;
+  if (protocol !== SESSION_PROTOCOL) {
+    const text = `the coordinator speaks session protocol ${SESSION_PROTOCOL}, the node ${protocol}; run the same version on both`;
+    throw new AppError('protocol_mismatch', text, { detail: { coordinator: SESSION_PROTOCOL, node: protocol } });
+  }
+  const row = database.nodes.find(nodeId);
+  if (row === undefined || row.removedMs !== null) {
+    throw new AppError('identity_refused', 'this node is not of the fleet, or was removed from it', { detail: { node: nodeId } });
+  }
+  services.roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
+  session.isOpen = true;
+  session.isOrigin = isOrigin;
+  session.hello = params;
+  sessions.setPeer({ nodeId, address: swarmAddress, isOrigin });
+  // With an older session goes what it had joined: the node says again what it downloads.
+  if (sessions.get(nodeId) !== undefined) sessions.tell(directory.disconnect(nodeId, clock.nowMs()));
+  sessions.set(session);
+  directory.setNode(nodeId, { isOrigin });
+  sessions.tell(directory.connect(nodeId));
+  if (isOrigin) replication.originConnected(nodeId);
+  log.info({ node: nodeId, origin: isOrigin, version }, 'a node connected');
+  return { fleetId: services.fleetId, nodeId, removedNodes: database.nodes.removed(clock.wallMs(), MAX_REMOVED_TOLD) };
+}
+
+function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {
+  const { copyRecord, replication } = services;
+  copyRecord.flush(); // what this node announced before must not be written over what it says now
+  addBlob(services, session.nodeId, params);
+  session.snapshot.note(params.digest);
+  copyRecord.recorded(session.nodeId, params.digest);
+  replication.replicate({ digest: params.digest, sizeBytes: params.table.sizeBytes });
+  return {};
+}
+
+/** A blob that nobody of the fleet ever recorded has no table, and no swarm to join. */
+function locate(services: SessionServices, session: Session, { digest }: Params<'blob.locate'>): Result<'blob.locate'> {
+  const { database, directory, sessions } = services;
+  const table = database.read('locate', () => database.blobs.table(digest));
+  if (table === undefined) return { neighbours: [] };
+  const joined = directory.join(session.nodeId, digest);
+  if (joined === undefined) throw new AppError('too_many_requests', 'this node downloads too many blobs at once');
+  session.dropEventsOf(digest);
+  sessions.tell(joined.changes);
+  return { table, neighbours: sessions.peers(joined.neighbours) };
+}
+
+async function announce(
+  services: SessionServices,
+  session: Session,
+  params: Params<'holdings.announce'>,
+): Promise<Result<'holdings.announce'>> {
+  const everything = session.snapshot.take(params);
+  const { added, removed } = params;
+  await services.copyRecord.announce({ nodeId: session.nodeId, added, removed, everything });
+  if (everything !== undefined && session.isOrigin && !session.signal.aborted) {
+    services.replication.resweep(session.nodeId);
+  }
+  return {};
+}
