@@ -206,6 +206,8 @@ export class PartialBlobFile implements PartialBlob {
   async #verifyWhole(): Promise<void> {
     this.#demandOpen();
     invariant(this.verified.isComplete, 'the whole is checked when every piece is there');
+    // Pieces that came twice may still be on their way; nothing is written to a file that becomes a blob.
+    await Promise.allSettled(this.#writes);
     const algorithm = algorithmOf(this.#digest);
     const hash = this.#isInline
       ? (await hashInline(this.#files.path, algorithm, this.table.sizeBytes)).hash
