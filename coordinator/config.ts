@@ -19,7 +19,8 @@ export const CoordinatorConfig = Type.Object(
     hosts: list({
       default: [],
       maxItems: 100,
-      description: 'Further names in the coordinator certificate, for browsers and curl. Nodes know it by its fleet, not by a name.',
+      description:
+        'Further names in the coordinator certificate, for browsers and curl. Nodes know it by its fleet, not by a name.',
     }),
     durability: Type.Object(
       {
@@ -27,13 +28,15 @@ export const CoordinatorConfig = Type.Object(
           default: 1,
           minimum: 1,
           maximum: 16,
-          description: 'Origins that hold every blob of a manifest before its push is answered. One: together with the copy of the pusher, losing one host loses nothing.',
+          description:
+            'Origins that hold every blob of a manifest before its push is answered. One: together with the copy of the pusher, losing one host loses nothing.',
         }),
         waitMs: duration({
           default: 2 * MINUTE_MS,
           minimum: 0,
           maximum: 5 * MINUTE_MS,
-          description: 'How long a manifest waits for these copies before it is answered 503. Two minutes: a few GB at 1 Gbit/s, and less than clients wait.',
+          description:
+            'How long a manifest waits for these copies before it is answered 503. Two minutes: a few GB at 1 Gbit/s, and less than clients wait.',
         }),
       },
       { default: {}, additionalProperties: false },
@@ -42,7 +45,8 @@ export const CoordinatorConfig = Type.Object(
       default: 30_000,
       minimum: 0,
       maximum: 60 * MINUTE_MS,
-      description: 'How long a node without a session is still named to others. Half a minute: a restart of the node or a hiccup of the network is over by then.',
+      description:
+        'How long a node without a session is still named to others. Half a minute: a restart of the node or a hiccup of the network is over by then.',
     }),
     limits: Type.Object(
       {
@@ -71,13 +75,15 @@ export const CoordinatorConfig = Type.Object(
       default: 2 * MINUTE_MS,
       minimum: 1000,
       maximum: 24 * 60 * MINUTE_MS,
-      description: 'After this time an origin that has not fetched a blob is told again. Two minutes: about the time of a large layer.',
+      description:
+        'After this time an origin that has not fetched a blob is told again. Two minutes: about the time of a large layer.',
     }),
     sweepEveryMs: duration({
       default: 30_000,
       minimum: 100,
       maximum: 24 * 60 * MINUTE_MS,
-      description: 'Pause between two looks for blobs that an origin lacks. Half a minute: it only catches what events missed.',
+      description:
+        'Pause between two looks for blobs that an origin lacks. Half a minute: it only catches what events missed.',
     }),
     log: logSettings,
   },
@@ -89,6 +95,8 @@ export type CoordinatorConfig = Readonly<Static<typeof CoordinatorConfig>>;
 export function parseCoordinatorConfig(raw: unknown): CoordinatorConfig {
   const value: unknown = Default(CoordinatorConfig, structuredClone(raw));
   if (Check(CoordinatorConfig, value)) return Object.freeze(value);
-  const lines = Errors(CoordinatorConfig, value).map((error) => `${error.instancePath === '' ? '/' : error.instancePath}: ${error.message}`);
+  const lines = Errors(CoordinatorConfig, value).map(
+    (error) => `${error.instancePath === '' ? '/' : error.instancePath}: ${error.message}`,
+  );
   throw new AppError('config_invalid', `the settings of the coordinator are not right:\n${lines.join('\n')}`);
 }

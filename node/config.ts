@@ -129,6 +129,7 @@ export const NodeConfig = Type.Object(
     join: Type.Optional(
       text({
         isSecret: true,
+        placeholder: 'TOKEN',
         description: 'The join token, for the first start alone. Make one with `shoal token create`.',
       }),
     ),

@@ -5,6 +5,7 @@ import { choice, text } from './settings.ts';
 
 /** Where everything lies. */
 export const dataSetting = text({
+  placeholder: 'FOLDER',
   default: '/var/lib/shoal',
   description:
     'Folder for everything that is kept; where Linux keeps the state of services. `npm start` uses ./.shoal.',
@@ -23,5 +24,5 @@ export const logSettings = Type.Object(
       description: 'json has one object a line, pretty is for people; auto is pretty on a terminal and json elsewhere.',
     }),
   },
-  { additionalProperties: false },
+  { default: {}, additionalProperties: false },
 );

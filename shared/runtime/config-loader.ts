@@ -6,8 +6,8 @@ import type { Static, TObject } from 'typebox';
 import { Check } from 'typebox/value';
 import { AppError, invariant } from './errors.ts';
 import { nearest } from './nearest.ts';
-import { parseSetting, type SettingValue } from './setting-value.ts';
-import { settingsOf, type Setting } from './settings.ts';
+import { parseSetting } from './setting-value.ts';
+import { settingsOf, type Setting, type SettingValue } from './settings.ts';
 
 /** Largest configuration file in bytes: ours has a page. */
 const MAX_FILE_BYTES = 1024 * 1024;

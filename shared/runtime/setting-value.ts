@@ -2,9 +2,8 @@
 
 import { isHostPort } from './host-port.ts';
 import { nearest } from './nearest.ts';
-import type { Setting } from './settings.ts';
+import type { Setting, SettingValue } from './settings.ts';
 
-export type SettingValue = string | number | boolean;
 export type ParsedSetting =
   | { readonly type: 'value'; readonly value: SettingValue }
   | { readonly type: 'wrong'; /** What is wrong and what to write instead. */ readonly problem: string };
@@ -51,6 +50,8 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
       return inRange(setting, raw, wholeNumber(raw) ?? withUnit(raw, BYTE_UNITS));
     case 'choice':
       return parseChoice(setting, raw);
+    case 'list':
+      return parseList(setting, raw);
     default: {
       const never: never = setting.kind;
       return never;
@@ -62,6 +63,7 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
 export function showSetting(setting: Setting, value: SettingValue): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value;
+  if (typeof value !== 'number') return value.length === 0 ? 'none' : value.join(',');
   if (setting.kind === 'duration')
     return largestUnit(value, [
       [DAY_MS, 'd'],
@@ -102,6 +104,23 @@ function parseChoice(setting: Setting, raw: unknown): ParsedSetting {
   const meant = typeof raw === 'string' ? nearest(raw, choices) : undefined;
   const advice = `write one of ${choices.join(', ')}`;
   return wrong(setting, raw, meant === undefined ? advice : `${advice}; did you mean ${meant}?`);
+}
+
+function parseList(setting: Setting, raw: unknown): ParsedSetting {
+  const words: unknown =
+    typeof raw === 'string'
+      ? raw
+          .split(',')
+          .map((word) => word.trim())
+          .filter((word) => word !== '')
+      : raw;
+  const isList = Array.isArray(words) && words.length <= (setting.maxItems ?? 100) && words.every(isWord);
+  if (isList) return { type: 'value', value: words };
+  return wrong(setting, raw, `write at most ${setting.maxItems ?? 100} words, in a flag with commas between them`);
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '' && value.length <= 4096;
 }
 
 function inRange(setting: Setting, raw: unknown, value: number | undefined): ParsedSetting {

@@ -11,7 +11,9 @@ import { Check } from 'typebox/value';
 import { invariant } from './errors.ts';
 import { isHostPort } from './host-port.ts';
 
-export type SettingKind = 'text' | 'address' | 'switch' | 'count' | 'duration' | 'bytes' | 'choice';
+export type SettingKind = 'text' | 'address' | 'switch' | 'count' | 'duration' | 'bytes' | 'choice' | 'list';
+
+export type SettingValue = string | number | boolean | readonly string[];
 
 interface About<T> {
   readonly description: string;
@@ -22,8 +24,10 @@ interface Range {
   readonly maximum: number;
 }
 
-/** Any text that is not empty. @param about.isSecret keeps it out of messages. */
-export function text(about: About<string> & { readonly isSecret?: boolean }): TUnsafe<string> {
+/** Any text that is not empty. @param about.isSecret keeps it out of messages. @param about.placeholder stands for it in help. */
+export function text(
+  about: About<string> & { readonly isSecret?: boolean; readonly placeholder?: string },
+): TUnsafe<string> {
   return Type.Unsafe<string>({ type: 'string', minLength: 1, maxLength: 4096, setting: 'text', ...about });
 }
 
@@ -62,6 +66,16 @@ export function choice<const C extends readonly string[]>(
   return Type.Unsafe<C[number]>({ type: 'string', enum: [...about.choices], setting: 'choice', ...about });
 }
 
+/** Some words; in flags and variables with commas between them. */
+export function list(about: About<readonly string[]> & { readonly maxItems: number }): TUnsafe<readonly string[]> {
+  return Type.Unsafe<readonly string[]>({
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: 4096 },
+    setting: 'list',
+    ...about,
+  });
+}
+
 /** One setting of a schema. */
 export interface Setting {
   /** As in the file, `durability.waitMs`. */
@@ -72,25 +86,42 @@ export interface Setting {
   readonly environment: string;
   readonly kind: SettingKind;
   readonly description: string;
-  readonly default: string | number | boolean | undefined;
+  readonly default: SettingValue | undefined;
   readonly choices: readonly string[];
   readonly minimum: number | undefined;
   readonly maximum: number | undefined;
+  readonly maxItems: number | undefined;
   readonly isSecret: boolean;
-  readonly schema: TSchema;
+  /** What stands for a value in help. */
+  readonly placeholder: string;
 }
 
 const Leaf = Type.Object({
   setting: Type.Union(
-    (['text', 'address', 'switch', 'count', 'duration', 'bytes', 'choice'] as const).map((kind) => Type.Literal(kind)),
+    (['text', 'address', 'switch', 'count', 'duration', 'bytes', 'choice', 'list'] as const).map((kind) =>
+      Type.Literal(kind),
+    ),
   ),
   description: Type.String({ minLength: 1 }),
-  default: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
+  default: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())])),
   choices: Type.Optional(Type.Array(Type.String())),
   minimum: Type.Optional(Type.Number()),
   maximum: Type.Optional(Type.Number()),
+  maxItems: Type.Optional(Type.Number()),
   isSecret: Type.Optional(Type.Boolean()),
+  placeholder: Type.Optional(Type.String()),
 });
+
+const PLACEHOLDERS: Readonly<Record<SettingKind, string>> = {
+  text: 'TEXT',
+  address: 'HOST:PORT',
+  switch: '',
+  count: 'NUMBER',
+  duration: 'TIME',
+  bytes: 'SIZE',
+  choice: '',
+  list: 'TEXT,TEXT…',
+};
 
 /** Every setting of a schema, in its order. */
 export function settingsOf(schema: TObject): readonly Setting[] {
@@ -122,7 +153,8 @@ function settingAt(path: readonly string[], schema: TSchema): Setting {
     choices: leaf.choices ?? [],
     minimum: leaf.minimum,
     maximum: leaf.maximum,
+    maxItems: leaf.maxItems,
     isSecret: leaf.isSecret ?? false,
-    schema,
+    placeholder: leaf.placeholder ?? leaf.choices?.join('|') ?? PLACEHOLDERS[leaf.setting],
   };
 }
