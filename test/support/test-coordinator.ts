@@ -12,7 +12,7 @@ import {
   type Params,
 } from '../../shared/protocol/coordinator-methods.ts';
 import { systemClock } from '../../shared/runtime/clock.ts';
-import { silentLogger } from '../../shared/runtime/log.ts';
+import { createLogger, silentLogger } from '../../shared/runtime/log.ts';
 import { Metrics } from '../../shared/runtime/metrics.ts';
 import { parseCoordinatorConfig } from '../../coordinator/config.ts';
 import { startCoordinator, type AdminAccess, type RunningCoordinator } from '../../coordinator/coordinator.ts';
@@ -27,7 +27,7 @@ export async function startTestCoordinator(data: string, settings: object = {}):
   let admin: AdminAccess | undefined;
   const running = await startCoordinator(parseCoordinatorConfig({ data, listen: '127.0.0.1:0', ...settings }), {
     clock: systemClock,
-    log: silentLogger,
+    log: process.env['SHOAL_TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug', format: 'pretty' }),
     metrics: new Metrics(),
     version: '0.0.0',
     keepAdminAccess: async (access) => {
@@ -68,8 +68,8 @@ export class LinkedNode implements AsyncDisposable {
     this.link = link;
   }
 
-  /** Waits until the link has a session. */
-  static async connect(nodeId: string, link: CoordinatorLink & AsyncDisposable): Promise<LinkedNode> {
+  /** Starts the link and waits until it has a session. */
+  static async connect(nodeId: string, link: CoordinatorLink & AsyncDisposable & { start(): void }): Promise<LinkedNode> {
     const node = new LinkedNode(nodeId, link);
     const connected = new Promise<void>((resolve) => {
       link.listen({
@@ -80,7 +80,8 @@ export class LinkedNode implements AsyncDisposable {
         },
       });
     });
-    if (!link.isConnected) await connected;
+    link.start();
+    await connected;
     return node;
   }
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { digestOf } from '../../../shared/oci/digest.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
-import { imageManifest, linkNode, OCI_INDEX, smallBlob, startTestCoordinator } from '../../support/test-coordinator.ts';
+import { imageManifest, LinkedNode, linkNode, OCI_INDEX, smallBlob, startTestCoordinator } from '../../support/test-coordinator.ts';
 
 const signal = new AbortController().signal;
 const config = smallBlob('config');
@@ -184,7 +184,7 @@ test('A waiting download hears of the holder when its session comes back', async
   await holder[Symbol.asyncDispose]();
   await reader.event((event) => event.type === 'swarm.neighbours' && event.removed.includes(holder.nodeId));
   const hello = { protocol: 1, version: '0', isOrigin: false, swarmAddress: 'elsewhere:1' };
-  await using _back = running.linkInProcess({ nodeId: holder.nodeId, hello });
+  await using _back = await LinkedNode.connect(holder.nodeId, running.linkInProcess({ nodeId: holder.nodeId, hello }));
 
   const event = await reader.event((candidate) => candidate.type === 'swarm.neighbours' && candidate.added.length > 0);
   assert.ok(event.type === 'swarm.neighbours');
