@@ -43,7 +43,7 @@ export async function exchange(
   // A write to a client that just left; its going away is seen by `close`, and unheard this event would end the process.
   response.on('error', () => undefined);
   const body = new RequestBody(
-    { clock, raw, onIdle: () => answerIdle(response) },
+    { clock, raw, onIdle: () => answerIdle(response, body) },
     { idleTimeoutMs: options.bodyIdleTimeoutMs, maxDiscardBytes: options.maxDiscardBytes },
   );
   const request = new ApiRequest(raw, target, { response, body });
@@ -109,12 +109,12 @@ function writeWhole(response: ServerResponse, answer: Answer, method: string): v
 }
 
 /** The client stopped sending in the middle of a body: it is told, if it still listens, and the connection ends. */
-function answerIdle(response: ServerResponse): void {
+function answerIdle(response: ServerResponse, body: RequestBody): void {
   if (response.headersSent) {
-    response.destroy();
+    body.end();
     return;
   }
-  response.once('finish', () => void response.destroy());
+  response.once('finish', () => body.end());
   writeWhole(response, plainErrorAnswer(408, 'the request body stopped arriving'), 'GET');
 }
 

@@ -91,7 +91,8 @@ export class BufferLease {
       signal.throwIfAborted();
       const buffer = this.#free.pop() ?? (await this.#grow(signal));
       if (buffer !== undefined) return buffer;
-      await this.#nextReturn(signal);
+      // One may have come back while there was none to be had.
+      if (this.#free.length === 0) await this.#nextReturn(signal);
     }
   }
 
@@ -118,6 +119,10 @@ export class BufferLease {
 
   #nextReturn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
       const settle = (): void => {
         this.#waiting = undefined;
         signal.removeEventListener('abort', onAbort);

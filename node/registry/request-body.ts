@@ -65,6 +65,12 @@ export class RequestBody {
     return Buffer.concat(chunks, sizeBytes);
   }
 
+  /** Ends the connection; whoever still reads the body is told that no more will come. */
+  end(): void {
+    this.#watch.stop();
+    this.#raw.destroy(new AppError('timed_out', 'the request body stopped arriving'));
+  }
+
   /** Ends the watch over a body that was read. What was not read is read and thrown away, up to a limit, so that the client sees the answer. */
   finish(): void {
     const raw = this.#raw;
@@ -73,8 +79,15 @@ export class RequestBody {
       return;
     }
     let leftBytes = this.#options.maxDiscardBytes;
+    const { socket } = raw;
+    // Once the answer is out, a connection that closes is no longer told to its request.
+    const stop = (): void => {
+      this.#watch.stop();
+      socket.off('close', stop);
+    };
     this.#watch.start();
-    raw.once('close', () => this.#watch.stop());
+    socket.on('close', stop);
+    raw.once('end', stop).once('close', stop);
     raw.on('error', () => {
       // The rest of this body means nothing to anybody.
     });
@@ -94,7 +107,7 @@ export class RequestBody {
   /** First tells the client; a quarter of the timeout later ends the connection, whether that was heard or not. */
   #giveUp(): void {
     if (this.#isIdle) {
-      this.#raw.destroy();
+      this.end();
       return;
     }
     this.#isIdle = true;
