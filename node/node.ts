@@ -2,10 +2,10 @@
 // and closes them in reverse.
 
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
 import type { CoordinatorLink, Params } from '../shared/protocol/coordinator-methods.ts';
 import { SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
+import { dataFolder } from '../shared/runtime/data-folder.ts';
 import { parseHostPort } from '../shared/runtime/host-port.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
@@ -56,12 +56,13 @@ export interface RunningNode extends AsyncDisposable {
 /** @throws {AppError} `config_invalid`; what it opened before a failure is closed again. */
 export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<RunningNode> {
   const { clock, log, metrics, random, identity } = deps;
+  const folder = dataFolder(config.data);
   await using opening = new ResourceStack();
   const store = opening.use(
-    await openStore({ clock, log: log.child({ part: 'store' }), metrics }, { ...config.store, directory: join(config.data, 'store') }),
+    await openStore({ clock, log: log.child({ part: 'store' }), metrics }, { ...config.store, directory: folder.store }),
   );
   const known = opening.use(
-    await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: join(config.data, 'known') }),
+    await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: folder.known }),
   );
   const swarmAddress = config.advertise ?? advertisedAddress(config.swarm);
   const link = opening.use(

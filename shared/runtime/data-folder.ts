@@ -5,6 +5,7 @@
 //   <data>/admin.json      how the command line on this host reaches the coordinator, private
 //   <data>/node.json       the node's identity, private
 //   <data>/store/          blobs, partial blobs, upload sessions
+//   <data>/known/          what the coordinator said last
 
 import { join } from 'node:path';
 
@@ -14,6 +15,7 @@ export interface DataFolder {
   readonly adminAccess: string;
   readonly nodeIdentity: string;
   readonly store: string;
+  readonly known: string;
 }
 
 /** The paths in one data folder. Makes nothing. */
@@ -24,5 +26,6 @@ export function dataFolder(data: string): DataFolder {
     adminAccess: join(data, 'admin.json'),
     nodeIdentity: join(data, 'node.json'),
     store: join(data, 'store'),
+    known: join(data, 'known'),
   };
 }
