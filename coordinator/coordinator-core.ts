@@ -36,13 +36,13 @@ export interface CoordinatorCoreOptions {
 
 export class CoordinatorCore implements AsyncDisposable {
   readonly complaints: PeerComplaints;
+  readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
   readonly #deps: CoordinatorCoreDeps;
   readonly #copyRecord: CopyRecord;
   readonly #directory: Directory;
   readonly #methods: Methods;
   readonly #replication: Replication;
-  readonly #roster: RosterWriter;
   #housekeeping: Scheduled | undefined;
 
   constructor(deps: CoordinatorCoreDeps, options: CoordinatorCoreOptions) {
@@ -53,7 +53,7 @@ export class CoordinatorCore implements AsyncDisposable {
     const directory = new Directory({ seed, graceMs: config.graceMs });
     this.#directory = directory;
     this.complaints = new PeerComplaints({ log, metrics });
-    this.#roster = new RosterWriter({ database });
+    this.roster = new RosterWriter({ database });
     this.#replication = new Replication(
       { clock, database, directory, log, metrics, send: (nodeId, event) => sessions.send(nodeId, event) },
       {
@@ -80,7 +80,7 @@ export class CoordinatorCore implements AsyncDisposable {
       directory,
       fleetId,
       replication,
-      roster: this.#roster,
+      roster: this.roster,
       sessions,
     });
     this.#load();
@@ -102,7 +102,7 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#housekeeping?.cancel();
     await this.#replication[Symbol.asyncDispose]();
     this.#copyRecord.close();
-    this.#roster.flush();
+    this.roster.flush();
   }
 
   /** Takes the durable record into memory. Every holder has the grace time to come back before it counts as out of reach. */
@@ -126,7 +126,7 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#replication.originDisconnected(nodeId);
     this.sessions.tell(this.#directory.disconnect(nodeId, clock.nowMs()));
     const { swarmAddress, version, isOrigin } = hello;
-    this.#roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
+    this.roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
     log.info({ node: nodeId }, 'a node disconnected');
   }
 
@@ -134,7 +134,7 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#housekeeping = this.#deps.clock.schedule(HOUSEKEEPING_MS, () => {
       try {
         this.sessions.tell(this.#directory.expire(this.#deps.clock.nowMs()));
-        this.#roster.flush();
+        this.roster.flush();
       } catch (err) {
         this.#deps.log.error({ err }, 'housekeeping failed; trying again');
       }

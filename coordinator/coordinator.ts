@@ -78,7 +78,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
     ),
   );
   const status = new FleetStatusReader(
-    { clock, database, complaints: core.complaints, sessions: core.sessions },
+    { clock, database, complaints: core.complaints, roster: core.roster, sessions: core.sessions },
     { fleetId: authority.fleetId, version: deps.version, copies: config.durability.copies },
   );
 

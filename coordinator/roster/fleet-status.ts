@@ -6,6 +6,7 @@ import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { NodeRow } from '../database/node-table.ts';
 import type { PeerComplaints } from '../sessions/peer-complaints.ts';
 import type { SessionTable } from '../sessions/session-table.ts';
+import type { RosterWriter } from './roster-writer.ts';
 
 /** Totals read whole tables; this long they are taken from the last look, however many people watch. */
 const TOTALS_KEPT_MS = 2000;
@@ -17,6 +18,7 @@ export class FleetStatusReader {
     readonly clock: Clock;
     readonly complaints: PeerComplaints;
     readonly database: FleetDatabase;
+    readonly roster: RosterWriter;
     readonly sessions: SessionTable;
   };
   readonly #options: { readonly fleetId: string; readonly version: string; readonly copies: number };
@@ -28,6 +30,7 @@ export class FleetStatusReader {
       readonly clock: Clock;
       readonly complaints: PeerComplaints;
       readonly database: FleetDatabase;
+      readonly roster: RosterWriter;
       readonly sessions: SessionTable;
     },
     options: { readonly fleetId: string; readonly version: string; readonly copies: number },
@@ -50,9 +53,10 @@ export class FleetStatusReader {
   }
 
   #readTotals(): Totals {
-    const { clock, database } = this.#deps;
+    const { clock, database, roster } = this.#deps;
     const kept = this.#totals;
     if (kept !== undefined && clock.nowMs() - kept.atMs < TOTALS_KEPT_MS) return kept.value;
+    roster.flush(); // who is an origin decides what is under-replicated
     const value = database.read('status', () => ({
       repositories: database.repositories.count(),
       tags: database.tags.count(),
