@@ -40,7 +40,7 @@ const storeSettings = Type.Object(
       description: 'Threads that hash. One does 1.8 GB/s, more than most disks and links.',
     }),
   },
-  { additionalProperties: false },
+  { default: {}, additionalProperties: false },
 );
 
 const peerSettings = Type.Object(
@@ -60,7 +60,7 @@ const peerSettings = Type.Object(
         "What this host's link carries in a second, from which only the depth of pipelines follows. 1 Gbit/s.",
     }),
   },
-  { additionalProperties: false },
+  { default: {}, additionalProperties: false },
 );
 
 const registrySettings = Type.Object(
@@ -90,7 +90,7 @@ const registrySettings = Type.Object(
       description: 'Buffers of 1 MiB for all blob answers together; a client that finds none waits.',
     }),
   },
-  { additionalProperties: false },
+  { default: {}, additionalProperties: false },
 );
 
 const deletionSettings = Type.Object(
@@ -99,7 +99,7 @@ const deletionSettings = Type.Object(
     manifests: onOff({ default: true, description: 'Manifests may be deleted through the API.' }),
     tags: onOff({ default: true, description: 'Tags may be deleted through the API.' }),
   },
-  { additionalProperties: false },
+  { default: {}, additionalProperties: false },
 );
 
 /** Schema of a node's settings; see shared/runtime/settings.ts. */

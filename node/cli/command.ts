@@ -1,0 +1,52 @@
+// What a command of the shoal program is.
+
+import type { Static, TObject } from 'typebox';
+import type { SettingValue } from '../../shared/runtime/settings.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A flag of one command that is not a setting. */
+export interface Flag {
+  /** Without the two dashes. */
+  readonly name: string;
+  /** What stands for its value in help, for example `TIME`; absent for a flag without a value. */
+  readonly placeholder?: string;
+  readonly description: string;
+  /** For help; the command itself applies it. */
+  readonly default?: string;
+}
+
+/** The settings that a command takes; each is a flag, a variable and a key of the configuration file. */
+export interface CommandSettings {
+  readonly schema: TObject;
+  /** By key, where this command's defaults are not those of the schema. */
+  readonly defaults: Readonly<Record<string, SettingValue>>;
+  /** Settings of other commands, which may stand in a shared file. */
+  readonly alsoKnown: readonly TObject[];
+}
+
+export interface Command {
+  /** As typed: `['token', 'create']`. */
+  readonly words: readonly string[];
+  /** One line of the table of commands. */
+  readonly summary: string;
+  /** Paragraphs of its help page. */
+  readonly about: readonly string[];
+  /** What to type, and what for. */
+  readonly examples: readonly { readonly line: string; readonly does: string }[];
+  readonly flags: readonly Flag[];
+  /** Loaded only for the command that runs: a schema brings its library along. */
+  settings?(): Promise<CommandSettings>;
+  /** @returns the exit code. Failures are thrown. */
+  run(invocation: Invocation): Promise<number>;
+}
+
+/** One command as it was typed. */
+export interface Invocation {
+  readonly terminal: Terminal;
+  /** Own flags of the command, as typed. */
+  readonly flags: Readonly<Record<string, string | boolean>>;
+  /** Settings from all sources. @throws {AppError} `config_invalid` */
+  readonly config: <S extends TObject>(schema: S) => Promise<Readonly<Static<S>>>;
+  /** Aborted by the first SIGINT or SIGTERM. */
+  readonly stop: AbortSignal;
+}

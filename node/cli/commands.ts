@@ -1,0 +1,19 @@
+// All commands, in the order of the help page.
+
+import type { Command } from './command.ts';
+import { coordinatorCommand } from './commands/coordinator.ts';
+import { nodeCommand } from './commands/node.ts';
+import { statusCommand } from './commands/status.ts';
+import { tokenCreateCommand } from './commands/token-create.ts';
+import { upCommand } from './commands/up.ts';
+import { versionCommand } from './commands/version.ts';
+
+/** None of them loads what only another one needs: they import the heavy parts when they run. */
+export const COMMANDS: readonly Command[] = [
+  upCommand,
+  coordinatorCommand,
+  nodeCommand,
+  tokenCreateCommand,
+  statusCommand,
+  versionCommand,
+];

@@ -1,0 +1,61 @@
+// `shoal coordinator`
+
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { formatHostPort, parseHostPort } from '../../../shared/runtime/host-port.ts';
+import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
+import { NodeConfig } from '../../config.ts';
+import type { Command } from '../command.ts';
+import { startOwnCoordinator } from '../coordinator-start.ts';
+import { runUntilStopped } from '../run-until-stopped.ts';
+import { openServiceLog } from '../service-log.ts';
+
+/** Requests of the coordinator are short; pushes that wait for copies are answered and come again. */
+const DRAIN_MS = 10_000;
+
+export const coordinatorCommand: Command = {
+  words: ['coordinator'],
+  summary: 'run the coordinator alone',
+  about: [
+    'Runs the coordinator of a fleet: the index of tags and manifests, the register of who holds what, and the authority by which nodes know each other. It holds no blobs: a fleet also needs a node with --origin.',
+    'On the first start it makes a new fleet in the data folder. Keep a copy of the folder authority/ in a safe place.',
+  ],
+  examples: [
+    {
+      does: 'A coordinator, then a token for the first node:',
+      line: 'shoal coordinator --data /srv/shoal & shoal token create --data /srv/shoal',
+    },
+  ],
+  flags: [],
+  settings: () => Promise.resolve({ schema: CoordinatorConfig, defaults: {}, alsoKnown: [NodeConfig] }),
+  async run({ terminal, config: readConfig, stop }) {
+    const config = await readConfig(CoordinatorConfig);
+    const version = await readProgramVersion();
+    const log = openServiceLog(config.log, { terminal, command: 'coordinator', version });
+    const deps = { clock: systemClock, log, version };
+    await runUntilStopped(
+      deps,
+      {
+        drainMs: DRAIN_MS,
+        start: async (resources) => {
+          const coordinator = resources.use(await startOwnCoordinator(config, deps));
+          const { host } = parseHostPort(config.listen);
+          terminal.out(startText({ address: formatHostPort({ host, port: coordinator.port }), data: config.data }));
+        },
+      },
+      stop,
+    );
+    return 0;
+  },
+};
+
+function startText({ address, data }: { readonly address: string; readonly data: string }): string {
+  return [
+    `Shoal coordinator is running at https://${address}`,
+    '',
+    `  a token for a new host:  shoal token create --data ${data}`,
+    '  there:                   shoal node --coordinator HOST:PORT --join TOKEN    (the first one with --origin)',
+    `  the fleet:               shoal status --data ${data}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,81 @@
+// `shoal node`
+
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { dataFolder } from '../../../shared/runtime/data-folder.ts';
+import { Metrics } from '../../../shared/runtime/metrics.ts';
+import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
+import { NodeConfig } from '../../config.ts';
+import type { Command } from '../command.ts';
+import { clientHost } from '../client-address.ts';
+import { remoteMembership } from '../node-membership.ts';
+import { runUntilStopped } from '../run-until-stopped.ts';
+import { openServiceLog } from '../service-log.ts';
+
+export const nodeCommand: Command = {
+  words: ['node'],
+  summary: 'run a node; --coordinator and --join on its first start',
+  about: [
+    'Runs a node: the registry API for this host, and a member of the swarm in which hosts get blobs from each other.',
+    'On the first start it joins a fleet with a token, over a connection that is sure to end at the right coordinator. It keeps a certificate from then on and renews it by itself; later starts need neither flag.',
+  ],
+  examples: [
+    {
+      does: 'The first start, with a token that `shoal token create` printed:',
+      line: 'shoal node --coordinator 10.0.0.5:5100 --join shoal1.…',
+    },
+    { does: 'Every later start:', line: 'shoal node' },
+  ],
+  flags: [],
+  settings: () => Promise.resolve({ schema: NodeConfig, defaults: {}, alsoKnown: [CoordinatorConfig] }),
+  async run({ terminal, config: readConfig, stop }) {
+    const config = await readConfig(NodeConfig);
+    const version = await readProgramVersion();
+    const log = openServiceLog(config.log, { terminal, command: 'node', version });
+    const deps = { clock: systemClock, log };
+    const path = dataFolder(config.data).nodeIdentity;
+    const { identity, coordinator } = await remoteMembership(
+      deps,
+      { path, coordinator: config.coordinator, join: config.join },
+      stop,
+    );
+    const { startNode } = await import('../../node.ts');
+    const { SessionLink } = await import('../../coordinator-link/session-link.ts');
+    const metrics = new Metrics();
+    metrics.collectProcess();
+    const { random } = Math;
+    await runUntilStopped(
+      deps,
+      {
+        drainMs: config.drainMs,
+        start: async (resources) => {
+          const node = resources.use(
+            await startNode(config, {
+              ...deps,
+              metrics,
+              random,
+              version,
+              identity,
+              makeLink: (hello) => new SessionLink({ ...deps, metrics, random, identity }, { coordinator, hello }),
+            }),
+          );
+          const { nodeId, httpAddress } = node;
+          log.info({ nodeId, http: httpAddress, swarm: node.swarmAddress, coordinator }, 'node started');
+          terminal.out(startText({ nodeId, registry: clientHost(httpAddress) }));
+        },
+      },
+      stop,
+    );
+    return 0;
+  },
+};
+
+function startText({ nodeId, registry }: { readonly nodeId: string; readonly registry: string }): string {
+  return [
+    `Shoal node ${nodeId} is running: registry at http://${registry}`,
+    '',
+    `  docker pull ${registry}/NAME:TAG`,
+    `  docker push ${registry}/NAME:TAG`,
+    '',
+  ].join('\n');
+}

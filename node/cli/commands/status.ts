@@ -1,0 +1,74 @@
+// `shoal status`
+
+import Type from 'typebox';
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { FleetStatus } from '../../../shared/protocol/admin-api.ts';
+import { callCoordinator, type CoordinatorTarget } from '../../../shared/protocol/coordinator-api.ts';
+import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { AppError } from '../../../shared/runtime/errors.ts';
+import { createLogger } from '../../../shared/runtime/log.ts';
+import { onOff } from '../../../shared/runtime/settings.ts';
+import { NodeConfig } from '../../config.ts';
+import type { Command } from '../command.ts';
+import { memberTarget, withAdvice } from '../fleet-access.ts';
+import { chooseFormat } from '../log-format.ts';
+import { flagsOf, readOwnFlags } from '../own-flags.ts';
+import { renderStatus } from '../status-view.ts';
+import { watchStatus } from '../status-watch.ts';
+
+const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
+
+const Flags = Type.Object(
+  {
+    json: onOff({ default: false, description: 'One JSON document, for programs.' }),
+    watch: onOff({ default: false, description: 'Stay, and show it anew every two seconds. Ctrl-C ends.' }),
+  },
+  { additionalProperties: false },
+);
+
+export const statusCommand: Command = {
+  words: ['status'],
+  summary: 'show the fleet: nodes, roles, health, blobs, running downloads',
+  about: [
+    'Shows the fleet as the coordinator sees it. Works on every host of the fleet, with the data folder of its node or coordinator.',
+  ],
+  examples: [
+    { does: 'Watch a release arrive everywhere:', line: 'shoal status --watch' },
+    {
+      does: 'Nodes that are not connected, in a script:',
+      line: `shoal status --json | jq '.nodes[] | select(.state == "lost")'`,
+    },
+  ],
+  flags: flagsOf(Flags),
+  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  async run(invocation) {
+    const { terminal, stop } = invocation;
+    const { json, watch } = await readOwnFlags(Flags, invocation);
+    if (watch && json) throw new AppError('config_invalid', 'choose one of --watch and --json');
+    if (watch && !terminal.isInteractive)
+      throw new AppError('config_invalid', '--watch needs a terminal; programs use --json');
+    const config = await invocation.config(Settings);
+    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
+    const target = await memberTarget(config.data, log);
+    if (watch) {
+      await watchStatus({ clock: systemClock, terminal, read: () => readStatus(target, stop) }, stop);
+      return 0;
+    }
+    const status = await readStatus(target, stop);
+    const { columns } = terminal.size();
+    // Another program may cut what it gets; a terminal would fold the lines into each other.
+    const text = renderStatus(status, { columns: terminal.isInteractive ? columns : Number.MAX_SAFE_INTEGER });
+    terminal.out(json ? `${JSON.stringify(status, undefined, 2)}\n` : text);
+    return 0;
+  },
+};
+
+async function readStatus(target: CoordinatorTarget, signal: AbortSignal): Promise<FleetStatus> {
+  const call = { method: 'GET', path: '/api/status', answer: FleetStatus } as const;
+  try {
+    return await callCoordinator({ clock: systemClock }, target, call, signal);
+  } catch (error) {
+    throw withAdvice(error, "The registry on this host may work all the same; look at the coordinator's own log");
+  }
+}

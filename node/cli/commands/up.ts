@@ -1,0 +1,95 @@
+// `shoal up`
+
+import Type from 'typebox';
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { dataFolder } from '../../../shared/runtime/data-folder.ts';
+import { isLoopback, parseHostPort } from '../../../shared/runtime/host-port.ts';
+import { Metrics } from '../../../shared/runtime/metrics.ts';
+import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
+import { NodeConfig } from '../../config.ts';
+import { clientHost } from '../client-address.ts';
+import type { Command } from '../command.ts';
+import { startOwnCoordinator } from '../coordinator-start.ts';
+import { ownMembership } from '../node-membership.ts';
+import { runUntilStopped } from '../run-until-stopped.ts';
+import { openServiceLog } from '../service-log.ts';
+
+/** All settings of both, but those by which a node finds a coordinator elsewhere. */
+const { coordinator: _coordinator, join: _join, ...nodeSettings } = NodeConfig.properties;
+const UpConfig = Type.Object({ ...nodeSettings, ...CoordinatorConfig.properties }, { additionalProperties: false });
+
+export const upCommand: Command = {
+  words: ['up'],
+  summary: 'run coordinator and origin node in one process: all that a single host needs',
+  about: [
+    'Runs a whole fleet of one: the coordinator, and a node that serves the registry on localhost and keeps every blob. Nothing has to be set up.',
+    'Further hosts may join later: let the coordinator listen where they reach it (--listen 0.0.0.0:5100), make a token with `shoal token create`, and run `shoal node` there.',
+  ],
+  examples: [
+    { does: 'Start, and push to it:', line: 'shoal up --data ./.shoal & docker push localhost:5000/app:v1' },
+    { does: 'The first host of a fleet:', line: 'shoal up --listen 0.0.0.0:5100' },
+  ],
+  flags: [],
+  settings: () =>
+    Promise.resolve({
+      schema: UpConfig,
+      defaults: { origin: true, listen: '127.0.0.1:5100' },
+      alsoKnown: [NodeConfig],
+    }),
+  async run({ terminal, config: readConfig, stop }) {
+    const config = await readConfig(UpConfig);
+    const version = await readProgramVersion();
+    const log = openServiceLog(config.log, { terminal, command: 'up', version });
+    const deps = { clock: systemClock, log, version };
+    await runUntilStopped(
+      deps,
+      {
+        drainMs: config.drainMs,
+        start: async (resources) => {
+          const coordinator = resources.use(await startOwnCoordinator(config, deps));
+          const identity = await ownMembership(deps, {
+            path: dataFolder(config.data).nodeIdentity,
+            fleetId: coordinator.fleetId,
+            enrol: (request) => coordinator.enrolOwn(request),
+          });
+          const { startNode } = await import('../../node.ts');
+          const metrics = new Metrics(); // apart from the coordinator's: each has its own page
+          metrics.collectProcess();
+          const { random } = Math;
+          const makeLink = (
+            hello: Parameters<Parameters<typeof startNode>[1]['makeLink']>[0],
+          ): ReturnType<typeof coordinator.linkInProcess> =>
+            coordinator.linkInProcess({ nodeId: identity.nodeId, hello });
+          const node = resources.use(await startNode(config, { ...deps, metrics, random, identity, makeLink }));
+          log.info({ nodeId: node.nodeId, http: node.httpAddress, swarm: node.swarmAddress }, 'node started');
+          terminal.out(startText({ registry: clientHost(node.httpAddress), data: config.data, listen: config.listen }));
+        },
+      },
+      stop,
+    );
+    return 0;
+  },
+};
+
+function startText({
+  registry,
+  data,
+  listen,
+}: {
+  readonly registry: string;
+  readonly data: string;
+  readonly listen: string;
+}): string {
+  const reach = isLoopback(parseHostPort(listen).host) ? '    (start this with --listen 0.0.0.0:5100 first)' : '';
+  return [
+    `Shoal is running: registry at http://${registry}, data in ${data}`,
+    '',
+    `  docker tag IMAGE ${registry}/IMAGE:v1`,
+    `  docker push ${registry}/IMAGE:v1`,
+    '',
+    `  more hosts:  shoal token create --data ${data}${reach}`,
+    `  the fleet:   shoal status --data ${data}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,84 @@
+// The command line as flags. Everything that is wrong with it is told at once.
+
+import { parseArgs } from 'node:util';
+import { nearest } from '../../shared/runtime/nearest.ts';
+
+/** How a flag is written. */
+export interface FlagShape {
+  readonly name: string;
+  readonly takesValue: boolean;
+}
+
+export interface ParsedFlags {
+  readonly flags: Readonly<Record<string, string | boolean>>;
+  /** Empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Reads flags as `--name value`, `--name=value`, `--name` and `--no-name`. Nothing else may stand on the line.
+ * @param args what follows the command's words.
+ */
+export function parseFlags(args: readonly string[], shapes: readonly FlagShape[]): ParsedFlags {
+  const options = Object.fromEntries(
+    shapes.map(({ name, takesValue }) => [name, { type: takesValue ? ('string' as const) : ('boolean' as const) }]),
+  );
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    strict: false,
+    allowNegative: true,
+    tokens: true,
+  });
+  const flags: Record<string, string | boolean> = {};
+  const problems: string[] = [];
+  let unknownAt = Number.NaN;
+  for (const token of tokens) {
+    // A word after an unknown flag was meant as its value: one mistake, told once.
+    const isOfUnknown = token.index === unknownAt + 1;
+    if (token.kind === 'positional' && !isOfUnknown) problems.push(`"${token.value}" is one word too many`);
+    if (token.kind !== 'option') continue;
+    const read = readOption(token, shapes);
+    if ('problem' in read && read.isUnknown === true) unknownAt = token.index;
+    if ('problem' in read) problems.push(read.problem);
+    else if (read.name in flags) problems.push(`--${read.name} is given twice`);
+    else flags[read.name] = read.value;
+  }
+  return { flags, problems };
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value: string | undefined;
+  readonly inlineValue: boolean | undefined;
+}
+
+type ReadOption =
+  | { readonly name: string; readonly value: string | boolean }
+  | { readonly problem: string; readonly isUnknown?: boolean };
+
+function readOption(token: OptionToken, shapes: readonly FlagShape[]): ReadOption {
+  const { rawName, value } = token;
+  if (token.name === 'help') return { name: 'help', value: true };
+  const shape = shapes.find(({ name }) => name === token.name);
+  if (shape === undefined) {
+    const meant = nearest(
+      token.name,
+      shapes.map(({ name }) => name),
+    );
+    return {
+      problem: `there is no flag ${rawName}${meant === undefined ? '' : `; did you mean --${meant}?`}`,
+      isUnknown: true,
+    };
+  }
+  const { name, takesValue } = shape;
+  const isNegated = rawName === `--no-${name}`;
+  if (!takesValue) {
+    if (value === undefined) return { name, value: !isNegated };
+    return isNegated ? { problem: `${rawName} takes no value` } : { name, value };
+  }
+  if (isNegated) return { problem: `there is no flag ${rawName}` };
+  const isMissing = value === undefined || (token.inlineValue !== true && value.startsWith('-'));
+  return isMissing ? { problem: `--${name} needs a value` } : { name, value };
+}

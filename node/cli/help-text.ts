@@ -1,0 +1,120 @@
+// Help pages, from what commands and settings say of themselves. Pure.
+
+import { showSetting } from '../../shared/runtime/setting-value.ts';
+import { settingsOf, type Setting, type SettingValue } from '../../shared/runtime/settings.ts';
+import type { Command, CommandSettings, Flag } from './command.ts';
+
+/** Lines longer than this tire the eye, however wide the window is. */
+const MAX_COLUMNS = 100;
+
+interface Entry {
+  readonly head: string;
+  readonly text: string;
+}
+
+/** The page of `shoal help`: what it is and what there is to type. */
+export function programHelp(commands: readonly Command[], columns: number): string {
+  const width = Math.min(columns, MAX_COLUMNS);
+  return [
+    'Shoal: a container registry that lives on every host.',
+    '',
+    'usage: shoal <command> [flags]',
+    '',
+    table(
+      commands.map(({ words, summary }) => ({ head: words.join(' '), text: summary })),
+      width,
+    ),
+    '',
+    paragraph('`shoal help <command>` shows what a command does, an example and every flag with its default.', width),
+    '',
+    paragraph(
+      'Settings come from flags, then the environment (--http is SHOAL_HTTP), then a YAML file (--config FILE), then defaults.',
+      width,
+    ),
+    '',
+    'exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable',
+    '',
+  ].join('\n');
+}
+
+/** The page of one command. */
+export function commandHelp(command: Command, settings: CommandSettings | undefined, columns: number): string {
+  const width = Math.min(columns, MAX_COLUMNS);
+  const all = settings === undefined ? [] : settingsOf(settings.schema);
+  const defaults = settings?.defaults ?? {};
+  const entries = (chosen: readonly Setting[]): Entry[] =>
+    chosen.map((setting) => settingEntry(setting, defaults[setting.key]));
+  const main = all.filter(({ path }) => path.length === 1);
+  const detailed = all.filter(({ path }) => path.length > 1);
+  const sections = [
+    `usage: shoal ${command.words.join(' ')} [flags]`,
+    ...command.about.map((text) => paragraph(text, width)),
+    ...command.examples.map(({ line, does }) => `${paragraph(does, width)}\n\n    ${line}`),
+    section(
+      'flags',
+      [...command.flags.map(flagEntry), ...entries(main), ...(all.length > 0 ? [CONFIG_ENTRY] : []), HELP_ENTRY],
+      width,
+    ),
+    ...(detailed.length > 0 ? [section('details and limits', entries(detailed), width)] : []),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+/** The file flag of every command that has settings. */
+export const CONFIG_FLAG: Flag = {
+  name: 'config',
+  placeholder: 'FILE',
+  description: 'YAML file with settings; `http` stands for --http, `log: {level: …}` for --log-level.',
+};
+const CONFIG_ENTRY = flagEntry(CONFIG_FLAG);
+const HELP_ENTRY: Entry = { head: '--help', text: 'This page.' };
+
+function section(title: string, entries: readonly Entry[], width: number): string {
+  return `${title}:\n\n${table(entries, width)}`;
+}
+
+function flagEntry({ name, placeholder, description, default: fallback }: Flag): Entry {
+  const head = placeholder === undefined ? `--${name}` : `--${name} ${placeholder}`;
+  return { head, text: fallback === undefined ? description : `${description} Default: ${fallback}.` };
+}
+
+function settingEntry(setting: Setting, override: SettingValue | undefined): Entry {
+  const value = override ?? setting.default;
+  const isOn = setting.kind === 'switch' && value === true;
+  const head = `--${isOn ? 'no-' : ''}${setting.flag}${setting.placeholder === '' ? '' : ` ${setting.placeholder}`}`;
+  const fallback = value === undefined ? '' : ` Default: ${showSetting(setting, value)}.`;
+  return { head, text: `${setting.description}${fallback}` };
+}
+
+/** Two columns; a head that is too long has a line of its own. */
+function table(entries: readonly Entry[], width: number): string {
+  const longest = Math.max(...entries.map(({ head }) => head.length));
+  const column = Math.min(longest, 28) + 4;
+  const lines: string[] = [];
+  for (const { head, text } of entries) {
+    const wrapped = wrap(text, Math.max(20, width - column));
+    const first = `  ${head}`.padEnd(column);
+    if (first.length > column) lines.push(first, `${' '.repeat(column)}${wrapped[0] ?? ''}`);
+    else lines.push(`${first}${wrapped[0] ?? ''}`);
+    lines.push(...wrapped.slice(1).map((line) => `${' '.repeat(column)}${line}`));
+  }
+  return lines.join('\n');
+}
+
+function paragraph(text: string, width: number): string {
+  return wrap(text, width).join('\n');
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,157 @@
+// A fleet's status as text for a terminal. Pure: the same status and size give the same text.
+
+import type { FleetStatus, NodeStatus } from '../../shared/protocol/admin-api.ts';
+import { showBytes, showCount, showDuration } from './human-units.ts';
+
+export interface ViewSize {
+  readonly columns: number;
+  /** Lines on the screen; absent when all may be printed. */
+  readonly rows?: number;
+}
+
+interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+}
+
+const NODE_COLUMNS: readonly Column[] = [
+  { title: 'NODE', align: 'left' },
+  { title: 'ROLE', align: 'left' },
+  { title: 'STATE', align: 'left' },
+  { title: 'SEEN', align: 'right' },
+  { title: 'BLOBS', align: 'right' },
+  { title: 'HELD', align: 'right' },
+  { title: 'FREE', align: 'right' },
+  { title: 'BAD', align: 'right' },
+  { title: 'ADDRESS', align: 'left' },
+  { title: 'VERSION', align: 'left' },
+];
+const DOWNLOAD_COLUMNS: readonly Column[] = [
+  { title: 'DOWNLOAD TO', align: 'left' },
+  { title: 'BLOB', align: 'left' },
+  { title: 'DONE', align: 'right' },
+  { title: '', align: 'left' },
+  { title: 'SIZE', align: 'right' },
+  { title: 'PEERS', align: 'right' },
+];
+const BAR_CHARS = 20;
+const DIGEST_CHARS = 'sha256:'.length + 12;
+/** Trouble first: what is lost, then what works, then what was removed. */
+const STATE_ORDER: Readonly<Record<NodeStatus['state'], number>> = { lost: 0, connected: 1, removed: 2 };
+
+/** Lines of at most `columns` characters, each ended; with `rows`, as many as fit, and a line that says what was left out. */
+export function renderStatus(status: FleetStatus, size: ViewSize): string {
+  const nodes = [...status.nodes].sort(byTrouble);
+  const downloads = nodes.flatMap((node) => node.downloads.map((download) => ({ node, download })));
+  const downloadTable = downloads.length === 0 ? [] : table(DOWNLOAD_COLUMNS, downloads.map(downloadCells));
+  const head = summary(status);
+  const roomForNodes =
+    size.rows === undefined ? undefined : size.rows - head.length - 1 - downloadRoom(downloadTable.length, size.rows);
+  const lines = [
+    ...head,
+    '',
+    ...cut(
+      table(
+        NODE_COLUMNS,
+        nodes.map((node) => nodeCells(node, status.nowMs)),
+      ),
+      roomForNodes,
+      'node',
+    ),
+  ];
+  if (downloadTable.length > 0) {
+    const room = size.rows === undefined ? undefined : size.rows - lines.length - 1;
+    lines.push('', ...cut(downloadTable, room, 'download'));
+  }
+  return lines.map((line) => `${line.slice(0, size.columns).trimEnd()}\n`).join('');
+}
+
+/** Downloads get up to half of the screen. */
+function downloadRoom(lineCount: number, rows: number): number {
+  return lineCount === 0 ? 0 : Math.min(lineCount + 1, Math.floor(rows / 2));
+}
+
+function summary(status: FleetStatus): string[] {
+  const members = status.nodes.filter(({ state }) => state !== 'removed');
+  const connected = members.filter(({ state }) => state === 'connected').length;
+  const origins = members.filter(({ isOrigin, state }) => isOrigin && state === 'connected').length;
+  const { blobs } = status;
+  const lines = [
+    `fleet ${status.fleetId}, coordinator ${plain(status.version)}, up ${showDuration(status.nowMs - status.startedAtMs)}`,
+    `${connected} of ${showCount(members.length, 'node')} connected, ${showCount(origins, 'origin')}; ` +
+      `${showCount(status.repositories, 'repository', 'repositories')}, ${showCount(status.tags, 'tag')}, ` +
+      `${showCount(blobs.count, 'blob')} of ${showBytes(blobs.bytes)}`,
+  ];
+  if (blobs.underReplicated > 0)
+    lines.push(`! ${showCount(blobs.underReplicated, 'blob')} with fewer copies than wanted`);
+  if (origins === 0) lines.push('! no origin is connected: pushes wait, and then fail');
+  return lines;
+}
+
+function nodeCells(node: NodeStatus, nowMs: number): string[] {
+  const { lastSeenMs, freeBytes } = node;
+  return [
+    plain(node.nodeId),
+    node.isOrigin ? 'origin' : 'node',
+    node.state,
+    lastSeenMs === undefined || node.state === 'connected' ? '' : `${showDuration(nowMs - lastSeenMs)} ago`,
+    String(node.blobCount),
+    showBytes(node.blobBytes),
+    freeBytes === undefined ? '' : showBytes(freeBytes),
+    node.badPieces === 0 ? '' : String(node.badPieces),
+    plain(node.swarmAddress ?? ''),
+    plain(node.version ?? ''),
+  ];
+}
+
+function downloadCells({
+  node,
+  download,
+}: {
+  readonly node: NodeStatus;
+  readonly download: NodeStatus['downloads'][number];
+}): string[] {
+  const share = download.sizeBytes === 0 ? 1 : Math.min(1, download.doneBytes / download.sizeBytes);
+  const full = Math.floor(share * BAR_CHARS);
+  return [
+    plain(node.nodeId),
+    download.digest.slice(0, DIGEST_CHARS),
+    `${Math.floor(share * 100)}%`,
+    `[${'#'.repeat(full)}${'.'.repeat(BAR_CHARS - full)}]`,
+    showBytes(download.sizeBytes),
+    String(download.peers),
+  ];
+}
+
+function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    columns
+      .map(({ align }, index) => {
+        const cell = cells[index] ?? '';
+        const width = widths[index] ?? 0;
+        return align === 'left' ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join('  ');
+  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+}
+
+/** At most `room` lines; the last one says how many are not shown. */
+function cut(lines: readonly string[], room: number | undefined, what: string): readonly string[] {
+  if (room === undefined || lines.length <= room) return lines;
+  const shown = Math.max(1, room - 1);
+  return [...lines.slice(0, shown), `… and ${showCount(lines.length - shown, what)} more`];
+}
+
+function byTrouble(one: NodeStatus, other: NodeStatus): number {
+  const byState = STATE_ORDER[one.state] - STATE_ORDER[other.state];
+  if (byState !== 0) return byState;
+  return one.nodeId < other.nodeId ? -1 : 1;
+}
+
+/** Text of other hosts without what could command a terminal. */
+function plain(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import Type from 'typebox';
+import type { Command } from '../../../node/cli/command.ts';
+import { COMMANDS } from '../../../node/cli/commands.ts';
+import { runProgram } from '../../../node/cli/program.ts';
+import { AppError, type ErrorCode } from '../../../shared/runtime/errors.ts';
+import { address, count, onOff } from '../../../shared/runtime/settings.ts';
+import { recordingTerminal, type RecordingTerminal } from '../../support/recording-terminal.ts';
+
+const Settings = Type.Object({
+  http: address({ default: '127.0.0.1:5000', description: 'Where it listens.' }),
+  origin: onOff({ default: true, description: 'Keep everything.' }),
+  limits: Type.Object(
+    { sessions: count({ default: 7, minimum: 1, maximum: 9, description: 'Sessions at a time.' }) },
+    { default: {} },
+  ),
+});
+
+function commandThat(act: Command['run']): Command {
+  return {
+    words: ['try'],
+    summary: 'try something',
+    about: ['Tries something.'],
+    examples: [{ does: 'Try it:', line: 'shoal try --fast' }],
+    flags: [{ name: 'fast', description: 'Do it fast.' }],
+    settings: () => Promise.resolve({ schema: Settings, defaults: { http: '0.0.0.0:1' }, alsoKnown: [] }),
+    run: act,
+  };
+}
+
+async function run(
+  commands: readonly Command[],
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<RecordingTerminal & { readonly code: number }> {
+  const terminal = recordingTerminal({ environment });
+  const code = await runProgram(commands, { args, terminal, stop: new AbortController().signal });
+  return Object.assign(terminal, { code });
+}
+
+test('shoal alone, help, --help and -h show the same page', async () => {
+  const pages = await Promise.all([[], ['help'], ['--help'], ['-h']].map((args) => run(COMMANDS, args)));
+
+  assert.equal(new Set(pages.map(({ output }) => output)).size, 1);
+  assert.ok(pages.every(({ code, messages }) => code === 0 && messages === ''));
+  assert.equal(
+    pages[0]?.output,
+    `Shoal: a container registry that lives on every host.
+
+usage: shoal <command> [flags]
+
+  up            run coordinator and origin node in one process: all that a
+                single host needs
+  coordinator   run the coordinator alone
+  node          run a node; --coordinator and --join on its first start
+  token create  print a token that lets a new host join the fleet
+  status        show the fleet: nodes, roles, health, blobs, running downloads
+  version       print the version and the protocol numbers
+
+\`shoal help <command>\` shows what a command does, an example and every flag with
+its default.
+
+Settings come from flags, then the environment (--http is SHOAL_HTTP), then a
+YAML file (--config FILE), then defaults.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable
+`,
+  );
+});
+
+test('The page of a command shows its flags with the defaults that it has', async () => {
+  const command = commandThat(() => Promise.resolve(0));
+
+  const page = await run([command], ['try', '--help']);
+
+  assert.equal(page.output, (await run([command], ['help', 'try'])).output);
+  assert.equal(
+    page.output,
+    `usage: shoal try [flags]
+
+Tries something.
+
+Try it:
+
+    shoal try --fast
+
+flags:
+
+  --fast            Do it fast.
+  --http HOST:PORT  Where it listens. Default: 0.0.0.0:1.
+  --no-origin       Keep everything. Default: on.
+  --config FILE     YAML file with settings; \`http\` stands for --http, \`log:
+                    {level: …}\` for --log-level.
+  --help            This page.
+
+details and limits:
+
+  --limits-sessions NUMBER  Sessions at a time. Default: 7.
+`,
+  );
+});
+
+test('Every command has a page, no line of it wider than the terminal but commands to copy', async () => {
+  for (const command of COMMANDS) {
+    const { code, output } = await run(COMMANDS, ['help', ...command.words]);
+    const wide = output.split('\n').filter((line) => line.length > 80 && !line.startsWith('    shoal '));
+
+    assert.equal(code, 0);
+    assert.deepEqual(wide, [], command.words.join(' '));
+  }
+});
+
+test('A command gets its settings from flags, environment and its own defaults', async () => {
+  const seen: unknown[] = [];
+  const command = commandThat(async ({ config, flags }) => {
+    seen.push(await config(Settings), flags);
+    return 0;
+  });
+
+  await run([command], ['try', '--no-origin', '--fast'], { SHOAL_LIMITS_SESSIONS: '3' });
+
+  assert.deepEqual(seen, [{ http: '0.0.0.0:1', origin: false, limits: { sessions: 3 } }, { fast: true }]);
+});
+
+test('Every mistake on the line is told at once, with what was meant, and nothing runs', async () => {
+  let hasRun = false;
+  const command = commandThat(() => {
+    hasRun = true;
+    return Promise.resolve(0);
+  });
+
+  const { code, messages, output } = await run(
+    [command],
+    ['try', '--htp', '1', 'word', '--http', '--fast', '--no-fsat', '--fast'],
+  );
+
+  assert.equal(code, 2);
+  assert.equal(output, '');
+  assert.equal(
+    messages,
+    'shoal try: there is no flag --htp; did you mean --http?\n' +
+      '  "word" is one word too many\n' +
+      '  --http needs a value\n' +
+      '  there is no flag --no-fsat; did you mean --fast?\n' +
+      '`shoal help try` shows its flags.\n',
+  );
+  assert.equal(hasRun, false);
+});
+
+test('A flag given twice is told', async () => {
+  const { code, messages } = await run([commandThat(() => Promise.resolve(0))], ['try', '--http=a:1', '--http', 'b:1']);
+
+  assert.equal(code, 2);
+  assert.match(messages, /--http is given twice/);
+});
+
+test('An unknown command is answered with the nearest one', async () => {
+  const said = async (...args: string[]): Promise<string> => (await run(COMMANDS, args)).messages.split('\n')[0] ?? '';
+
+  assert.equal(await said('stauts'), 'shoal: there is no command "stauts"; did you mean "status"?');
+  assert.equal(await said('token'), 'shoal: there is no command "token"; did you mean "token create"?');
+  assert.equal(await said('help', 'nod'), 'shoal: there is no command "nod"; did you mean "node"?');
+  assert.equal(await said('xyzzy'), 'shoal: there is no command "xyzzy"');
+  assert.equal((await run(COMMANDS, ['xyzzy'])).code, 2);
+});
+
+test('Exit codes tell wrong usage, not reachable and failure apart', async () => {
+  const cases: ReadonlyArray<readonly [ErrorCode, number]> = [
+    ['config_invalid', 2],
+    ['coordinator_unreachable', 3],
+    ['join_refused', 1],
+  ];
+  for (const [code, expected] of cases) {
+    const command = commandThat(() => Promise.reject(new AppError(code, 'the reason')));
+
+    const result = await run([command], ['try']);
+
+    assert.equal(result.code, expected);
+    assert.equal(result.messages, 'shoal: the reason\n');
+  }
+});
+
+test('What the operating system refuses is a sentence, a bug shows where it is', async () => {
+  const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', address: '127.0.0.1', port: 5000 });
+
+  const refused = await run([commandThat(() => Promise.reject(taken))], ['try']);
+  const bug = await run([commandThat(() => Promise.reject(new Error('a bug')))], ['try']);
+
+  assert.match(refused.messages, /^shoal: 127\.0\.0\.1:5000 is in use by another program; choose another with --http/);
+  assert.match(bug.messages, /a bug\n +at /);
+  assert.deepEqual([refused.code, bug.code], [1, 1]);
+});
+
+test('version is the same as --version, and one document for programs', async () => {
+  const plain = await run(COMMANDS, ['--version']);
+  const json = await run(COMMANDS, ['version', '--json']);
+
+  assert.match(plain.output, /^shoal \d+\.\d+\.\d+\nsession protocol \d+\npeer protocol \d+\n$/);
+  assert.deepEqual(Object.keys(JSON.parse(json.output) as object), ['version', 'sessionProtocol', 'peerProtocol']);
+});
