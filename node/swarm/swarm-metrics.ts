@@ -21,33 +21,33 @@ export interface SwarmGauges {
 /** Makes each metric once. */
 export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetrics {
   const received = metrics.counter({
-    name: 'shoal_swarm_received_bytes',
+    name: 'shoal_swarm_received_bytes_total',
     help: 'Payload received from peers.',
     labels: ['transport'],
   });
   const sent = metrics.counter({
-    name: 'shoal_swarm_sent_bytes',
+    name: 'shoal_swarm_sent_bytes_total',
     help: 'Payload sent to peers.',
     labels: ['transport'],
   });
   const pieces = metrics.counter({
-    name: 'shoal_swarm_pieces_count',
+    name: 'shoal_swarm_pieces_total',
     help: 'Pieces from peers by what their hash said.',
     labels: ['result'],
   });
   const stalls = metrics.counter({
-    name: 'shoal_swarm_stalls_count',
+    name: 'shoal_swarm_stalls_total',
     help: 'Peers that were silent past their deadline.',
   });
   const ended = metrics.counter({
-    name: 'shoal_swarm_ended_downloads_count',
+    name: 'shoal_swarm_ended_downloads_total',
     help: 'Downloads that ended.',
     labels: ['result'],
   });
-  metrics.gaugeOf({ name: 'shoal_swarm_downloads_count', help: 'Downloads that run or wait.' }, gauges.downloads);
-  metrics.gaugeOf({ name: 'shoal_swarm_peers_count', help: 'Open peer connections.' }, gauges.peers);
+  metrics.gaugeOf({ name: 'shoal_swarm_downloads', help: 'Downloads that run or wait.' }, gauges.downloads);
+  metrics.gaugeOf({ name: 'shoal_swarm_peers', help: 'Open peer connections.' }, gauges.peers);
   metrics.gaugeOf(
-    { name: 'shoal_swarm_queued_uploads_count', help: 'Pieces that peers wait for.' },
+    { name: 'shoal_swarm_queued_uploads', help: 'Pieces that peers wait for.' },
     gauges.queuedUploads,
   );
   return {

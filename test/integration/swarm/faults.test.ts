@@ -37,7 +37,7 @@ for (const sizeBytes of [1000, 20 * MIB]) {
       puller.reports.filter(({ reason }) => reason === 'bad_piece').map(({ nodeId }) => nodeId),
       ['bad'],
     );
-    assert.match((await puller.metrics.text()).body, /shoal_swarm_pieces_count\{result="bad"\} [1-9]/);
+    assert.match((await puller.metrics.text()).body, /shoal_swarm_pieces_total\{result="bad"\} [1-9]/);
   });
 }
 
@@ -140,7 +140,7 @@ test('Strangers get nothing: no certificate, or one of another fleet', async () 
     await new Promise((resolve) => socket.once('close', resolve));
     assert.equal(heardBytes, 0);
   }
-  assert.match((await node.metrics.text()).body, /shoal_swarm_peers_count 0/);
+  assert.match((await node.metrics.text()).body, /shoal_swarm_peers 0/);
 });
 
 test('A node that the roster no longer names is cut off and refused', async () => {
@@ -154,7 +154,7 @@ test('A node that the roster no longer names is cut off and refused', async () =
   holder.link.emit({ type: 'roster.removed', nodeIds: ['removed'] });
 
   await eventually({ what: 'the connection to be cut' }, async () =>
-    (await removed.metrics.text()).body.includes('shoal_swarm_peers_count 0'),
+    (await removed.metrics.text()).body.includes('shoal_swarm_peers 0'),
   );
   const reader = await removed.swarm.open(second, signal);
   await assert.rejects(readAll(reader, signal), { code: 'blob_unavailable' });
@@ -173,7 +173,7 @@ test('Two nodes that dial each other at once end up with one connection and both
   ]);
 
   assert.ok(atRight.equals(ofLeft.bytes) && atLeft.equals(ofRight.bytes));
-  for (const node of [left, right]) assert.match((await node.metrics.text()).body, /shoal_swarm_peers_count 1/);
+  for (const node of [left, right]) assert.match((await node.metrics.text()).body, /shoal_swarm_peers 1/);
 });
 
 /** Starts a pull whose writes stop half way until the gate opens. */

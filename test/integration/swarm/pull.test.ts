@@ -128,5 +128,5 @@ test('Many small blobs come at once, in one request each', async () => {
 });
 
 function sentBytes(page: { readonly body: string }): number {
-  return Number(/shoal_swarm_sent_bytes\{[^}]*\} (\d+)/.exec(page.body)?.[1] ?? 0);
+  return Number(/shoal_swarm_sent_bytes_total\{[^}]*\} (\d+)/.exec(page.body)?.[1] ?? 0);
 }
