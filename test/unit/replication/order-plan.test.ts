@@ -44,7 +44,7 @@ test('Orders go to origins alone that lack the blob, never twice at a time, and 
         };
         const targets = plan.plan(places, nowMs);
         for (const origin of origins) {
-          const key = `${origin} ${digest}`;
+          const key: string = `${origin} ${digest}`;
           const live = (ordered.get(key) ?? Number.NEGATIVE_INFINITY) > nowMs;
           const count = [...ordered.keys()].filter((other) => other.startsWith(origin)).length;
           const hasRoom = ordered.has(key) || count < MAX;
