@@ -13,7 +13,16 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-const REDACTED = ['authorization', 'token', 'secret', 'password', '*.authorization', '*.token', '*.secret', '*.password'];
+const REDACTED = [
+  'authorization',
+  'token',
+  'secret',
+  'password',
+  '*.authorization',
+  '*.token',
+  '*.secret',
+  '*.password',
+];
 
 /** The root logger of a process. @param options.format `pretty` for a person at a terminal, `json` for everything else. */
 export function createLogger(options: { readonly level: LogLevel; readonly format: 'json' | 'pretty' }): PinoLogger {
@@ -41,7 +50,9 @@ function prettyStderr(): { write(line: string): void } {
 
 function prettyLine(line: string): string {
   const { level, time, msg, part, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const facts = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const facts = Object.entries(fields).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   const clock = String(time).slice(11, 19);
   const where = part === undefined ? '' : `${String(part)}: `;
   const reason = err === undefined ? '' : `\n    ${errorText(err)}`;

@@ -40,7 +40,11 @@ export class Metrics {
 
   /** A gauge that is read when somebody asks. */
   gaugeOf(description: MetricDescription, read: () => number): void {
-    const gauge: Gauge = new Gauge({ ...options(description), registers: [this.#registry], collect: () => gauge.set(read()) });
+    const gauge: Gauge = new Gauge({
+      ...options(description),
+      registers: [this.#registry],
+      collect: () => gauge.set(read()),
+    });
   }
 
   /** @param buckets upper bounds in the unit of the name. */
