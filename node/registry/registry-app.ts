@@ -67,6 +67,21 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
     responses.set(request.raw.socket, reply.raw);
     void exchange(exchangeDeps, settings, { raw: request.raw, response: reply.raw, target: request.originalUrl });
   });
+  closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
   return app;
+}
+
+/** A connection that was busy when the app began to close would stay open for its keep-alive time after its answer. */
+function closeAfterLastAnswer(app: FastifyInstance): void {
+  let isClosing = false;
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  app.server.on('request', (_request, response) => {
+    response.once('close', () => {
+      if (isClosing) app.server.closeIdleConnections();
+    });
+  });
 }

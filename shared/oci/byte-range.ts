@@ -1,7 +1,7 @@
 // The `Range` header of a blob GET (RFC 9110, section 14), decided without any I/O.
 
 /** More ranges than this in one request are answered by the whole blob, so that a header cannot ask for endless parts. */
-export const MAX_RANGES = 16;
+const MAX_RANGES = 16;
 
 /** Both ends included, as in `Content-Range`. */
 export interface ByteRange {

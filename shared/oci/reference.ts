@@ -3,9 +3,7 @@
 import { AppError } from '../runtime/errors.ts';
 
 /** Longest repository name, slashes counted; the reference registry's limit. */
-export const MAX_REPOSITORY_CHARS = 255;
-/** Longest tag. */
-export const MAX_TAG_CHARS = 128;
+const MAX_REPOSITORY_CHARS = 255;
 /** Longest reference that is looked at: a domain, a name, a tag and a sha512 digest with room to spare. */
 const MAX_REFERENCE_CHARS = 1024;
 

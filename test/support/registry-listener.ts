@@ -12,6 +12,8 @@ import { createFakeContent } from './fake-content.ts';
 export interface RegistryListener extends AsyncDisposable {
   readonly baseUrl: string;
   readonly metrics: Metrics;
+  /** Stops as the program does: what runs is finished first. */
+  close(): Promise<void>;
 }
 
 /** Everything that is not given is a small working fake, or the default. Disposing cuts open connections. */
@@ -37,6 +39,9 @@ export async function listenRegistry(
   return {
     baseUrl: `http://127.0.0.1:${port}`,
     metrics,
+    close: async () => {
+      await app.close();
+    },
     [Symbol.asyncDispose]: async () => {
       app.server.closeAllConnections();
       await app.close();

@@ -238,3 +238,25 @@ test('Connections beyond the limit are closed', async () => {
 
   assert.equal((await second.rest()).length, 0);
 });
+
+test('Closing waits for the answers under way, then for nothing', async () => {
+  let release: () => void = () => undefined;
+  const isReleased = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const read: BlobReader['read'] = async (target, position) => {
+    if (position > 0) await isReleased;
+    return target.byteLength;
+  };
+  const { content } = contentOf({ sizeBytes: 4 * 1024 * 1024, read });
+  await using registry = await listenRegistry({ content });
+  await using connection = await RawConnection.open(registry.baseUrl);
+  connection.send(GET_BLOB);
+  assert.equal((await connection.answer({ method: 'HEAD' })).status, 200);
+
+  const closed = registry.close();
+  release();
+  await closed;
+
+  assert.equal((await connection.rest()).length, 4 * 1024 * 1024);
+});
