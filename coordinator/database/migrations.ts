@@ -87,6 +87,7 @@ export const MIGRATIONS: readonly string[] = [
     last_seen_ms INTEGER,
     removed_ms INTEGER
   ) STRICT;
+  CREATE INDEX removed_nodes ON nodes (removed_ms) WHERE removed_ms IS NOT NULL;
 
   -- A whole, verified blob under its final name on a node's disk, as that node announced it.
   CREATE TABLE copies (

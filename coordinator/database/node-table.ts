@@ -26,7 +26,6 @@ export class NodeTable {
   readonly #insert: Statement<[string, string, number, number]>;
   readonly #certificate: Statement<[string, number, string]>;
   readonly #hello: Statement<[string, string, number, number, string]>;
-  readonly #seen: Statement<[number, string]>;
   readonly #remove: Statement<[number, string]>;
   readonly #removed: Statement<[number, number], { nodeId: string }>;
 
@@ -45,7 +44,6 @@ export class NodeTable {
     this.#hello = db.prepare(
       'UPDATE nodes SET swarm_address = ?, version = ?, is_origin = ?, last_seen_ms = ? WHERE node_id = ?',
     );
-    this.#seen = db.prepare('UPDATE nodes SET last_seen_ms = ? WHERE node_id = ?');
     this.#remove = db.prepare('UPDATE nodes SET removed_ms = ? WHERE node_id = ? AND removed_ms IS NULL');
     this.#removed = db.prepare(
       'SELECT node_id AS nodeId FROM nodes WHERE removed_ms IS NOT NULL AND certificate_expires_ms > ? ORDER BY removed_ms DESC LIMIT ?',
@@ -77,10 +75,6 @@ export class NodeTable {
     readonly atMs: number;
   }): void {
     this.#hello.run(hello.swarmAddress, hello.version, hello.isOrigin ? 1 : 0, hello.atMs, hello.nodeId);
-  }
-
-  setLastSeen(nodeId: string, atMs: number): void {
-    this.#seen.run(atMs, nodeId);
   }
 
   /** @returns false when there was no such node in the roster. */

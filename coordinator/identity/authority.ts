@@ -32,11 +32,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Short, so that a stolen key is of little use; long enough for a host to be off over a holiday week. */
 export const NODE_CERTIFICATE_MS = 7 * DAY_MS;
 /** The coordinator's and the administrator's own: renewed without anybody's doing, so it only bounds a stolen key. */
-export const OWN_CERTIFICATE_MS = 90 * DAY_MS;
+const OWN_CERTIFICATE_MS = 90 * DAY_MS;
 /** Replacing an authority means joining every node anew; longer than any host of the fleet lives. */
-export const AUTHORITY_MS = 20 * 365 * DAY_MS;
-/** For so long after its certificate ran out a host that was switched off may still renew it, if the roster has it. */
-export const RENEW_EXPIRED_MS = 90 * DAY_MS;
+const AUTHORITY_MS = 20 * 365 * DAY_MS;
 /** Certificates start in the past, so that a host whose clock is behind accepts them. */
 export const BACKDATED_MS = 60 * 60 * 1000;
 
@@ -64,12 +62,6 @@ export interface Authority {
    * @throws {AppError} `message_invalid` for a bad signing request.
    */
   issueNodeCertificate(request: { readonly csrPem: string; readonly nodeId: string }): IssuedCertificate;
-  /**
-   * The node of a certificate that ran out at most 90 days ago, or has not yet. For renewal alone: TLS does not accept
-   * such a certificate, but its handshake has proved the key; the caller looks the node up in the roster.
-   * @param der as `socket.getPeerCertificate().raw`.
-   */
-  nodeToRenew(der: Uint8Array): FleetIdentity | undefined;
 }
 
 /**
@@ -138,21 +130,6 @@ class FileAuthority implements Authority {
       lifeMs: NODE_CERTIFICATE_MS,
       hosts: [],
     });
-  }
-
-  nodeToRenew(der: Uint8Array): FleetIdentity | undefined {
-    let certificate: X509Certificate;
-    try {
-      certificate = new X509Certificate(der);
-    } catch {
-      return undefined; // bytes that are no certificate are nobody's
-    }
-    const nowMs = this.#clock.wallMs();
-    const isTimely =
-      nowMs >= Date.parse(certificate.validFrom) && nowMs <= Date.parse(certificate.validTo) + RENEW_EXPIRED_MS;
-    if (!isTimely || !certificate.verify(this.#certificate.publicKey)) return undefined;
-    const identity = identityOf(certificate);
-    return identity?.role === 'node' && identity.fleetId === this.fleetId ? identity : undefined;
   }
 
   /** The key and certificate of `file` while they are good, else new ones. */

@@ -43,12 +43,18 @@ interface Applied {
 
 /** How long announcements are gathered: far below the time of a download, about the time of a disk flush. */
 const GATHER_MS = 2;
-/** Digests per transaction, so that a resolve waits some tens of milliseconds for it at most. */
-const MAX_BATCH_DIGESTS = 5000;
+/**
+ * Announcements and digests per transaction. When a release ends everywhere each announcement also moves a member of a swarm,
+ * a quarter of a millisecond; a resolve waits for one batch at most, so a batch stays near the time of its disk flush.
+ */
+const MAX_BATCH_JOBS = 32;
+const MAX_BATCH_DIGESTS = 4000;
 
 export class CopyRecord {
   readonly #deps: CopyRecordDeps;
-  #jobs: Job[] = [];
+  readonly #jobs: Job[] = [];
+  /** How many gathered announcements each node has. */
+  readonly #gathered = new Map<string, number>();
   #timer: Scheduled | undefined;
 
   constructor(deps: CopyRecordDeps) {
@@ -59,8 +65,14 @@ export class CopyRecord {
   announce(change: HoldingsChange): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ change, resolve, reject });
-      this.#timer ??= this.#deps.clock.schedule(GATHER_MS, () => this.flush());
+      this.#gathered.set(change.nodeId, (this.#gathered.get(change.nodeId) ?? 0) + 1);
+      this.#timer ??= this.#deps.clock.schedule(GATHER_MS, () => this.#flush());
     });
+  }
+
+  /** Writes what a node announced before, now: it must not be written over what the caller is about to record. */
+  settle(nodeId: string): void {
+    while (this.#gathered.has(nodeId)) this.#flush();
   }
 
   /** A copy that the caller's own transaction has recorded. */
@@ -70,12 +82,19 @@ export class CopyRecord {
     onCopy(nodeId, digest);
   }
 
-  /** Writes what was gathered, now. */
-  flush(): void {
+  /** Refuses what is still gathered; the nodes say it again in their next session. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#gathered.clear();
+    for (const job of this.#jobs.splice(0)) job.reject(new AppError('shutting_down', 'the coordinator is stopping'));
+  }
+
+  /** Writes one batch, now; the rest follows when others had their turn. */
+  #flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     const jobs = this.#takeBatch();
-    if (this.#jobs.length > 0) this.#timer = this.#deps.clock.schedule(0, () => this.flush());
+    if (this.#jobs.length > 0) this.#timer = this.#deps.clock.schedule(0, () => this.#flush());
     let applied: Applied[];
     try {
       applied = this.#deps.database.change('announce', () => jobs.map(({ change }) => this.#write(change)));
@@ -87,22 +106,20 @@ export class CopyRecord {
     for (const job of jobs) job.resolve();
   }
 
-  /** Refuses what is still gathered; the nodes say it again in their next session. */
-  close(): void {
-    this.#timer?.cancel();
-    for (const job of this.#jobs.splice(0)) job.reject(new AppError('shutting_down', 'the coordinator is stopping'));
-  }
-
   #takeBatch(): Job[] {
     let digests = 0;
     let count = 0;
     for (const { change } of this.#jobs) {
-      if (count > 0 && digests > MAX_BATCH_DIGESTS) break;
+      if (count === MAX_BATCH_JOBS || digests > MAX_BATCH_DIGESTS) break;
       digests += change.added.length + change.removed.length + (change.everything?.size ?? 0);
       count += 1;
     }
-    const batch = this.#jobs.slice(0, count);
-    this.#jobs = this.#jobs.slice(count);
+    const batch = this.#jobs.splice(0, count);
+    for (const { change } of batch) {
+      const left = (this.#gathered.get(change.nodeId) ?? 1) - 1;
+      if (left === 0) this.#gathered.delete(change.nodeId);
+      else this.#gathered.set(change.nodeId, left);
+    }
     return batch;
   }
 

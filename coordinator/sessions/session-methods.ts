@@ -115,7 +115,7 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
 
 function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {
   const { copyRecord, replication } = services;
-  copyRecord.flush(); // what this node announced before must not be written over what it says now
+  copyRecord.settle(session.nodeId);
   addBlob(services, session.nodeId, params);
   session.snapshot.note(params.digest);
   copyRecord.recorded(session.nodeId, params.digest);

@@ -228,3 +228,48 @@ test('What was acknowledged is there after a restart, and so is who holds it', a
   const { neighbours } = await reader.link.call('blob.locate', { digest: layer.digest }, signal);
   assert.deepEqual(neighbours, [{ nodeId, address: 'origin:5110', isOrigin: true }]);
 });
+
+test('An origin that comes later is told to fetch what it lacks, and the waiting push completes', async () => {
+  await using folder = await openTemporaryFolder('coordinator');
+  await using running = (await startTestCoordinator(folder.path)).running;
+  await using node = await linkNode(running, 'pusher');
+  const { digest, sizeBytes, table } = config;
+  await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  const image2 = imageManifest([config]);
+  const put = { repository: 'app', ...image2, tags: ['v1'] };
+  await assert.rejects(node.link.call('manifest.put', put, signal), { code: 'not_enough_copies', message: /has 0/ });
+
+  await using origin = await linkNode(running, 'origin', { isOrigin: true });
+  const commit = node.link.call('manifest.put', put, signal);
+  await origin.event((event) => event.type === 'order.replicate' && event.digest === digest);
+  await origin.link.call('holdings.announce', { added: [{ digest, sizeBytes }], removed: [] }, signal);
+
+  await commit;
+});
+
+test('An origin that lost its disk is told to fetch everything again', async () => {
+  await using folder = await openTemporaryFolder('coordinator');
+  await using running = (await startTestCoordinator(folder.path, { sweepEveryMs: 100 })).running;
+  await using node = await linkNode(running, 'pusher');
+  await using origin = await linkNode(running, 'origin', { isOrigin: true });
+  const { digest, sizeBytes, table } = config;
+  await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  await origin.link.call('holdings.announce', { added: [{ digest, sizeBytes }], removed: [] }, signal);
+  origin.events.length = 0;
+
+  await origin.link.call('holdings.announce', { snapshot: 'whole', added: [], removed: [] }, signal);
+
+  await origin.event((event) => event.type === 'order.replicate' && event.digest === digest);
+});
+
+test('What a node says in a session of its own is checked: hello first and once, parts of a snapshot in order', async () => {
+  await using folder = await openTemporaryFolder('coordinator');
+  await using running = (await startTestCoordinator(folder.path)).running;
+  await using node = await linkNode(running, 'node');
+  const hello = { protocol: 1, version: '0', isOrigin: false, swarmAddress: 'h:1' };
+
+  await assert.rejects(node.link.call('session.hello', hello, signal), { code: 'message_invalid' });
+  await assert.rejects(node.link.call('holdings.announce', { snapshot: 'end', added: [], removed: [] }, signal), { code: 'message_invalid' });
+  const table = { ...config.table, hashes: new Uint8Array(31) };
+  await assert.rejects(node.link.call('blob.add', { repository: 'app', digest: config.digest, table }, signal), { code: 'message_invalid' });
+});
