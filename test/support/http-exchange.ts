@@ -30,17 +30,25 @@ export interface HttpAnswer {
 /** @throws {Error} if the connection fails, the answer is cut short or time is up; never for a status. */
 export async function exchange(target: HttpTarget, request: HttpRequest): Promise<HttpAnswer> {
   const signal = AbortSignal.timeout(request.timeoutMs ?? 60_000);
+  // As real clients do, it offers to keep the connection: a server that refuses a body then reads it to its end.
+  const agent = new (target.tls ? https.Agent : http.Agent)({ keepAlive: true });
   try {
-    return await exchangeWithin(target, request, signal);
+    return await exchangeWithin(target, request, { signal, agent });
   } catch (cause) {
     const why = signal.aborted ? 'not in time' : 'no whole answer';
     throw new Error(`${request.method} ${request.path}: ${why}`, { cause });
+  } finally {
+    agent.destroy();
   }
 }
 
-async function exchangeWithin(target: HttpTarget, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+async function exchangeWithin(
+  target: HttpTarget,
+  request: HttpRequest,
+  transport: { readonly signal: AbortSignal; readonly agent: http.Agent },
+): Promise<HttpAnswer> {
   const { method, path, headers = {}, body } = request;
-  const options = { ...target.address, method, path, headers, signal, agent: false } as const;
+  const options = { ...target.address, method, path, headers, ...transport } as const;
   const outgoing = target.tls
     ? https.request({ ...options, rejectUnauthorized: false }) // the fleet's own authority; tests of identity look closer
     : http.request(options);
