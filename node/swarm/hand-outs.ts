@@ -3,10 +3,7 @@
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { BlobChannel } from './blob-channel.ts';
-import { OriginHandOut, creditLimit } from './scheduler/origin-hand-out.ts';
-
-/** Pieces of our own choice under way at a time: fewer leave the uplink idle, more delay each piece's first copy. */
-const MAX_ACTIVE = 8;
+import { HAND_OUT_PLACES, OriginHandOut, creditLimit } from './scheduler/origin-hand-out.ts';
 
 interface BlobHandOut {
   readonly policy: OriginHandOut;
@@ -103,7 +100,7 @@ export class HandOuts {
   #serve(): void {
     const blobs = [...this.#blobs.values()];
     let idle = 0;
-    while (this.#activeCount < MAX_ACTIVE && idle < blobs.length) {
+    while (this.#activeCount < HAND_OUT_PLACES && idle < blobs.length) {
       const blob = blobs[this.#nextTurn++ % blobs.length];
       const given = blob?.policy.next();
       const channel = given === undefined ? undefined : blob?.channels.get(given.node);

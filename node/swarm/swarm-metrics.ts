@@ -46,10 +46,7 @@ export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetric
   });
   metrics.gaugeOf({ name: 'shoal_swarm_downloads', help: 'Downloads that run or wait.' }, gauges.downloads);
   metrics.gaugeOf({ name: 'shoal_swarm_peers', help: 'Open peer connections.' }, gauges.peers);
-  metrics.gaugeOf(
-    { name: 'shoal_swarm_queued_uploads', help: 'Pieces that peers wait for.' },
-    gauges.queuedUploads,
-  );
+  metrics.gaugeOf({ name: 'shoal_swarm_queued_uploads', help: 'Pieces that peers wait for.' }, gauges.queuedUploads);
   return {
     received: (transport, bytes) => received.add(bytes, { transport }),
     sent: (transport, bytes) => sent.add(bytes, { transport }),

@@ -14,6 +14,12 @@ export interface HandOutOptions {
   readonly fewNodes?: number;
 }
 
+/**
+ * Pieces that an origin sends by its own choice at a time, over all blobs: fewer leave the uplink idle, more delay the first
+ * copy of each piece.
+ */
+export const HAND_OUT_PLACES = 8;
+
 /** Bytes kept on the way to a lone node. */
 const LONE_NODE_BYTES = 8 * 1024 * 1024;
 

@@ -153,7 +153,7 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined || neighbour.openCredits === 0) return false;
     neighbour.openCredits -= 1;
-    if (this.#picker.isHeld(piece) || this.#arrived.has(piece)) {
+    if (this.#isHere(piece)) {
       this.#fill(neighbour, nowMs);
       return false;
     }
@@ -172,8 +172,8 @@ export class PieceScheduler {
     if (!this.#picker.isHeld(piece)) {
       this.#arrived.add(piece);
       this.#picker.wanted.remove(piece);
-      if (this.#askedCounts[piece] !== 0) this.#cancelElsewhere(piece, nowMs);
     }
+    if (this.#askedCounts[piece] !== 0) this.#cancelElsewhere(piece, nowMs);
     if (neighbour !== undefined) this.#fill(neighbour, nowMs);
   }
 
@@ -279,6 +279,7 @@ export class PieceScheduler {
     for (const other of this.#neighbours) {
       if (other === undefined || other === idle) continue;
       for (const asked of other.asked) {
+        if (this.#isHere(asked.pieceIndex)) continue;
         if (oldest !== undefined && asked.askedMs >= oldest.askedMs) continue;
         if ((this.#askedCounts[asked.pieceIndex] ?? 0) >= MAX_ASKED_TWICE || !idle.has.has(asked.pieceIndex)) continue;
         oldest = asked;
@@ -314,13 +315,20 @@ export class PieceScheduler {
     this.#lost.remove(pieceIndex);
   }
 
+  /** All are cancelled before any is asked for more: the end game must not double what is being cancelled. */
   #cancelElsewhere(piece: number, nowMs: number): void {
+    const freed: Neighbour[] = [];
     for (const other of this.#neighbours) {
       if (other?.remove(piece) === undefined) continue;
       this.#release(piece);
       this.#actions.cancel(other.id, piece);
-      this.#fill(other, nowMs);
+      freed.push(other);
     }
+    for (const other of freed) this.#fill(other, nowMs);
+  }
+
+  #isHere(piece: number): boolean {
+    return this.#arrived.has(piece) || this.#picker.isHeld(piece);
   }
 
   #release(piece: number): void {
@@ -333,7 +341,7 @@ export class PieceScheduler {
   }
 
   #giveBackIfFree(piece: number): void {
-    const isBusy = this.#askedCounts[piece] !== 0 || this.#arrived.has(piece) || this.#picker.isHeld(piece);
+    const isBusy = this.#askedCounts[piece] !== 0 || this.#isHere(piece);
     if (!isBusy) this.#picker.wanted.add(piece);
   }
 

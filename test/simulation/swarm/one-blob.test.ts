@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SwarmWorld } from '../swarm-world.ts';
+import type { WorldOptions, WorldResult } from '../world-options.ts';
+
+// Ratios are times over the fluid bound max(S/U, S/d, N·S/(U + N·u)). SHOAL_TEST_SEED replays a failure.
+const seed = Number(process.env['SHOAL_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const GIGABIT = 125e6;
+
+interface Outcome {
+  readonly result: WorldResult;
+  /** Slowest of the hosts that count, over the bound. */
+  readonly maxRatio: number;
+  /** Of the hosts that count, how many never got it. */
+  readonly missing: number;
+}
+
+/** @param counts which hosts count; the origin is host 0 and never does. */
+function pull(
+  options: Omit<WorldOptions, 'seed'> & { readonly seed?: number },
+  counts: (host: number) => boolean = () => true,
+): Outcome {
+  const world = new SwarmWorld({ seed, ...options });
+  const result = world.run();
+  const times = result.finishedMs.filter((_, host) => host > 0 && counts(host));
+  const done = times.filter((ms) => ms < Infinity);
+  return { result, maxRatio: Math.max(...done) / world.boundMs, missing: times.length - done.length };
+}
+
+function check(outcome: Outcome, limits: { readonly maxRatio: number; readonly copies: number }): void {
+  const { result, maxRatio, missing } = outcome;
+  const facts = `seed ${seed}: max ${maxRatio.toFixed(3)}, copies ${result.originCopies.toFixed(3)}, missing ${missing}`;
+  assert.equal(missing, 0, facts);
+  assert.ok(maxRatio <= limits.maxRatio, facts);
+  assert.ok(result.originCopies <= limits.copies, facts);
+  assert.ok(result.maxLoad <= 1.000001, `${facts}: a link carried more than it can`);
+  assert.ok(result.wasteShare <= 0.02, `${facts}: waste ${result.wasteShare}`);
+}
+
+for (const [hosts, maxRatio] of [
+  [2, 1.05],
+  [8, 1.09],
+  [16, 1.1],
+  [32, 1.12],
+  [200, 1.2],
+] as const) {
+  test(`${hosts} hosts pull 100 MB at 1 Gbit/s within ${maxRatio} of the bound, from 1.3 copies at most`, () => {
+    check(pull({ hosts, sizeBytes: 100e6, bytesPerSecond: GIGABIT }), { maxRatio, copies: 1.3 });
+  });
+}
+
+test('200 hosts pull 1 GB at 10 Gbit/s within 1.13 of the bound, from 1.1 copies at most', () => {
+  check(pull({ hosts: 200, sizeBytes: 1e9, bytesPerSecond: 10 * GIGABIT }), { maxRatio: 1.13, copies: 1.1 });
+});
+
+test('Clients that read along on every host do not slow the pull', () => {
+  const options = { hosts: 32, sizeBytes: 100e6, bytesPerSecond: GIGABIT, isRead: true };
+
+  check(pull(options), { maxRatio: 1.12, copies: 1.3 });
+});
+
+test('Hosts at a tenth of the rate, which nobody knows of, hold the others up by a fifth at most', () => {
+  const options = { hosts: 100, sizeBytes: 200e6, bytesPerSecond: GIGABIT, slowHosts: 5 };
+
+  check(
+    pull(options, (host) => host > 5),
+    { maxRatio: 1.3, copies: 1.3 },
+  );
+});
+
+test('Hosts that die half way, noticed after a second, cost the others a fifth at most', () => {
+  const deaths = [20, 21, 22, 23, 24].map((host) => ({ host, atMs: 800, noticedMs: 1000 }));
+
+  const outcome = pull(
+    { hosts: 100, sizeBytes: 400e6, bytesPerSecond: GIGABIT, deaths },
+    (host) => host < 20 || host > 24,
+  );
+
+  check(outcome, { maxRatio: 1.3, copies: 1.3 });
+});
+
+test('A host that dies and comes back fetches only the rest', () => {
+  const deaths = [{ host: 3, atMs: 400, noticedMs: 100, returnsMs: 1500 }];
+
+  const outcome = pull({ hosts: 16, sizeBytes: 100e6, bytesPerSecond: GIGABIT, deaths });
+
+  check(outcome, { maxRatio: 2.6, copies: 1.35 });
+});
+
+test('A piece that arrives while its double is being cancelled is not asked for again', () => {
+  const deaths = [{ host: 3, atMs: 400, noticedMs: 100, returnsMs: 1500 }];
+
+  const { result } = pull({ hosts: 16, sizeBytes: 100e6, bytesPerSecond: GIGABIT, deaths, seed: 381_727_606 });
+
+  assert.ok(result.wasteShare < 0.01, `waste ${result.wasteShare}`);
+});
+
+test('The only holder dies and returns: those who wait then complete', () => {
+  const deaths = [{ host: 0, atMs: 300, noticedMs: 100, returnsMs: 5000 }];
+
+  const { result, missing } = pull({ hosts: 8, sizeBytes: 100e6, bytesPerSecond: GIGABIT, deaths });
+
+  assert.equal(missing, 0, `seed ${seed}: missing ${missing}`);
+  assert.ok(Math.max(...result.finishedMs) < 8000, `seed ${seed}`);
+});
+
+test('Hosts that announce what they do not have are worked around', () => {
+  const options = { hosts: 32, sizeBytes: 100e6, bytesPerSecond: GIGABIT, liars: 3 };
+
+  check(
+    pull(options, (host) => host <= 29),
+    { maxRatio: 1.35, copies: 1.35 },
+  );
+});
+
+test('The same seed gives the same pull', () => {
+  const options = { hosts: 16, sizeBytes: 20e6, bytesPerSecond: GIGABIT };
+
+  assert.deepEqual(pull(options).result, pull(options).result);
+});
