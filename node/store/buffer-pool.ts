@@ -24,7 +24,6 @@ interface Waiter {
 /** Buffers of up to 4 MiB. When all memory is out, who asks waits, first come first served. */
 export class BufferPool {
   readonly #clock: Pick<Clock, 'schedule'>;
-  readonly #onTrim: () => void;
   readonly #capacityBytes: number;
   readonly #blocks: BlockAllocator;
   readonly #waiters: Waiter[] = [];
@@ -34,15 +33,10 @@ export class BufferPool {
   #trim: Scheduled | undefined;
 
   /**
-   * @param deps.onTrim called when the memory was let go, to be collected.
    * @param options.capacityBytes all that may be out at once; a multiple of 4 MiB.
    */
-  constructor(
-    deps: { readonly clock: Pick<Clock, 'schedule'>; readonly onTrim: () => void },
-    options: { readonly capacityBytes: number },
-  ) {
+  constructor(deps: { readonly clock: Pick<Clock, 'schedule'> }, options: { readonly capacityBytes: number }) {
     this.#clock = deps.clock;
-    this.#onTrim = deps.onTrim;
     this.#capacityBytes = options.capacityBytes;
     this.#blocks = new BlockAllocator({
       capacityBytes: options.capacityBytes,
@@ -131,9 +125,7 @@ export class BufferPool {
   #trimLater(): void {
     this.#trim?.cancel();
     this.#trim = this.#clock.schedule(IDLE_MS, () => {
-      if (this.#usedBytes > 0) return;
-      this.#memory = undefined;
-      this.#onTrim();
+      if (this.#usedBytes === 0) this.#memory = undefined;
     });
   }
 }

@@ -10,7 +10,6 @@ import type { BlobStore, PartialStore, UploadStore } from '../content/blob-store
 import { BlobFiles } from './blob-files.ts';
 import { makeBlobDirectories, repairBlobs } from './blob-walk.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { collectGarbage } from './collect-garbage.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { FileHandles } from './file-handles.ts';
 import { hasCode, makeDirectory, replaceFile, syncDirectory } from './flushed-file.ts';
@@ -102,7 +101,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
 }
 
 function openPool(owner: ResourceStack, clock: Clock, capacityBytes: number): BufferPool {
-  const pool = new BufferPool({ clock, onTrim: collectGarbage }, { capacityBytes });
+  const pool = new BufferPool({ clock }, { capacityBytes });
   owner.defer(() => pool.close());
   return pool;
 }
