@@ -14,7 +14,7 @@ import type { SwarmSource } from '../content/swarm-source.ts';
 /** Blobs replicated at once: enough to fill a link with small layers, few enough that each is soon whole. */
 const MAX_RUNNING = 4;
 /** Orders that wait or run; a further one is dropped, since the coordinator orders again what it does not see announced. */
-export const MAX_ORDERS = 10_000;
+const MAX_ORDERS = 10_000;
 /** Attempts for one order, over about two minutes. Then the coordinator, which knows more, orders again or elsewhere. */
 const MAX_ATTEMPTS = 6;
 const RETRY_BACKOFF = { firstMs: 1000, maxMs: 60_000 } as const;

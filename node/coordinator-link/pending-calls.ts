@@ -18,13 +18,13 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 
 /** Calls that the coordinator may have in hand for one node; the next wait here, in order. */
-export const MAX_CALLS_IN_FLIGHT = 256;
+const MAX_CALLS_IN_FLIGHT = 256;
 /** Calls that wait for room; one more is refused with `too_many_requests`. */
-export const MAX_CALLS_WAITING = 4096;
+const MAX_CALLS_WAITING = 4096;
 /** From the call to its answer. The coordinator answers in milliseconds unless it is drowning. */
-export const CALL_TIMEOUT_MS = 30_000;
+const CALL_TIMEOUT_MS = 30_000;
 /** A manifest waits for copies; the longest wait that can be set (`durability.waitMs`) is five minutes. */
-export const MANIFEST_PUT_TIMEOUT_MS = 330_000;
+const MANIFEST_PUT_TIMEOUT_MS = 330_000;
 
 interface Call {
   readonly method: MethodName;

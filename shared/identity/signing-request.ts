@@ -10,7 +10,7 @@ import { AppError } from '../runtime/errors.ts';
 import { bitString, der, explicit, oid, readDer, sequence, TAG, toPem, unsignedInteger } from './der.ts';
 
 /** Longest signing request that is read, in characters: ours has about 400. */
-export const MAX_REQUEST_CHARS = 16_384;
+const MAX_REQUEST_CHARS = 16_384;
 
 /** `ecdsa-with-SHA256` (RFC 5758), the one signature algorithm of a fleet. */
 export const ECDSA_WITH_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));

@@ -9,6 +9,7 @@ import { makeJoinToken } from '../../../coordinator/identity/join-tokens.ts';
 import { keepRenewed } from '../../../node/identity/certificate-renewal.ts';
 import { joinFleet, joinInProcess } from '../../../node/identity/join-fleet.ts';
 import { NodeIdentityFile } from '../../../node/identity/node-identity.ts';
+import { identityOf } from '../../../shared/identity/certificate-names.ts';
 import { formatJoinToken, type JoinToken } from '../../../shared/identity/join-token.ts';
 import type { EnrolRequest } from '../../../shared/protocol/admin-api.ts';
 import { isAppError, type ErrorCode } from '../../../shared/runtime/errors.ts';
@@ -171,7 +172,7 @@ test('A host that was off past its certificate renews it without a session', asy
   await using server = await startSessionServer(fleet, {
     http: {
       'POST /api/renew': (body, peer) => {
-        presented = fleet.authority.nodeToRenew(peer.getPeerCertificate().raw)?.id;
+        presented = identityOf(peer.getPeerCertificate())?.id;
         const { csr } = body as { csr: string };
         const { certificatePem } = fleet.authority.issueNodeCertificate({ csrPem: csr, nodeId: 'host-1' });
         return { status: 200, body: { certificate: certificatePem } };

@@ -98,7 +98,7 @@ test('A screen is never overfull, and what does not fit is counted', () => {
 test('Text of other hosts cannot command the terminal', () => {
   const text = renderStatus(fleet([node({ version: '\x1b[2J\u009b', swarmAddress: 'a\nb' })]), wide);
 
-  assert.doesNotMatch(text, /[\x1b\u009b]/);
+  assert.ok(!text.includes('\x1b') && !text.includes('\u009b'));
   assert.match(text, /a\?b/);
 });
 

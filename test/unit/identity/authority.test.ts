@@ -205,18 +205,3 @@ test('Node ids are readable labels whatever a host calls itself', () => {
   assert.ok(ids.every(isMemberId), ids.join(' '));
   assert.match(ids[0] ?? '', /^web-7-[2-9a-z]{6}$/);
 });
-
-test('A node that was off may renew an expired certificate for 90 days', async () => {
-  const nowMs = Date.now();
-  const authority = await authorityAt(nowMs);
-  const { certificatePem } = authority.issueNodeCertificate({ csrPem: newRequest(), nodeId: 'n-1' });
-  const der = new X509Certificate(certificatePem).raw;
-  const stranger = await authorityAt(nowMs, join(folder, 'stranger'));
-
-  assert.equal((await authorityAt(nowMs + 8 * DAY_MS)).nodeToRenew(der)?.id, 'n-1');
-  assert.equal((await authorityAt(nowMs + 98 * DAY_MS)).nodeToRenew(der), undefined);
-  assert.equal(stranger.nodeToRenew(der), undefined);
-  assert.equal(authority.nodeToRenew(Buffer.from('no certificate')), undefined);
-  const admin = new X509Certificate((await authority.adminTls()).cert);
-  assert.equal(authority.nodeToRenew(admin.raw), undefined);
-});

@@ -1,0 +1,163 @@
+// The commands with each other, over real sockets and folders, in the process of the test.
+
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { COMMANDS } from '../../../node/cli/commands.ts';
+import { runProgram } from '../../../node/cli/program.ts';
+import type { FleetStatus } from '../../../shared/protocol/admin-api.ts';
+import { eventually } from '../../support/eventually.ts';
+import { recordingTerminal, type RecordingTerminal } from '../../support/recording-terminal.ts';
+import { openTemporaryFolder } from '../../support/temporary-folder.ts';
+
+const environment = {
+  SHOAL_LOG_LEVEL: 'silent',
+  SHOAL_HTTP: '127.0.0.1:0',
+  SHOAL_LISTEN: '127.0.0.1:0',
+  SHOAL_SWARM: '127.0.0.1:0',
+};
+
+interface Ran extends RecordingTerminal {
+  readonly code: number;
+}
+
+async function shoal(...args: string[]): Promise<Ran> {
+  const terminal = recordingTerminal({ environment });
+  const code = await runProgram(COMMANDS, { args, terminal, stop: new AbortController().signal });
+  return Object.assign(terminal, { code });
+}
+
+/** A command that stays. Disposing stops it as a signal would, and asserts that it ended well. */
+async function startShoal(...args: string[]): Promise<AsyncDisposable & { readonly terminal: RecordingTerminal }> {
+  const terminal = recordingTerminal({ environment });
+  const stop = new AbortController();
+  const ended = runProgram(COMMANDS, { args, terminal, stop: stop.signal });
+  const failed = new AbortController();
+  void ended.then(() => failed.abort(new Error(terminal.messages)));
+  await eventually({ what: args.join(' '), signal: failed.signal }, () => /running/.test(terminal.output));
+  return {
+    terminal,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      assert.equal(await ended, 0);
+    },
+  };
+}
+
+async function fleetOf(data: string): Promise<FleetStatus> {
+  const { output, messages } = await shoal('status', '--json', '--data', data);
+  assert.equal(messages, '');
+  return JSON.parse(output) as FleetStatus;
+}
+
+async function addressOf(data: string): Promise<string> {
+  const { readAdminAccess } = await import('../../../shared/identity/admin-access.ts');
+  const { silentLogger } = await import('../../../shared/runtime/log.ts');
+  return (await readAdminAccess(join(data, 'admin.json'), silentLogger))?.address ?? '';
+}
+
+test('up needs nothing, says what to type next, and is the same node of the same fleet when started again', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'data');
+  const seen: FleetStatus[] = [];
+  for (let start = 0; start < 2; start += 1) {
+    await using up = await startShoal('up', '--data', data);
+    assert.match(up.terminal.output, /docker push localhost:\d+\/IMAGE:v1/);
+    await eventually(
+      { what: 'the node to connect' },
+      async () => (await fleetOf(data)).nodes[0]?.state === 'connected',
+    );
+    seen.push(await fleetOf(data));
+  }
+
+  assert.equal(seen[0]?.nodes.length, 1);
+  assert.equal(seen[0]?.nodes[0]?.isOrigin, true);
+  assert.equal(seen[1]?.fleetId, seen[0]?.fleetId);
+  assert.deepEqual(
+    seen[1]?.nodes.map(({ nodeId }) => nodeId),
+    seen[0]?.nodes.map(({ nodeId }) => nodeId),
+  );
+  for (const file of ['admin.json', 'node.json', 'authority/authority.pem', 'authority/server.pem']) {
+    assert.equal((await stat(join(data, file))).mode & 0o777, 0o600, file);
+  }
+});
+
+test('A node joins with a token once, comes back without it, and a token of one use lets in no second host', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'coordinator');
+  await using _coordinator = await startShoal('coordinator', '--data', data);
+  const token = await shoal('token', 'create', '--data', data);
+  const join_ = ['--coordinator', await addressOf(data), '--join', token.output.trim()];
+  const node = join(folder.path, 'node');
+
+  {
+    await using _first = await startShoal('node', '--data', node, ...join_);
+    await eventually(
+      { what: 'the node to connect' },
+      async () => (await fleetOf(data)).nodes[0]?.state === 'connected',
+    );
+  }
+  await using _second = await startShoal('node', '--data', node);
+  await eventually(
+    { what: 'the node to come back' },
+    async () => (await fleetOf(node)).nodes[0]?.state === 'connected',
+  );
+  const refused = await shoal('node', '--data', join(folder.path, 'other'), ...join_);
+
+  assert.match(token.output, /^shoal1\.[^\n]+\n$/);
+  assert.equal((await fleetOf(data)).nodes.length, 1);
+  assert.equal(refused.code, 1);
+  assert.match(refused.messages, /used as often as it may be/);
+});
+
+test('A token of another fleet does not move a node there', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const [one, other, node] = ['one', 'other', 'node'].map((name) => join(folder.path, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await using _one = await startShoal('coordinator', '--data', one);
+  await using _other = await startShoal('coordinator', '--data', other);
+  const token = (await shoal('token', 'create', '--data', one)).output.trim();
+  const otherToken = (await shoal('token', 'create', '--data', other)).output.trim();
+  const address = await addressOf(one);
+  {
+    await using _node = await startShoal('node', '--data', node, '--coordinator', address, '--join', token);
+  }
+
+  const moved = await shoal('node', '--data', node, '--coordinator', address, '--join', otherToken);
+  const misled = await shoal(
+    'node',
+    '--data',
+    join(folder.path, 'new'),
+    '--coordinator',
+    address,
+    '--join',
+    otherToken,
+  );
+
+  assert.equal(moved.code, 1);
+  assert.match(moved.messages, /the token is of another fleet/);
+  assert.equal(misled.code, 1);
+  assert.match(misled.messages, /is not the coordinator that made this token/);
+});
+
+test('What is not reachable ends with 3 and says what to do', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'data');
+  const never = await shoal('token', 'create', '--data', data);
+  {
+    await using _coordinator = await startShoal('coordinator', '--data', data);
+  }
+
+  const stopped = await shoal('token', 'create', '--data', data);
+  const status = await shoal('status', '--data', data);
+  const unjoined = await shoal('node', '--data', join(folder.path, 'node'));
+
+  assert.deepEqual([never.code, stopped.code, status.code, unjoined.code], [3, 3, 3, 2]);
+  assert.match(never.messages, /no coordinator has run with the data folder/);
+  assert.match(stopped.messages, /nothing listens there.*Start it with `shoal up`/);
+  assert.match(unjoined.messages, /shoal node --coordinator HOST:PORT --join TOKEN/);
+});
