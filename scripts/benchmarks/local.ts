@@ -54,7 +54,7 @@ async function sideBySide(folder: string, { runs, scale, progress }: LocalOption
   for (const method of ['GET', 'HEAD'] as const) {
     progress(`manifest ${method}`);
     const measured = await alternate(runs, shoal, reference, (server) =>
-      manifestRate(server.httpPort, 'v1', { method, seconds: Math.max(1, Math.round(4 / scale)), scriptFolder: folder }),
+      manifestRate(server.httpPort, 'v1', { method, seconds: Math.max(1, Math.round(4 / scale)) }),
     );
     rows.push({ what: `manifest ${method} by tag, 16 connections`, unit: 'requests/s', shoal: median(measured.shoal), reference: median(measured.reference), bar: { of: 'ratio', atLeast: 10 } });
   }

@@ -6,7 +6,7 @@ import { isReached, ratioOf, tableText } from './report.ts';
 
 const USAGE = `usage: scripts/bench local [--runs N] [--scale N] [--json]
 
-Measures Shoal on this machine beside Debian's docker-registry (packages docker-registry, wrk and curl;
+Measures Shoal on this machine beside Debian's docker-registry (packages docker-registry, wrk, apache2-utils and curl;
 scripts/install-test-clients installs them). Needs about 15 GB of free disk and five minutes.
 
   --runs N    runs of each measurement on each side; medians are shown (default 5)
