@@ -144,7 +144,13 @@ export class CoordinatorCore implements AsyncDisposable {
 
   #addMetrics(metrics: Metrics): void {
     metrics.gaugeOf({ name: 'shoal_sessions_open', help: 'Nodes with a session.' }, () => this.sessions.count);
-    metrics.gaugeOf({ name: 'shoal_directory_swarms', help: 'Blobs that somebody is downloading.' }, () => this.#directory.counts().swarms);
-    metrics.gaugeOf({ name: 'shoal_directory_blobs', help: 'Blobs that somebody holds.' }, () => this.#directory.counts().blobs);
+    metrics.gaugeOf(
+      { name: 'shoal_directory_swarms', help: 'Blobs that somebody is downloading.' },
+      () => this.#directory.counts().swarms,
+    );
+    metrics.gaugeOf(
+      { name: 'shoal_directory_blobs', help: 'Blobs that somebody holds.' },
+      () => this.#directory.counts().blobs,
+    );
   }
 }

@@ -88,7 +88,15 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const access = new Access({ clock, database }, authority);
   let isReady = false;
   const app = createHttpApp(
-    { access, enrolment, status, removeNode: (nodeId) => core.removeNode(nodeId), log, metrics, isReady: () => isReady },
+    {
+      access,
+      enrolment,
+      status,
+      removeNode: (nodeId) => core.removeNode(nodeId),
+      log,
+      metrics,
+      isReady: () => isReady,
+    },
     server,
   );
   await app.ready();

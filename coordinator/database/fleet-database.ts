@@ -51,7 +51,11 @@ export class FleetDatabase implements Disposable {
   private constructor(db: Sqlite.Database, deps: { readonly metrics: Metrics }) {
     this.#db = db;
     this.#time = deps.metrics.histogram(
-      { name: 'shoal_database_operation_seconds', help: 'Time in SQLite by operation, flush included.', labels: ['operation'] },
+      {
+        name: 'shoal_database_operation_seconds',
+        help: 'Time in SQLite by operation, flush included.',
+        labels: ['operation'],
+      },
       TIME_BUCKETS,
     );
     this.#transaction = db.transaction((run) => run());

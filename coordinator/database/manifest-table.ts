@@ -51,8 +51,12 @@ export class ManifestTable {
       JOIN manifests m ON m.digest = r.digest WHERE t.repository_id = ? AND t.tag = ?`);
     this.#byDigest = db.prepare(`${columns} FROM repository_manifests r
       JOIN manifests m ON m.digest = r.digest WHERE r.repository_id = ? AND r.digest = ?`);
-    this.#isPresent = db.prepare('SELECT 1 AS present FROM repository_manifests WHERE repository_id = ? AND digest = ?');
-    this.#insertBytes = db.prepare('INSERT INTO manifests (digest, bytes) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING');
+    this.#isPresent = db.prepare(
+      'SELECT 1 AS present FROM repository_manifests WHERE repository_id = ? AND digest = ?',
+    );
+    this.#insertBytes = db.prepare(
+      'INSERT INTO manifests (digest, bytes) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING',
+    );
     this.#insertReference = db.prepare(
       'INSERT INTO manifest_references (manifest, target) VALUES (?, ?) ON CONFLICT DO NOTHING',
     );
@@ -87,7 +91,15 @@ export class ManifestTable {
       for (const target of manifest.targets) this.#insertReference.run(digest, target);
     }
     const annotationsText = annotations === undefined ? null : JSON.stringify(annotations);
-    this.#upsert.run(repositoryId, digest, mediaType, bytes.byteLength, subject ?? null, artifactType ?? null, annotationsText);
+    this.#upsert.run(
+      repositoryId,
+      digest,
+      mediaType,
+      bytes.byteLength,
+      subject ?? null,
+      artifactType ?? null,
+      annotationsText,
+    );
   }
 
   /** Takes a manifest out of a repository, its tags being gone already; the bytes go with the last repository. */

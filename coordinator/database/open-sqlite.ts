@@ -33,18 +33,24 @@ export function openSqlite(path: string, migrations: readonly string[] = MIGRATI
     db.close();
     if (!(error instanceof Sqlite.SqliteError)) throw error;
     const why =
-      error.code === 'SQLITE_BUSY' ? 'is in use by another coordinator' : `cannot be opened as a database (${error.message})`;
+      error.code === 'SQLITE_BUSY'
+        ? 'is in use by another coordinator'
+        : `cannot be opened as a database (${error.message})`;
     throw new AppError('config_invalid', `${path} ${why}`, { cause: error });
   }
 }
 
-function migrate(db: Sqlite.Database, options: { readonly path: string; readonly migrations: readonly string[] }): void {
+function migrate(
+  db: Sqlite.Database,
+  options: { readonly path: string; readonly migrations: readonly string[] },
+): void {
   const { path, migrations } = options;
   const run = db.transaction(() => {
     const version = Number(db.pragma('user_version', { simple: true }));
     const applicationId = Number(db.pragma('application_id', { simple: true }));
     const isNew = version === 0 && db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
-    if (!isNew && applicationId !== APPLICATION_ID) throw new AppError('config_invalid', `${path} is not a database of Shoal`);
+    if (!isNew && applicationId !== APPLICATION_ID)
+      throw new AppError('config_invalid', `${path} is not a database of Shoal`);
     if (version > migrations.length) {
       const text = `${path} has schema ${version}, this program knows ${migrations.length}: it was written by a newer version; run that one`;
       throw new AppError('config_invalid', text);

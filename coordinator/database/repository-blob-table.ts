@@ -18,7 +18,9 @@ export class RepositoryBlobTable {
       JOIN blobs b ON b.digest = x.target JOIN repository_blobs r ON r.repository_id = ? AND r.blob_id = b.id
       WHERE x.manifest = ?`);
     this.#isAnywhere = db.prepare('SELECT 1 AS present FROM repository_blobs WHERE blob_id = ? LIMIT 1');
-    this.#insert = db.prepare('INSERT INTO repository_blobs (repository_id, blob_id) VALUES (?, ?) ON CONFLICT DO NOTHING');
+    this.#insert = db.prepare(
+      'INSERT INTO repository_blobs (repository_id, blob_id) VALUES (?, ?) ON CONFLICT DO NOTHING',
+    );
     this.#remove = db.prepare('DELETE FROM repository_blobs WHERE repository_id = ? AND blob_id = ?');
   }
 

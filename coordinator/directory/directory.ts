@@ -131,7 +131,10 @@ export class Directory {
    * A node starts to download a blob, or asks again. Its own neighbours are the answer; the changes are for the others.
    * @returns ids of its neighbours; undefined when it is in too many swarms.
    */
-  join(nodeId: string, digest: Digest): { readonly neighbours: readonly string[]; readonly changes: readonly NeighbourChange[] } | undefined {
+  join(
+    nodeId: string,
+    digest: Digest,
+  ): { readonly neighbours: readonly string[]; readonly changes: readonly NeighbourChange[] } | undefined {
     const node = this.#nodes.get(nodeId);
     if (node === undefined || node.joinedSwarms.size >= MAX_SWARMS_PER_NODE) return undefined;
     const swarm = this.#swarms.get(digest) ?? this.#startSwarm(digest);

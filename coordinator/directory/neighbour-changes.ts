@@ -38,7 +38,8 @@ export class NeighbourChanges {
   list(): NeighbourChange[] {
     const changes: NeighbourChange[] = [];
     for (const { nodeId, digest, added, removed } of this.#deltas.values()) {
-      if (added.size > 0 || removed.size > 0) changes.push({ nodeId, digest, added: [...added], removed: [...removed] });
+      if (added.size > 0 || removed.size > 0)
+        changes.push({ nodeId, digest, added: [...added], removed: [...removed] });
     }
     return changes;
   }

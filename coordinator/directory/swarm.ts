@@ -86,7 +86,8 @@ export class Swarm {
     const fellows = this.#fellows(member);
     this.#depart(member, changes);
     for (const fellow of fellows) {
-      if ((this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER) < HOLDERS_PER_MEMBER) this.#link(member, fellow, changes);
+      if ((this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER) < HOLDERS_PER_MEMBER)
+        this.#link(member, fellow, changes);
     }
     this.#grantFree(member, changes);
   }
@@ -142,7 +143,9 @@ export class Swarm {
 
   /** May be linked to one more member. A holder that downloads the blob itself says by that that it cannot serve it. */
   #hasPlace(holder: DirectoryNode): boolean {
-    return holder.isReachable && !this.#members.has(holder) && (this.#linked.get(holder)?.size ?? 0) < MEMBERS_PER_HOLDER;
+    return (
+      holder.isReachable && !this.#members.has(holder) && (this.#linked.get(holder)?.size ?? 0) < MEMBERS_PER_HOLDER
+    );
   }
 
   #link(holder: DirectoryNode, member: DirectoryNode, changes: NeighbourChanges): void {

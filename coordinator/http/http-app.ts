@@ -24,7 +24,8 @@ export interface HttpAppDeps extends ApiDeps {
 export function createHttpApp(deps: HttpAppDeps, server: Server): FastifyInstance {
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   const app = fastify({
-    serverFactory: (handler: (request: IncomingMessage, response: ServerResponse) => void) => server.on('request', handler),
+    serverFactory: (handler: (request: IncomingMessage, response: ServerResponse) => void) =>
+      server.on('request', handler),
     bodyLimit: MAX_API_BODY_BYTES,
     logger: false,
     forceCloseConnections: true,
@@ -45,7 +46,8 @@ export function createHttpApp(deps: HttpAppDeps, server: Server): FastifyInstanc
   app.setErrorHandler((error, request, reply) => {
     const failure = failureOf(error);
     errors.add(1, { code: failure.code });
-    if (failure.status === 500) deps.log.error({ err: error, route: request.routeOptions.url }, 'a request failed by a bug');
+    if (failure.status === 500)
+      deps.log.error({ err: error, route: request.routeOptions.url }, 'a request failed by a bug');
     void reply.status(failure.status).send({ code: failure.code, message: failure.message });
   });
   app.setNotFoundHandler((_, reply) => {
@@ -66,6 +68,7 @@ interface Failure {
 function failureOf(error: unknown): Failure {
   if (isAppError(error)) return { code: error.code, status: API_STATUS[error.code], message: error.message };
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-  if (error instanceof Error && status >= 400 && status < 500) return { code: 'message_invalid', status, message: error.message };
+  if (error instanceof Error && status >= 400 && status < 500)
+    return { code: 'message_invalid', status, message: error.message };
   return { code: 'not_supported', status: 500, message: 'internal error; the log of the coordinator says why' };
 }

@@ -61,7 +61,10 @@ export class Replication implements AsyncDisposable {
     this.#plan = new OrderPlan({ maxPerOrigin: options.maxOrdersPerOrigin, retryMs: options.orderRetryMs });
     this.#waiters = new CopyWaiters(deps);
     deps.metrics.gaugeOf(
-      { name: 'shoal_replication_orders_outstanding', help: 'Blobs that origins were told to fetch and have not announced.' },
+      {
+        name: 'shoal_replication_orders_outstanding',
+        help: 'Blobs that origins were told to fetch and have not announced.',
+      },
       () => this.#plan.total(),
     );
     deps.metrics.gaugeOf(

@@ -42,7 +42,12 @@ export class Enrolment {
       if (database.tokens.count() >= MAX_TOKENS) {
         throw new AppError('too_many_requests', 'too many join tokens are in use; wait until some expire');
       }
-      database.tokens.insert({ tokenId: token.tokenId, secretHash: hashSecret(token.secret), expiresMs, usesLeft: uses });
+      database.tokens.insert({
+        tokenId: token.tokenId,
+        secretHash: hashSecret(token.secret),
+        expiresMs,
+        usesLeft: uses,
+      });
     });
     log.info({ tokenId: token.tokenId, uses, expires: new Date(expiresMs).toISOString() }, 'made a join token');
     return { token: formatJoinToken(token), tokenId: token.tokenId, expiresAtMs: expiresMs };
@@ -58,7 +63,8 @@ export class Enrolment {
     // One transaction: a bad signing request costs no use, and a use is never spent twice.
     return database.change('token', () => {
       const row = database.tokens.find(tokenId);
-      if (row === undefined || !isSecretOf(secret, row.secretHash)) throw refused('unknown', 'the join token is not known');
+      if (row === undefined || !isSecretOf(secret, row.secretHash))
+        throw refused('unknown', 'the join token is not known');
       if (row.expiresMs <= clock.wallMs()) throw refused('expired', 'the join token has expired; make a new one');
       if (!database.tokens.use(tokenId)) throw refused('used_up', 'the join token was used as often as it may be');
       return this.#enrol(request);
@@ -78,7 +84,9 @@ export class Enrolment {
     const { authority, database, log } = this.#deps;
     const row = database.nodes.find(nodeId);
     if (row === undefined || row.removedMs !== null) {
-      throw new AppError('identity_refused', 'this node is not of the fleet, or was removed from it', { detail: { node: nodeId } });
+      throw new AppError('identity_refused', 'this node is not of the fleet, or was removed from it', {
+        detail: { node: nodeId },
+      });
     }
     const { certificatePem, serial, notAfterMs } = authority.issueNodeCertificate({ csrPem, nodeId });
     database.change('roster', () => database.nodes.setCertificate({ nodeId, serial, expiresMs: notAfterMs }));

@@ -43,7 +43,14 @@ export class FleetStatusReader {
   read(): FleetStatus {
     const { clock } = this.#deps;
     const { fleetId, version } = this.#options;
-    return { fleetId, version, nowMs: clock.wallMs(), startedAtMs: this.#startedAtMs, ...this.#readTotals(), nodes: this.nodes() };
+    return {
+      fleetId,
+      version,
+      nowMs: clock.wallMs(),
+      startedAtMs: this.#startedAtMs,
+      ...this.#readTotals(),
+      nodes: this.nodes(),
+    };
   }
 
   /** Every node that ever joined. */
@@ -60,7 +67,10 @@ export class FleetStatusReader {
     const value = database.read('status', () => ({
       repositories: database.repositories.count(),
       tags: database.tags.count(),
-      blobs: { ...database.blobs.totals(), underReplicated: database.copies.underReplicatedCount(this.#options.copies) },
+      blobs: {
+        ...database.blobs.totals(),
+        underReplicated: database.copies.underReplicatedCount(this.#options.copies),
+      },
     }));
     this.#totals = { value, atMs: clock.nowMs() };
     return value;

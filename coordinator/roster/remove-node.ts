@@ -29,7 +29,12 @@ export function removeNode(
     return copies;
   });
   sessions.get(nodeId)?.close('removed from the fleet');
-  sessions.tell(directory.removeNode(nodeId, held.map(({ digest }) => digest)));
+  sessions.tell(
+    directory.removeNode(
+      nodeId,
+      held.map(({ digest }) => digest),
+    ),
+  );
   sessions.forgetNode(nodeId);
   for (const session of sessions.all()) session.notify({ type: 'roster.removed', nodeIds: [nodeId] });
   log.info({ node: nodeId, blobs: held.length }, 'removed a node from the fleet');

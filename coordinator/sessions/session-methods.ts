@@ -1,10 +1,6 @@
 // Each method of a session and the use case that answers it.
 
-import {
-  SESSION_PROTOCOL,
-  type Params,
-  type Result,
-} from '../../shared/protocol/coordinator-methods.ts';
+import { SESSION_PROTOCOL, type Params, type Result } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -96,7 +92,9 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
   }
   const row = database.nodes.find(nodeId);
   if (row === undefined || row.removedMs !== null) {
-    throw new AppError('identity_refused', 'this node is not of the fleet, or was removed from it', { detail: { node: nodeId } });
+    throw new AppError('identity_refused', 'this node is not of the fleet, or was removed from it', {
+      detail: { node: nodeId },
+    });
   }
   services.roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
   session.isOpen = true;

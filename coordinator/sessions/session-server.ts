@@ -20,7 +20,7 @@ import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { Session, SessionCarrier } from './session.ts';
 
 /** Nodes ping every 5 s; with nothing heard for so long the node is gone, although TCP does not know yet. */
-export const SILENCE_MS = 15_000;
+const SILENCE_MS = 15_000;
 const LOOK_EVERY_MS = 5_000;
 /** Events wait in the queue, where they are merged, while this much is on its way to a node. */
 const EVENTS_PAUSE_BYTES = 256 * 1024;
@@ -48,7 +48,11 @@ export interface SessionServerOptions {
 export class SessionServer implements AsyncDisposable {
   readonly #deps: SessionServerDeps;
   readonly #options: SessionServerOptions;
-  readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE_BYTES,
+    perMessageDeflate: false,
+  });
   readonly #open = new Set<SessionSocket>();
   readonly #refused: CounterMetric;
   #look: Scheduled | undefined;
@@ -84,7 +88,8 @@ export class SessionServer implements AsyncDisposable {
     const nodeId = this.#deps.identifyNode(request.socket);
     if (path !== SESSION_PATH) this.#refuse(socket, '404 Not Found', 'path');
     else if (nodeId === undefined) this.#refuse(socket, '403 Forbidden', 'identity');
-    else if (this.#isStopping || this.#open.size >= this.#options.maxSessions) this.#refuse(socket, '503 Service Unavailable', 'full');
+    else if (this.#isStopping || this.#open.size >= this.#options.maxSessions)
+      this.#refuse(socket, '503 Service Unavailable', 'full');
     else {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         const carried = new SessionSocket(this.#deps, { webSocket, nodeId, onGone: () => this.#open.delete(carried) });
@@ -186,10 +191,12 @@ class SessionSocket implements SessionCarrier {
         this.#send(encodeResult(id, answer));
         return;
       }
-      answer.then(
-        (result) => this.#send(encodeResult(id, result)),
-        (error: unknown) => this.#sendFailure(request, error),
-      ).catch((error: unknown) => this.#sendFailure(request, error));
+      answer
+        .then(
+          (result) => this.#send(encodeResult(id, result)),
+          (error: unknown) => this.#sendFailure(request, error),
+        )
+        .catch((error: unknown) => this.#sendFailure(request, error));
     } catch (error) {
       this.#sendFailure(request, error);
     }

@@ -1,17 +1,12 @@
 // One node's session, whatever carries it: a WebSocket or a call within the process.
 
-import type {
-  CoordinatorEvent,
-  MethodName,
-  Params,
-  Result,
-} from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorEvent, MethodName, Params, Result } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { HoldingsSnapshot } from './holdings-snapshot.ts';
 
 /** Requests of one node that are being worked on; a node keeps to the same number by itself. */
-export const MAX_REQUESTS_IN_FLIGHT = 256;
+const MAX_REQUESTS_IN_FLIGHT = 256;
 
 /** What carries a session. */
 export interface SessionCarrier {
@@ -64,7 +59,11 @@ export class Session {
    * Answers one request, at once where nothing has to be waited for.
    * @throws {AppError} at once or by a rejected promise.
    */
-  handle<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal = this.signal): Result<M> | Promise<Result<M>> {
+  handle<M extends MethodName>(
+    method: M,
+    params: Params<M>,
+    signal: AbortSignal = this.signal,
+  ): Result<M> | Promise<Result<M>> {
     if (this.signal.aborted) throw new AppError('shutting_down', 'the session is over');
     if (this.isOpen === (method === 'session.hello')) {
       throw new AppError('message_invalid', 'a session begins with hello, said once');

@@ -40,7 +40,9 @@ export async function commitManifest(
   signal: AbortSignal,
 ): Promise<Result<'manifest.put'>> {
   if (digestOf(put.bytes, algorithmOf(put.digest)) !== put.digest) {
-    throw new AppError('digest_mismatch', 'the manifest does not hash to its digest', { detail: { digest: put.digest } });
+    throw new AppError('digest_mismatch', 'the manifest does not hash to its digest', {
+      detail: { digest: put.digest },
+    });
   }
   const manifest = parseManifest(put.bytes, put.mediaType);
   const { durability } = deps;
@@ -105,7 +107,11 @@ function store(deps: CommitDeps, put: Params<'manifest.put'>, manifest: ParsedMa
   }
 }
 
-function checkPrecondition(database: FleetDatabase, repositoryId: number | undefined, put: Params<'manifest.put'>): void {
+function checkPrecondition(
+  database: FleetDatabase,
+  repositoryId: number | undefined,
+  put: Params<'manifest.put'>,
+): void {
   const { precondition, tags, repository } = put;
   if (precondition === undefined) return;
   for (const tag of tags) {

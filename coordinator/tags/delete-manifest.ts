@@ -24,7 +24,8 @@ export function deleteManifest(
     if ('tag' in reference) {
       isRemoved = database.tags.remove(repositoryId, reference.tag, atMs);
     } else {
-      for (const tag of database.tags.tagsOf(repositoryId, reference.digest)) database.tags.remove(repositoryId, tag, atMs);
+      for (const tag of database.tags.tagsOf(repositoryId, reference.digest))
+        database.tags.remove(repositoryId, tag, atMs);
       isRemoved = database.manifests.remove(repositoryId, reference.digest);
     }
     if (!isRemoved) {

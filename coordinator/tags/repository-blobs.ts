@@ -69,7 +69,9 @@ function ensureBlob(
   const knownTable = database.blobs.table(digest);
   if (knownTable !== undefined && isSameTable(knownTable, table)) return known.blobId;
   if (database.copies.othersHold(known.blobId, node)) {
-    throw new AppError('message_invalid', 'the piece table differs from the one that other holders gave', { detail: { digest } });
+    throw new AppError('message_invalid', 'the piece table differs from the one that other holders gave', {
+      detail: { digest },
+    });
   }
   database.blobs.replaceTable(digest, table);
   return known.blobId;

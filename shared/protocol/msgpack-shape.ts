@@ -84,7 +84,10 @@ function skipBytes(cursor: Cursor, length: number): boolean {
   return cursor.offset <= cursor.view.byteLength;
 }
 
-function skipEntries(cursor: Cursor, entries: { readonly count: number; readonly isMap: boolean; readonly depth: number }): boolean {
+function skipEntries(
+  cursor: Cursor,
+  entries: { readonly count: number; readonly isMap: boolean; readonly depth: number },
+): boolean {
   const { count, isMap, depth } = entries;
   const smallest = isMap ? 2 * count : count; // an entry takes a byte at least
   if (smallest > cursor.view.byteLength - cursor.offset) return false;

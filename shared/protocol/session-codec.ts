@@ -46,7 +46,12 @@ const object = <P extends Record<string, TSchema>>(properties: P) =>
 const Id = Type.Integer({ minimum: 0 });
 const MAX_ERROR_CHARS = 2000;
 
-const RequestEnvelope = object({ type: Type.Literal('request'), id: Id, method: Type.String(), params: Type.Unknown() });
+const RequestEnvelope = object({
+  type: Type.Literal('request'),
+  id: Id,
+  method: Type.String(),
+  params: Type.Unknown(),
+});
 const ErrorShape = object({
   code: Type.Union([...ERROR_CODES, 'internal' as const].map((code) => Type.Literal(code))),
   message: Type.String(),

@@ -27,7 +27,8 @@ export async function startTestCoordinator(data: string, settings: object = {}):
   let admin: AdminAccess | undefined;
   const running = await startCoordinator(parseCoordinatorConfig({ data, listen: '127.0.0.1:0', ...settings }), {
     clock: systemClock,
-    log: process.env['SHOAL_TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug', format: 'pretty' }),
+    log:
+      process.env['SHOAL_TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug', format: 'pretty' }),
     metrics: new Metrics(),
     version: '0.0.0',
     keepAdminAccess: async (access) => {
@@ -53,7 +54,12 @@ export function enrolTestNode(running: RunningCoordinator, name: string): TestNo
 
 /** What a test node says at the start. */
 export function helloOf(name: string, options: { readonly isOrigin?: boolean } = {}): Params<'session.hello'> {
-  return { protocol: SESSION_PROTOCOL, version: '0.0.0', isOrigin: options.isOrigin ?? false, swarmAddress: `${name}:5110` };
+  return {
+    protocol: SESSION_PROTOCOL,
+    version: '0.0.0',
+    isOrigin: options.isOrigin ?? false,
+    swarmAddress: `${name}:5110`,
+  };
 }
 
 /** A node's link with the events that it got. */
@@ -69,7 +75,10 @@ export class LinkedNode implements AsyncDisposable {
   }
 
   /** Starts the link and waits until it has a session. */
-  static async connect(nodeId: string, link: CoordinatorLink & AsyncDisposable & { start(): void }): Promise<LinkedNode> {
+  static async connect(
+    nodeId: string,
+    link: CoordinatorLink & AsyncDisposable & { start(): void },
+  ): Promise<LinkedNode> {
     const node = new LinkedNode(nodeId, link);
     const connected = new Promise<void>((resolve) => {
       link.listen({
@@ -105,7 +114,11 @@ export class LinkedNode implements AsyncDisposable {
 }
 
 /** Links a node within the process and waits for its session. */
-export async function linkNode(running: RunningCoordinator, name: string, options: { readonly isOrigin?: boolean } = {}): Promise<LinkedNode> {
+export async function linkNode(
+  running: RunningCoordinator,
+  name: string,
+  options: { readonly isOrigin?: boolean } = {},
+): Promise<LinkedNode> {
   const { nodeId } = enrolTestNode(running, name);
   return LinkedNode.connect(nodeId, running.linkInProcess({ nodeId, hello: helloOf(name, options) }));
 }
@@ -123,12 +136,19 @@ export function smallBlob(text: string): SmallBlob {
   return { digest: digestOf(bytes), sizeBytes: bytes.length, table };
 }
 
-export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 
 /** An image manifest over blobs, the first being its config. */
-export function imageManifest(blobs: readonly SmallBlob[], extra: object = {}): { readonly digest: Digest; readonly bytes: Buffer; readonly mediaType: string } {
-  const [config, ...layers] = blobs.map(({ digest, sizeBytes }) => ({ mediaType: 'application/x', digest, size: sizeBytes }));
+export function imageManifest(
+  blobs: readonly SmallBlob[],
+  extra: object = {},
+): { readonly digest: Digest; readonly bytes: Buffer; readonly mediaType: string } {
+  const [config, ...layers] = blobs.map(({ digest, sizeBytes }) => ({
+    mediaType: 'application/x',
+    digest,
+    size: sizeBytes,
+  }));
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers, ...extra }));
   return { digest: digestOf(bytes), bytes, mediaType: OCI_MANIFEST };
 }

@@ -4,7 +4,14 @@ import { test } from 'node:test';
 import { digestOf } from '../../../shared/oci/digest.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
-import { imageManifest, LinkedNode, linkNode, OCI_INDEX, smallBlob, startTestCoordinator } from '../../support/test-coordinator.ts';
+import {
+  imageManifest,
+  LinkedNode,
+  linkNode,
+  OCI_INDEX,
+  smallBlob,
+  startTestCoordinator,
+} from '../../support/test-coordinator.ts';
 
 const signal = new AbortController().signal;
 const config = smallBlob('config');
@@ -15,7 +22,8 @@ test('A push on an origin is committed at once and resolves with its blobs', asy
   await using folder = await openTemporaryFolder('coordinator');
   await using running = (await startTestCoordinator(folder.path)).running;
   await using node = await linkNode(running, 'origin', { isOrigin: true });
-  for (const { digest, table } of [config, layer]) await node.link.call('blob.add', { repository: 'a/b', digest, table }, signal);
+  for (const { digest, table } of [config, layer])
+    await node.link.call('blob.add', { repository: 'a/b', digest, table }, signal);
 
   await node.link.call('manifest.put', { repository: 'a/b', ...image, tags: ['v1'] }, signal);
 
@@ -23,10 +31,7 @@ test('A push on an origin is committed at once and resolves with its blobs', asy
   assert.ok(resolved.found);
   assert.equal(resolved.digest, image.digest);
   assert.deepEqual(Buffer.from(resolved.bytes), image.bytes);
-  assert.deepEqual(
-    new Set(resolved.blobs.map(({ digest }) => digest)),
-    new Set([config.digest, layer.digest]),
-  );
+  assert.deepEqual(new Set(resolved.blobs.map(({ digest }) => digest)), new Set([config.digest, layer.digest]));
 });
 
 test('A push on a node waits until an origin announced the blobs, which it was ordered to fetch', async () => {
@@ -34,7 +39,8 @@ test('A push on a node waits until an origin announced the blobs, which it was o
   await using running = (await startTestCoordinator(folder.path)).running;
   await using origin = await linkNode(running, 'origin', { isOrigin: true });
   await using node = await linkNode(running, 'pusher');
-  for (const { digest, table } of [config, layer]) await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  for (const { digest, table } of [config, layer])
+    await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
   let isCommitted = false;
   const commit = node.link.call('manifest.put', { repository: 'app', ...image, tags: ['v1'] }, signal).then(() => {
     isCommitted = true;
@@ -48,7 +54,10 @@ test('A push on a node waits until an origin announced the blobs, which it was o
   }
   await commit;
 
-  assert.equal((await origin.link.call('manifest.resolve', { repository: 'app', reference: { tag: 'v1' } }, signal)).found, true);
+  assert.equal(
+    (await origin.link.call('manifest.resolve', { repository: 'app', reference: { tag: 'v1' } }, signal)).found,
+    true,
+  );
 });
 
 test('A push without copies in time is refused with what is missing, and a second push completes it', async () => {
@@ -56,7 +65,8 @@ test('A push without copies in time is refused with what is missing, and a secon
   await using running = (await startTestCoordinator(folder.path, { durability: { waitMs: 1 } })).running;
   await using origin = await linkNode(running, 'origin', { isOrigin: true });
   await using node = await linkNode(running, 'pusher');
-  for (const { digest, table } of [config, layer]) await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  for (const { digest, table } of [config, layer])
+    await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
 
   const put = { repository: 'app', ...image, tags: ['v1'] };
   await assert.rejects(node.link.call('manifest.put', put, signal), (error) => {
@@ -77,10 +87,13 @@ test('A fleet with fewer origins than copies are asked for says so at once', asy
   await using node = await linkNode(running, 'origin', { isOrigin: true });
   await node.link.call('blob.add', { repository: 'app', digest: config.digest, table: config.table }, signal);
 
-  await assert.rejects(node.link.call('manifest.put', { repository: 'app', ...imageManifest([config]), tags: [] }, signal), {
-    code: 'not_enough_copies',
-    message: /2 origins, the fleet has 1/,
-  });
+  await assert.rejects(
+    node.link.call('manifest.put', { repository: 'app', ...imageManifest([config]), tags: [] }, signal),
+    {
+      code: 'not_enough_copies',
+      message: /2 origins, the fleet has 1/,
+    },
+  );
 });
 
 test('Missing content is named; an index may list manifests and blobs; a subject need not be there', async () => {
@@ -93,14 +106,17 @@ test('Missing content is named; an index may list manifests and blobs; a subject
     assert.deepEqual(error.detail['digests'], [config.digest, layer.digest]);
     return true;
   });
-  for (const { digest, table } of [config, layer]) await link.call('blob.add', { repository: 'app', digest, table }, signal);
+  for (const { digest, table } of [config, layer])
+    await link.call('blob.add', { repository: 'app', digest, table }, signal);
   await link.call('manifest.put', { repository: 'app', ...image, tags: [] }, signal);
   const subject = { mediaType: OCI_INDEX, digest: `sha256:${'0'.repeat(64)}`, size: 5 };
   const manifests = [
     { mediaType: image.mediaType, digest: image.digest, size: image.bytes.length },
     { mediaType: 'application/layer', digest: layer.digest, size: layer.sizeBytes },
   ];
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests, subject, annotations: { a: 'b' } }));
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests, subject, annotations: { a: 'b' } }),
+  );
   const index = { digest: digestOf(bytes), mediaType: OCI_INDEX, bytes };
 
   const result = await link.call('manifest.put', { repository: 'app', ...index, tags: ['all'] }, signal);
@@ -118,12 +134,19 @@ test('Two conditional pushes against one state: one wins, the other is told', as
   await using running = (await startTestCoordinator(folder.path)).running;
   await using node = await linkNode(running, 'origin', { isOrigin: true });
   const { link } = node;
-  for (const { digest, table } of [config, layer]) await link.call('blob.add', { repository: 'app', digest, table }, signal);
-  const pushes = Array.from({ length: 8 }, (_, index) => imageManifest([config, layer], { annotations: { index: String(index) } }));
+  for (const { digest, table } of [config, layer])
+    await link.call('blob.add', { repository: 'app', digest, table }, signal);
+  const pushes = Array.from({ length: 8 }, (_, index) =>
+    imageManifest([config, layer], { annotations: { index: String(index) } }),
+  );
 
   const outcomes = await Promise.allSettled(
     pushes.map((push) =>
-      link.call('manifest.put', { repository: 'app', ...push, tags: ['v1'], precondition: { ifNoneMatch: ['*'] } }, signal),
+      link.call(
+        'manifest.put',
+        { repository: 'app', ...push, tags: ['v1'], precondition: { ifNoneMatch: ['*'] } },
+        signal,
+      ),
     ),
   );
 
@@ -138,19 +161,33 @@ test('Deleting a manifest takes its tags along, deleting a tag leaves the manife
   await using running = (await startTestCoordinator(folder.path)).running;
   await using node = await linkNode(running, 'origin', { isOrigin: true });
   const { link } = node;
-  for (const { digest, table } of [config, layer]) await link.call('blob.add', { repository: 'app', digest, table }, signal);
+  for (const { digest, table } of [config, layer])
+    await link.call('blob.add', { repository: 'app', digest, table }, signal);
   await link.call('manifest.put', { repository: 'app', ...image, tags: ['a', 'B', '_'] }, signal);
-  assert.deepEqual(await link.call('tags.list', { repository: 'app', limit: 2 }, signal), { tags: ['B', '_'], hasMore: true });
+  assert.deepEqual(await link.call('tags.list', { repository: 'app', limit: 2 }, signal), {
+    tags: ['B', '_'],
+    hasMore: true,
+  });
 
   await link.call('manifest.delete', { repository: 'app', reference: { tag: 'a' } }, signal);
-  assert.deepEqual(await link.call('tags.list', { repository: 'app', limit: 10 }, signal), { tags: ['B', '_'], hasMore: false });
+  assert.deepEqual(await link.call('tags.list', { repository: 'app', limit: 10 }, signal), {
+    tags: ['B', '_'],
+    hasMore: false,
+  });
   await link.call('manifest.delete', { repository: 'app', reference: { digest: image.digest } }, signal);
 
-  assert.deepEqual(await link.call('tags.list', { repository: 'app', limit: 10 }, signal), { tags: [], hasMore: false });
+  assert.deepEqual(await link.call('tags.list', { repository: 'app', limit: 10 }, signal), {
+    tags: [],
+    hasMore: false,
+  });
   const gone = await link.call('manifest.resolve', { repository: 'app', reference: { digest: image.digest } }, signal);
   assert.deepEqual(gone, { found: false, reason: 'manifest_unknown' });
-  await assert.rejects(link.call('manifest.delete', { repository: 'app', reference: { tag: 'a' } }, signal), { code: 'manifest_unknown' });
-  await assert.rejects(link.call('manifest.delete', { repository: 'no', reference: { tag: 'a' } }, signal), { code: 'repository_unknown' });
+  await assert.rejects(link.call('manifest.delete', { repository: 'app', reference: { tag: 'a' } }, signal), {
+    code: 'manifest_unknown',
+  });
+  await assert.rejects(link.call('manifest.delete', { repository: 'no', reference: { tag: 'a' } }, signal), {
+    code: 'repository_unknown',
+  });
 });
 
 test('A blob is present per repository: mounted only from where it is, removed only here', async () => {
@@ -162,8 +199,12 @@ test('A blob is present per repository: mounted only from where it is, removed o
   await link.call('blob.add', { repository: 'one', digest, table }, signal);
 
   assert.deepEqual(await link.call('blob.stat', { repository: 'two', digest }, signal), {});
-  assert.deepEqual(await link.call('blob.mount', { repository: 'two', digest, from: 'three' }, signal), { isMounted: false });
-  assert.deepEqual(await link.call('blob.mount', { repository: 'two', digest, from: 'one' }, signal), { isMounted: true });
+  assert.deepEqual(await link.call('blob.mount', { repository: 'two', digest, from: 'three' }, signal), {
+    isMounted: false,
+  });
+  assert.deepEqual(await link.call('blob.mount', { repository: 'two', digest, from: 'one' }, signal), {
+    isMounted: true,
+  });
   await link.call('blob.remove', { repository: 'one', digest }, signal);
 
   assert.deepEqual(await link.call('blob.stat', { repository: 'one', digest }, signal), {});
@@ -179,7 +220,10 @@ test('A waiting download hears of the holder when its session comes back', async
   const { digest, table } = layer;
   await holder.link.call('blob.add', { repository: 'app', digest, table }, signal);
   const located = await reader.link.call('blob.locate', { digest }, signal);
-  assert.deepEqual(located.neighbours.map(({ nodeId }) => nodeId), [holder.nodeId]);
+  assert.deepEqual(
+    located.neighbours.map(({ nodeId }) => nodeId),
+    [holder.nodeId],
+  );
 
   await holder[Symbol.asyncDispose]();
   await reader.event((event) => event.type === 'swarm.neighbours' && event.removed.includes(holder.nodeId));
@@ -196,7 +240,8 @@ test('A snapshot replaces what was known of a node', async () => {
   await using running = (await startTestCoordinator(folder.path)).running;
   await using node = await linkNode(running, 'node');
   await using reader = await linkNode(running, 'reader');
-  for (const { digest, table } of [config, layer]) await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  for (const { digest, table } of [config, layer])
+    await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
   const { digest, sizeBytes } = config;
 
   const parts = [
@@ -217,14 +262,18 @@ test('What was acknowledged is there after a restart, and so is who holds it', a
     await using running = (await startTestCoordinator(data)).running;
     await using node = await linkNode(running, 'origin', { isOrigin: true });
     ({ nodeId } = node);
-    for (const { digest, table } of [config, layer]) await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
+    for (const { digest, table } of [config, layer])
+      await node.link.call('blob.add', { repository: 'app', digest, table }, signal);
     await node.link.call('manifest.put', { repository: 'app', ...image, tags: ['v1'] }, signal);
   }
 
   await using running = (await startTestCoordinator(data)).running;
   await using reader = await linkNode(running, 'reader');
 
-  assert.equal((await reader.link.call('manifest.resolve', { repository: 'app', reference: { tag: 'v1' } }, signal)).found, true);
+  assert.equal(
+    (await reader.link.call('manifest.resolve', { repository: 'app', reference: { tag: 'v1' } }, signal)).found,
+    true,
+  );
   const { neighbours } = await reader.link.call('blob.locate', { digest: layer.digest }, signal);
   assert.deepEqual(neighbours, [{ nodeId, address: 'origin:5110', isOrigin: true }]);
 });
@@ -269,7 +318,11 @@ test('What a node says in a session of its own is checked: hello first and once,
   const hello = { protocol: 1, version: '0', isOrigin: false, swarmAddress: 'h:1' };
 
   await assert.rejects(node.link.call('session.hello', hello, signal), { code: 'message_invalid' });
-  await assert.rejects(node.link.call('holdings.announce', { snapshot: 'end', added: [], removed: [] }, signal), { code: 'message_invalid' });
+  await assert.rejects(node.link.call('holdings.announce', { snapshot: 'end', added: [], removed: [] }, signal), {
+    code: 'message_invalid',
+  });
   const table = { ...config.table, hashes: new Uint8Array(31) };
-  await assert.rejects(node.link.call('blob.add', { repository: 'app', digest: config.digest, table }, signal), { code: 'message_invalid' });
+  await assert.rejects(node.link.call('blob.add', { repository: 'app', digest: config.digest, table }, signal), {
+    code: 'message_invalid',
+  });
 });

@@ -62,7 +62,10 @@ async function issueInThePast(data: string, nodeId: string, agoMs: number): Prom
   return { cert: issued.certificatePem, key: pemOf(privateKey) };
 }
 
-function renew(coordinator: TestCoordinator, tls: { readonly cert: string; readonly key: string }): Promise<RenewResponse> {
+function renew(
+  coordinator: TestCoordinator,
+  tls: { readonly cert: string; readonly key: string },
+): Promise<RenewResponse> {
   const { address, fleetId, tls: admin } = coordinator.admin;
   const csr = makeSigningRequest(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
   return callCoordinator(

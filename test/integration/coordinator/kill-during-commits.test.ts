@@ -16,7 +16,8 @@ test('A coordinator killed at any moment keeps every commit that it acknowledged
   for (let round = 0; round < ROUNDS; round += 1) {
     const first = acknowledged.size === 0 ? 0 : Math.max(...acknowledged.keys()) + 1;
     const killAfter = first + 1 + Math.floor(Math.random() * 40); // where in a commit it falls is up to the machine
-    for (const [number, digest] of await commitUntilKilled(folder.path, first, killAfter)) acknowledged.set(number, digest);
+    for (const [number, digest] of await commitUntilKilled(folder.path, first, killAfter))
+      acknowledged.set(number, digest);
   }
 
   await using running = (await startTestCoordinator(folder.path)).running;
@@ -24,7 +25,11 @@ test('A coordinator killed at any moment keeps every commit that it acknowledged
   const { signal } = new AbortController();
   assert.ok(acknowledged.size >= ROUNDS);
   for (const [number, digest] of acknowledged) {
-    const resolved = await node.link.call('manifest.resolve', { repository: 'app', reference: { tag: `v${number}` } }, signal);
+    const resolved = await node.link.call(
+      'manifest.resolve',
+      { repository: 'app', reference: { tag: `v${number}` } },
+      signal,
+    );
     assert.ok(resolved.found, `v${number} was acknowledged`);
     assert.equal(resolved.digest, digest);
     assert.equal(resolved.blobs.length, 1);
@@ -33,7 +38,11 @@ test('A coordinator killed at any moment keeps every commit that it acknowledged
   const latest = await node.link.call('manifest.resolve', { repository: 'app', reference: { tag: 'latest' } }, signal);
   const tags = (await node.link.call('tags.list', { repository: 'app', limit: 1000 }, signal)).tags;
   const newest = Math.max(...tags.filter((tag) => tag !== 'latest').map((tag) => Number(tag.slice(1))));
-  const newestResolved = await node.link.call('manifest.resolve', { repository: 'app', reference: { tag: `v${newest}` } }, signal);
+  const newestResolved = await node.link.call(
+    'manifest.resolve',
+    { repository: 'app', reference: { tag: `v${newest}` } },
+    signal,
+  );
   assert.ok(latest.found && newestResolved.found);
   assert.equal(latest.digest, newestResolved.digest);
 });
@@ -51,6 +60,9 @@ async function commitUntilKilled(data: string, first: number, killAfter: number)
     if (last >= killAfter) child.kill('SIGKILL');
   });
   await closed;
-  const complete = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '');
+  const complete = text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '');
   return new Map(complete.map((line) => [Number(line.split(' ')[0]), line.split(' ')[1] ?? '']));
 }

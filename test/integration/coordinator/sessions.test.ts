@@ -5,7 +5,13 @@ import { WebSocket } from 'ws';
 import { SessionLink } from '../../../node/coordinator-link/session-link.ts';
 import type { TlsMaterial } from '../../../shared/identity/tls-material.ts';
 import { makeSigningRequest } from '../../../shared/identity/signing-request.ts';
-import { EnrolResponse, FleetStatus, RenewResponse, SESSION_PATH, TokenResponse } from '../../../shared/protocol/admin-api.ts';
+import {
+  EnrolResponse,
+  FleetStatus,
+  RenewResponse,
+  SESSION_PATH,
+  TokenResponse,
+} from '../../../shared/protocol/admin-api.ts';
 import { callCoordinator } from '../../../shared/protocol/coordinator-api.ts';
 import { encodeRequest } from '../../../shared/protocol/session-codec.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
@@ -49,7 +55,9 @@ test('Two nodes over real sessions: a push, its copies, a resolve and neighbours
   const resolved = await origin.link.call('manifest.resolve', { repository: 'app', reference: { tag: 'v1' } }, signal);
   assert.ok(resolved.found);
   assert.deepEqual(Buffer.from(resolved.bytes), image.bytes);
-  await assert.rejects(node.link.call('tags.list', { repository: 'no', limit: 5 }, signal), { code: 'repository_unknown' });
+  await assert.rejects(node.link.call('tags.list', { repository: 'no', limit: 5 }, signal), {
+    code: 'repository_unknown',
+  });
 });
 
 test('Neither a stranger without a certificate nor a node of another fleet gets a session', async () => {
@@ -78,7 +86,11 @@ test('A frame that is no request closes the session with 1008', async () => {
   const coordinator = await startTestCoordinator(folder.path);
   await using _running = coordinator.running;
   const node = enrolTestNode(coordinator.running, 'web');
-  const frames = [Buffer.from('nonsense'), 'text', encodeRequest(1, 'blob.stat', JSON.parse('{"repository":5}') as never)];
+  const frames = [
+    Buffer.from('nonsense'),
+    'text',
+    encodeRequest(1, 'blob.stat', JSON.parse('{"repository":5}') as never),
+  ];
 
   for (const frame of frames) {
     const socket = openSocket(coordinator, node.tls);
@@ -114,13 +126,25 @@ test('A token lets in as many hosts as it says; only an administrator makes one'
   const node = enrolTestNode(coordinator.running, 'web');
   const body = { ttlMs: 60_000, uses: 1 };
   const tokenCall = { method: 'POST', path: '/api/tokens', body, answer: TokenResponse } as const;
-  await assert.rejects(callCoordinator({ clock: systemClock }, target(coordinator, node.tls), tokenCall, signal), { code: 'access_denied' });
-  const { token } = await callCoordinator({ clock: systemClock }, target(coordinator, coordinator.admin.tls), tokenCall, signal);
+  await assert.rejects(callCoordinator({ clock: systemClock }, target(coordinator, node.tls), tokenCall, signal), {
+    code: 'access_denied',
+  });
+  const { token } = await callCoordinator(
+    { clock: systemClock },
+    target(coordinator, coordinator.admin.tls),
+    tokenCall,
+    signal,
+  );
   const enrol = (text: string): Promise<EnrolResponse> =>
     callCoordinator(
       { clock: systemClock },
       target(coordinator, {}),
-      { method: 'POST', path: '/api/enrol', body: { token: text, csr: newRequest(), name: 'host' }, answer: EnrolResponse },
+      {
+        method: 'POST',
+        path: '/api/enrol',
+        body: { token: text, csr: newRequest(), name: 'host' },
+        answer: EnrolResponse,
+      },
       signal,
     );
 
@@ -140,8 +164,15 @@ test('Status is for members of the fleet, and tells nodes, roles and blobs', asy
   await origin.link.call('node.report', { blobCount: 1, blobBytes: 1, freeBytes: 5, downloads: [] }, signal);
   const call = { method: 'GET', path: '/api/status', answer: FleetStatus } as const;
 
-  await assert.rejects(callCoordinator({ clock: systemClock }, target(coordinator, {}), call, signal), { code: 'access_denied' });
-  const status = await callCoordinator({ clock: systemClock }, target(coordinator, coordinator.admin.tls), call, signal);
+  await assert.rejects(callCoordinator({ clock: systemClock }, target(coordinator, {}), call, signal), {
+    code: 'access_denied',
+  });
+  const status = await callCoordinator(
+    { clock: systemClock },
+    target(coordinator, coordinator.admin.tls),
+    call,
+    signal,
+  );
 
   assert.deepEqual(status.blobs, { count: 1, bytes: 1, underReplicated: 0 });
   const [node] = status.nodes;
@@ -163,7 +194,9 @@ test('A node renews its certificate in its session and without one', async () =>
 
   assert.match(certificate, /BEGIN CERTIFICATE/);
   assert.match(renewed.certificate, /BEGIN CERTIFICATE/);
-  await assert.rejects(callCoordinator({ clock: systemClock }, target(coordinator, {}), call, signal), { code: 'identity_refused' });
+  await assert.rejects(callCoordinator({ clock: systemClock }, target(coordinator, {}), call, signal), {
+    code: 'identity_refused',
+  });
 });
 
 async function connectNode(
@@ -200,7 +233,16 @@ async function upgradeStatus(coordinator: TestCoordinator, tls: Partial<TlsMater
 async function deleteNode(coordinator: TestCoordinator, nodeId: string): Promise<void> {
   const { request } = await import('node:https');
   const { tls } = coordinator.admin;
-  const sent = request({ host: '127.0.0.1', port: coordinator.running.port, method: 'DELETE', path: `/api/nodes/${nodeId}`, cert: tls.cert, key: tls.key, rejectUnauthorized: false, agent: false });
+  const sent = request({
+    host: '127.0.0.1',
+    port: coordinator.running.port,
+    method: 'DELETE',
+    path: `/api/nodes/${nodeId}`,
+    cert: tls.cert,
+    key: tls.key,
+    rejectUnauthorized: false,
+    agent: false,
+  });
   sent.end();
   const [response] = (await once(sent, 'response')) as [{ statusCode?: number; resume(): void }];
   response.resume();

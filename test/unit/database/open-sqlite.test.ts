@@ -24,7 +24,9 @@ test('A step that fails leaves the database as it was', async () => {
   const path = join(folder.path, 'c.db');
   openSqlite(path).close();
 
-  assert.throws(() => openSqlite(path, [...MIGRATIONS, 'CREATE TABLE half (a INTEGER); CREATE NONSENSE']), { code: 'config_invalid' });
+  assert.throws(() => openSqlite(path, [...MIGRATIONS, 'CREATE TABLE half (a INTEGER); CREATE NONSENSE']), {
+    code: 'config_invalid',
+  });
 
   const db = openSqlite(path);
   assert.equal(db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'half'").get(), undefined);

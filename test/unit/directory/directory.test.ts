@@ -96,7 +96,8 @@ class Fleet {
         assert.ok(this.holders.has(holder) && this.reachable.has(holder), `${holder} can serve`);
         served.set(holder, (served.get(holder) ?? 0) + 1);
       }
-      if (this.members.size <= MESH_MEMBERS) assert.equal(fellows.length, this.members.size - 1, 'few members: full mesh');
+      if (this.members.size <= MESH_MEMBERS)
+        assert.equal(fellows.length, this.members.size - 1, 'few members: full mesh');
     }
     for (const count of served.values()) assert.ok(count <= MEMBERS_PER_HOLDER);
     const canServe = [...this.holders].some((holder) => this.reachable.has(holder) && !this.members.has(holder));
@@ -246,7 +247,10 @@ test('A download that completes goes on serving the members it knew', () => {
   fleet.hold('a');
 
   assert.deepEqual([...(fleet.views.get('b') ?? [])].toSorted(), ['a', 'c']);
-  assert.equal(fleet.events.some(({ removed }) => removed.length > 0), false);
+  assert.equal(
+    fleet.events.some(({ removed }) => removed.length > 0),
+    false,
+  );
 });
 
 test('A node removed from the roster is no holder and no neighbour any more', () => {

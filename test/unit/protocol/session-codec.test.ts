@@ -58,7 +58,12 @@ test('A bug of the coordinator travels without its text', () => {
 });
 
 test('An event arrives as it was sent', () => {
-  const event = { type: 'swarm.neighbours' as const, digest, added: [{ nodeId: 'n', address: 'h:1', isOrigin: true }], removed: ['m'] };
+  const event = {
+    type: 'swarm.neighbours' as const,
+    digest,
+    added: [{ nodeId: 'n', address: 'h:1', isOrigin: true }],
+    removed: ['m'],
+  };
 
   assert.deepEqual(decodeCoordinatorMessage(encodeEvent(event)), { type: 'event', event });
 });

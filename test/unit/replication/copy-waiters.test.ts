@@ -12,7 +12,10 @@ test('A wait ends when the last blob has its copies, and leaves nothing behind',
   const waiters = new CopyWaiters({ clock });
   const enough = new Set<Digest>();
   const { signal } = new AbortController();
-  const wait = waiters.wait({ digests: [first, second], isEnough: (digest) => enough.has(digest), waitMs: 1000 }, signal);
+  const wait = waiters.wait(
+    { digests: [first, second], isEnough: (digest) => enough.has(digest), waitMs: 1000 },
+    signal,
+  );
 
   waiters.copyArrived(first); // one copy of two: not enough yet
   enough.add(first).add(second);

@@ -11,7 +11,12 @@ const origins = ['o1', 'o2'];
 
 test('Orders go to origins alone that lack the blob, never twice at a time, and never more than the limit', () => {
   const step = fc.oneof(
-    fc.record({ type: fc.constant('plan' as const), blob: fc.nat(7), isAvailable: fc.boolean(), forwardMs: fc.nat(60) }),
+    fc.record({
+      type: fc.constant('plan' as const),
+      blob: fc.nat(7),
+      isAvailable: fc.boolean(),
+      forwardMs: fc.nat(60),
+    }),
     fc.record({ type: fc.constant('arrive' as const), blob: fc.nat(7), origin: fc.constantFrom(...origins) }),
     fc.record({ type: fc.constant('forget' as const), origin: fc.constantFrom(...origins) }),
   );

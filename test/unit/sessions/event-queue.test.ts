@@ -24,7 +24,12 @@ test('However changes are merged, a node that takes them ends with the same neig
         const digest = digests[swarm === 0 ? 0 : 1];
         const nodeId = `n${node}`;
         const peer = { nodeId, address: 'h:1', isOrigin: false };
-        queue.push({ type: 'swarm.neighbours', digest, added: isAdded ? [peer] : [], removed: isAdded ? [] : [nodeId] });
+        queue.push({
+          type: 'swarm.neighbours',
+          digest,
+          added: isAdded ? [peer] : [],
+          removed: isAdded ? [] : [nodeId],
+        });
         if (isAdded) truth.add(`${digest} ${nodeId}`);
         else truth.delete(`${digest} ${nodeId}`);
         if (isTaken) take();
