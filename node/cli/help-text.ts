@@ -80,8 +80,8 @@ function flagEntry({ name, placeholder, description, default: fallback }: Flag):
 
 function settingEntry(setting: Setting, override: SettingValue | undefined): Entry {
   const value = override ?? setting.default;
-  const isOn = setting.kind === 'switch' && value === true;
-  const head = `--${isOn ? 'no-' : ''}${setting.flag}${setting.placeholder === '' ? '' : ` ${setting.placeholder}`}`;
+  const name = setting.kind === 'switch' ? `--[no-]${setting.flag}` : `--${setting.flag}`;
+  const head = setting.placeholder === '' ? name : `${name} ${setting.placeholder}`;
   const fallback = value === undefined ? '' : ` Default: ${showSetting(setting, value)}.`;
   return { head, text: `${setting.description}${fallback}` };
 }

@@ -89,7 +89,7 @@ flags:
 
   --fast            Do it fast.
   --http HOST:PORT  Where it listens. Default: 0.0.0.0:1.
-  --no-origin       Keep everything. Default: on.
+  --[no-]origin     Keep everything. Default: on.
   --config FILE     YAML file with settings; \`http\` stands for --http, \`log:
                     {level: …}\` for --log-level.
   --help            This page.
