@@ -70,7 +70,7 @@ export class PeerConnection {
   #receiveCredit = CREDIT_WINDOW_BYTES;
   #owedCredit = 0;
   #discardedBytes = 0;
-  #waiters: Array<() => void> = [];
+  readonly #waiters: Array<() => void> = [];
   #lastHeardMs: number;
   #pingSentMs = 0;
   #closeReason: Goodbye | 'lost' | undefined;

@@ -19,7 +19,7 @@ export class PieceAssembly {
   readonly #stop = new AbortController();
   #buffer: PieceBuffer | undefined;
   /** What came before there was a buffer; no more than the neighbour's credit, which is held back meanwhile. */
-  #early: Uint8Array[] = [];
+  readonly #early: Uint8Array[] = [];
   #receivedBytes = 0;
   #copiedBytes = 0;
 
@@ -42,7 +42,7 @@ export class PieceAssembly {
       throw invalid('payload is out of place', { pieceIndex: this.#deps.pieceIndex, offset });
     }
     this.#receivedBytes += bytes.byteLength;
-    if (this.#buffer === undefined) this.#early.push(Uint8Array.from(bytes));
+    if (this.#buffer === undefined) this.#early.push(new Uint8Array(bytes));
     else this.#copy(this.#buffer, bytes);
     return this.#receivedBytes === this.#deps.pieceBytes;
   }

@@ -58,7 +58,7 @@ export class TlsTransport implements Transport {
         resolve();
       });
     });
-    server.on('error', (error) => this.#log.error({ err: error }, 'peer listener failed'));
+    server.on('error', (error: Error) => this.#log.error({ err: error }, 'peer listener failed'));
     this.#server = server;
     const bound = server.address() as AddressInfo;
     const bracketed = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;

@@ -72,11 +72,6 @@ export class PieceSet {
     }
     return this.length;
   }
-
-  clear(): void {
-    this.words.fill(0);
-    this.#count = 0;
-  }
 }
 
 /** Number of the lowest set bit of a word that is not 0. */

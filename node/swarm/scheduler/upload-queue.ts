@@ -9,7 +9,7 @@ export interface QueuedUpload {
 }
 
 /** Requests of one neighbour that wait here; more are refused. Its pipeline is at most 8 deep per blob, with some dozens of blobs. */
-export const MAX_QUEUED_UPLOADS = 1024;
+const MAX_QUEUED_UPLOADS = 1024;
 
 export class UploadQueue {
   readonly #waiting: QueuedUpload[] = [];

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { OriginHandOut, creditLimit } from '../../../node/swarm/scheduler/origin-hand-out.ts';
+
+test('Every piece is given once, lowest first, before any is given twice, whoever asks', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(4), { minLength: 30, maxLength: 60 }), (askers) => {
+      const handOut = new OriginHandOut({ pieceCount: 30 });
+      for (let node = 0; node < 5; node += 1) handOut.nodeJoined(node);
+
+      const given: number[] = [];
+      for (const node of askers) {
+        handOut.creditAsked(node, 1);
+        const next = handOut.next();
+        assert.equal(next?.node, node);
+        if (next !== undefined) given.push(next.pieceIndex);
+        if (given.length === 30) break;
+      }
+
+      assert.deepEqual(
+        given,
+        Array.from({ length: 30 }, (_, at) => at),
+      );
+      assert.ok(handOut.isPassOver);
+    }),
+  );
+});
+
+test('Credits are served in the order they came, and no node has more open than the limit', () => {
+  const handOut = new OriginHandOut({ pieceCount: 10 });
+  for (const node of [0, 1, 2]) handOut.nodeJoined(node);
+
+  assert.deepEqual(
+    [2, 0, 1].map((node) => handOut.creditAsked(node, 1)),
+    [true, true, true],
+  );
+  assert.equal(handOut.creditAsked(2, 1), false);
+
+  assert.deepEqual(
+    [handOut.next()?.node, handOut.next()?.node, handOut.next()?.node, handOut.next()],
+    [2, 0, 1, undefined],
+  );
+});
+
+test('After the first pass only scarce pieces are given again, and no more than 1.3 copies in all', () => {
+  const handOut = new OriginHandOut({ pieceCount: 10 });
+  for (let node = 0; node < 6; node += 1) handOut.nodeJoined(node);
+  for (let piece = 0; piece < 10; piece += 1) {
+    handOut.creditAsked(0, 1);
+    handOut.next();
+  }
+  for (let node = 0; node < 6; node += 1) for (let piece = 0; piece < 9; piece += 1) handOut.nodeHas(node, piece);
+
+  const again: number[] = [];
+  for (let node = 0; node < 6; node += 1) {
+    handOut.creditAsked(node, 1);
+    const next = handOut.next();
+    if (next !== undefined) again.push(next.pieceIndex);
+  }
+
+  assert.deepEqual(again, [9, 9, 9]);
+  assert.equal(handOut.givenCount, 13);
+});
+
+test('A lone node keeps megabytes on the way, a crowd one piece each', () => {
+  assert.equal(creditLimit({ nodeCount: 1, pieceBytes: 128 * 1024 }), 64);
+  assert.equal(creditLimit({ nodeCount: 16, pieceBytes: 128 * 1024 }), 2);
+  assert.equal(creditLimit({ nodeCount: 17, pieceBytes: 128 * 1024 }), 1);
+});

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { PieceScheduler } from '../../../node/swarm/scheduler/piece-scheduler.ts';
+import { PieceSet } from '../../../node/swarm/scheduler/piece-set.ts';
+import { seededRandom } from '../../simulation/core/seeded-random.ts';
+
+function scheduler(options: { readonly pieceCount: number; readonly depth?: number }) {
+  const said: string[] = [];
+  const made = new PieceScheduler(
+    {
+      request: (neighbour, piece) => said.push(`request ${neighbour} ${piece}`),
+      requestAny: (neighbour) => said.push(`any ${neighbour}`),
+      cancel: (neighbour, piece) => said.push(`cancel ${neighbour} ${piece}`),
+      stalled: (neighbour) => said.push(`stalled ${neighbour}`),
+    },
+    { depth: 2, random: seededRandom(1), ...options },
+  );
+  const take = (): string[] => said.splice(0);
+  return { made, take };
+}
+
+function withFull(made: PieceScheduler, neighbour: number, pieceCount: number, nowMs = 0): void {
+  made.neighbourAdded(neighbour, nowMs);
+  made.neighbourPieces(neighbour, PieceSet.full(pieceCount), nowMs);
+}
+
+test('A neighbour is asked for as many pieces as its pipeline holds, and for the next as soon as one arrived', () => {
+  const { made, take } = scheduler({ pieceCount: 10 });
+
+  withFull(made, 0, 10);
+  const asked = take();
+  made.pieceArrived(0, Number(asked[0]?.split(' ')[2]), 5);
+
+  assert.equal(asked.length, 2);
+  assert.equal(take().length, 1);
+});
+
+test('A piece that a client waits for is asked for first', () => {
+  const { made, take } = scheduler({ pieceCount: 1000, depth: 8 });
+  made.setReaders([700]);
+
+  withFull(made, 0, 1000);
+
+  assert.ok(take().includes('request 0 700'));
+});
+
+test('A silent neighbour loses its requests after its deadline and is left alone for a while', () => {
+  const { made, take } = scheduler({ pieceCount: 2 });
+  withFull(made, 0, 2);
+  take();
+  made.neighbourAdded(1, 0);
+  made.tick(2999);
+  assert.deepEqual(take(), []);
+
+  made.tick(3001);
+  assert.deepEqual(take(), ['cancel 0 0', 'cancel 0 1', 'stalled 0']);
+  made.neighbourPieces(1, PieceSet.full(2), 3002);
+
+  assert.equal(take().filter((line) => line.startsWith('request 1')).length, 2);
+});
+
+test('Bytes on the way hold the deadline off, however long the piece takes', () => {
+  const { made, take } = scheduler({ pieceCount: 1 });
+  withFull(made, 0, 1);
+  take();
+
+  for (let nowMs = 0; nowMs < 60_000; nowMs += 1000) {
+    made.bytesArrived(0, nowMs);
+    made.tick(nowMs);
+  }
+
+  assert.deepEqual(take(), []);
+});
+
+test('Only when everything is asked for does an idle neighbour double a request, once, and the loser is cancelled', () => {
+  const { made, take } = scheduler({ pieceCount: 1 });
+  withFull(made, 0, 1);
+  assert.deepEqual(take(), ['request 0 0']);
+
+  withFull(made, 1, 1);
+  withFull(made, 2, 1);
+  assert.deepEqual(take(), ['request 1 0']);
+  made.pieceArrived(1, 0, 3);
+
+  assert.deepEqual(take(), ['cancel 0 0']);
+});
+
+test('An origin is asked for any piece, and by number only for what nobody has long after its pass is over', () => {
+  const { made, take } = scheduler({ pieceCount: 3 });
+  made.neighbourAdded(0, 0);
+  made.neighbourOffers(0, { credits: 1, isPassOver: false }, 0);
+  made.neighbourPieces(0, PieceSet.full(3), 0);
+  assert.deepEqual(take(), ['any 0']);
+  assert.equal(made.creditStarted(0, 2, 1), true);
+  made.pieceArrived(0, 2, 2);
+  assert.deepEqual(take(), ['any 0']);
+
+  made.neighbourOffers(0, { credits: 1, isPassOver: true }, 3);
+  made.tick(1100);
+  made.tick(2200);
+
+  assert.ok(take().includes('request 0 0'));
+});
+
+test('Whatever neighbours do, nothing is asked twice outside the end game, nor of one who does not have it, and it ends', () => {
+  const step = fc.record({ what: fc.nat(6), neighbour: fc.nat(3), piece: fc.nat(39) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), fc.nat(1000), (steps, seed) => {
+      const pieceCount = 40;
+      const has = Array.from({ length: 4 }, () => new Set<number>());
+      const out = Array.from({ length: 4 }, () => new Set<number>());
+      const held = new Set<number>();
+      const asked = (piece: number): number => out.filter((set) => set.has(piece)).length;
+      const made = new PieceScheduler(
+        {
+          request: (neighbour, piece) => {
+            assert.ok(has[neighbour]?.has(piece), 'asked of one who does not have it');
+            assert.ok(!held.has(piece), 'asked for a piece that is here');
+            assert.ok(asked(piece) < 2, 'asked three times');
+            const isEndGame = Array.from({ length: pieceCount }, (_, at) => held.has(at) || asked(at) > 0).every(
+              Boolean,
+            );
+            assert.ok(asked(piece) === 0 || isEndGame, 'asked twice before the end game');
+            out[neighbour]?.add(piece);
+          },
+          requestAny: () => assert.fail('there is no origin'),
+          cancel: (neighbour, piece) => out[neighbour]?.delete(piece),
+          stalled: () => undefined,
+        },
+        { pieceCount, depth: 3, random: seededRandom(seed) },
+      );
+      let nowMs = 0;
+      const arrive = (neighbour: number): void => {
+        const [piece] = out[neighbour] ?? [];
+        if (piece === undefined) return;
+        out[neighbour]?.delete(piece);
+        held.add(piece);
+        made.pieceArrived(neighbour, piece, nowMs);
+        made.pieceVerified(piece);
+      };
+      for (let neighbour = 0; neighbour < 4; neighbour += 1) made.neighbourAdded(neighbour, nowMs);
+      for (const { what, neighbour, piece } of steps) {
+        nowMs += 50;
+        if (what <= 2 && has[neighbour]?.has(piece) === false) {
+          has[neighbour]?.add(piece);
+          made.neighbourHas(neighbour, piece, nowMs);
+        } else if (what <= 4) arrive(neighbour);
+        else if (what === 5) {
+          const [first] = out[neighbour] ?? [];
+          if (first === undefined) continue;
+          out[neighbour]?.delete(first);
+          has[neighbour]?.delete(first);
+          made.requestRejected(neighbour, first, nowMs);
+        } else {
+          has[neighbour]?.clear();
+          out[neighbour]?.clear();
+          made.neighbourGone(neighbour, nowMs);
+          made.neighbourAdded(neighbour, nowMs);
+        }
+      }
+      for (let neighbour = 0; neighbour < 4; neighbour += 1) {
+        for (let piece = 0; piece < pieceCount; piece += 1) has[neighbour]?.add(piece);
+        made.neighbourPieces(neighbour, PieceSet.full(pieceCount), nowMs);
+      }
+      for (let turn = 0; turn < 1000 && !made.isComplete; turn += 1) {
+        nowMs += 1;
+        arrive(turn % 4);
+      }
+      assert.ok(made.isComplete, 'the download never ended');
+    }),
+    { numRuns: 300 },
+  );
+});
