@@ -55,7 +55,7 @@ export async function exchange(
     await writeAnswer(deps, options, { response, answer, request });
   } catch (error) {
     reportFailure(deps, error, { route, request });
-    if (!response.headersSent && !response.destroyed) writeWhole(response, errorAnswer(error), method);
+    if (!response.headersSent && !response.destroyed) writeWhole(response, errorAnswer(error), request);
   }
   body.finish();
   const ms = clock.nowMs() - startedMs;
@@ -72,12 +72,12 @@ async function writeAnswer(
   const { response, answer, request } = outgoing;
   const { body } = answer;
   if (body === undefined || body instanceof Uint8Array) {
-    if (!response.headersSent) writeWhole(response, answer, request.method);
+    if (!response.headersSent) writeWhole(response, answer, request);
     return;
   }
   try {
     if (response.headersSent || response.destroyed) return;
-    if (body.parts.length === 0) writeWhole(response, answer, request.method);
+    if (body.parts.length === 0) writeWhole(response, answer, request);
     else await streamBlob(deps, options, { response, answer, body, request });
   } finally {
     await body.reader[Symbol.asyncDispose]();
@@ -100,12 +100,22 @@ async function streamBlob(
   deps.metrics.countBlobBytes(sentBytes);
 }
 
-/** HEAD, 204 and 304 have no body; the headers say what it would be. */
-function writeWhole(response: ServerResponse, answer: Answer, method: string): void {
+/**
+ * HEAD, 204 and 304 have no body; the headers say what it would be. Node destroys the socket of a connection that is not
+ * kept alive as soon as its answer ends, and what the client still sends would then reset it before the answer was
+ * read: such an answer ends only when the rest of the request's body was thrown away.
+ */
+function writeWhole(response: ServerResponse, answer: Answer, request: Pick<ApiRequest, 'method' | 'body'>): void {
   response.writeHead(answer.status, answer.headers);
   const { body } = answer;
-  if (method === 'HEAD' || !(body instanceof Uint8Array)) response.end();
-  else response.end(body);
+  const bytes = request.method === 'HEAD' || !(body instanceof Uint8Array) ? undefined : body;
+  if (response.shouldKeepAlive || !request.body.isUnread) {
+    response.end(bytes);
+    return;
+  }
+  if (bytes === undefined) response.flushHeaders();
+  else response.write(bytes);
+  request.body.afterDiscard(() => response.end());
 }
 
 /** The client stopped sending in the middle of a body: it is told, if it still listens, and the connection ends. */
@@ -115,7 +125,9 @@ function answerIdle(response: ServerResponse, body: RequestBody): void {
     return;
   }
   response.once('finish', () => body.end());
-  writeWhole(response, plainErrorAnswer(408, 'the request body stopped arriving'), 'GET');
+  const { status, headers, body: text } = plainErrorAnswer(408, 'the request body stopped arriving');
+  response.writeHead(status, headers);
+  response.end(text);
 }
 
 /** Failures that we expect are counted; those that are ours or bugs are also told to the operator. */
@@ -137,6 +149,8 @@ function reportFailure(
   }
   metrics.countError(error.code);
   const { status } = errorAnswer(error);
-  if (status < FIRST_SERVER_STATUS) log.debug({ route, method: request.method, code: error.code }, 'request refused');
+  // The link itself says once that the coordinator is away; every client's retry would say it again.
+  const isKnown = error.code === 'coordinator_unreachable' || error.code === 'stale_tag_refused';
+  if (status < FIRST_SERVER_STATUS || isKnown) log.debug({ route, method: request.method, code: error.code }, 'request refused');
   else log.warn({ route, method: request.method, code: error.code, err: error }, 'request failed');
 }

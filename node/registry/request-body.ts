@@ -15,6 +15,7 @@ export class RequestBody {
   readonly #options: RequestBodyOptions;
   readonly #watch: StallWatch;
   #isIdle = false;
+  #afterDiscard: (() => void) | undefined;
   readonly #onIdle: () => void;
 
   /** @param onIdle called once when the client has stopped sending; it may still answer. The connection ends soon after. */
@@ -71,11 +72,22 @@ export class RequestBody {
     this.#raw.destroy(new AppError('timed_out', 'the request body stopped arriving'));
   }
 
+  /** True when bytes of the body may still come or wait unread. */
+  get isUnread(): boolean {
+    return this.mayHaveBytes && !this.#raw.readableEnded && !this.#raw.destroyed;
+  }
+
+  /** Calls `act` once, when `finish` has thrown the rest of the body away or the client is gone. */
+  afterDiscard(act: () => void): void {
+    this.#afterDiscard = act;
+  }
+
   /** Ends the watch over a body that was read. What was not read is read and thrown away, up to a limit, so that the client sees the answer. */
   finish(): void {
     const raw = this.#raw;
-    if (raw.readableEnded || raw.destroyed || !this.mayHaveBytes) {
+    if (!this.isUnread) {
       this.#watch.stop();
+      this.#afterDiscard?.();
       return;
     }
     let leftBytes = this.#options.maxDiscardBytes;
@@ -84,6 +96,8 @@ export class RequestBody {
     const stop = (): void => {
       this.#watch.stop();
       socket.off('close', stop);
+      this.#afterDiscard?.();
+      this.#afterDiscard = undefined;
     };
     this.#watch.start();
     socket.on('close', stop);

@@ -6,6 +6,8 @@ import { seededBytes } from '../../support/seeded-bytes.ts';
 import { assertError, digestText, freshName } from '../../support/registry-wire.ts';
 import { describeRegistry, type OpenRegistry } from './registry-under-test.ts';
 
+const MIB = 1024 * 1024;
+
 const EMPTY = digestText('');
 const BLOB = Buffer.concat([...seededBytes('chunks', 3067)]);
 const DIGEST = digestText(BLOB);
@@ -368,6 +370,16 @@ export function testUploadRules(open: OpenRegistry): void {
       connection.send('GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n');
       assert.equal(answer.status, 404);
       assert.equal((await connection.answer()).status, 200);
+    });
+
+    test('[H-12] An early error is heard also over a connection that is not kept alive', async () => {
+      await using connection = await speaker.connect();
+      const path = `/v2/${freshName()}/blobs/uploads/${crypto.randomUUID()}`;
+      connection.send(`PATCH ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${8 * MIB}\r\n\r\n`);
+      for (let sent = 0; sent < 8; sent += 1) connection.send(Buffer.alloc(MIB));
+
+      assert.equal((await connection.answer()).status, 404);
+      assert.equal((await connection.rest()).length, 0);
     });
 
     test('[J-10] A client that waits for 100-continue gets it', async () => {
