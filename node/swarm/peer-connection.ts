@@ -58,6 +58,7 @@ export class PeerConnection {
   /** Resolves after both hellos. Rejects when it never comes to that. */
   readonly ready: Promise<void>;
   readonly #stream: PeerStream['stream'];
+  readonly #receive: PeerStream['receive'];
   readonly #clock: Clock;
   readonly #user: ConnectionUser;
   readonly #options: PeerConnectionOptions;
@@ -87,6 +88,7 @@ export class PeerConnection {
     this.transport = deps.opened.transport;
     this.role = options.role;
     this.#stream = deps.opened.stream;
+    this.#receive = deps.opened.receive;
     this.#clock = deps.clock;
     this.#user = deps.user;
     this.#options = options;
@@ -113,7 +115,9 @@ export class PeerConnection {
   /** Starts reading and, as dialler, says hello. */
   start(): void {
     const stream = this.#stream;
-    stream.on('data', (chunk: Buffer) => this.#onChunk(chunk));
+    const take = (chunk: Buffer): void => this.#onChunk(chunk);
+    if (this.#receive === undefined) stream.on('data', take);
+    else this.#receive(take);
     stream.on('drain', () => this.#wake());
     stream.on('error', () => this.#end('lost'));
     stream.on('close', () => this.#end('lost'));

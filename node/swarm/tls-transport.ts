@@ -1,7 +1,7 @@
 // Peers over mutual TLS 1.3 on TCP. Both ends show a certificate of the fleet's own authority; the node's id stands in it.
 
-import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, OnReadOpts } from 'node:net';
+import { connect, createServer, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
 import { identityOf } from '../../shared/identity/certificate-names.ts';
 import type { TlsMaterial } from '../../shared/identity/tls-material.ts';
 import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
@@ -24,6 +24,8 @@ const ALPN = 'shoal-peer/1';
 /** The cheapest first: peers are equals and the traffic is bulk. */
 const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 const TRANSPORT_NAME = 'tls';
+/** Room for what one read of a TLS socket gives: a record of 16 KiB, with some to spare. */
+const CHUNK_BYTES = 64 * 1024;
 
 export class TlsTransport implements Transport {
   readonly name = TRANSPORT_NAME;
@@ -76,14 +78,26 @@ export class TlsTransport implements Transport {
   async dial(peer: Pick<Peer, 'nodeId' | 'address'>, signal: AbortSignal): Promise<PeerStream> {
     signal.throwIfAborted();
     const { host, port } = parseHostPort(peer.address);
-    const socket = connect({
+    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    // The acceptor says nothing before our hello, so that nothing arrives before somebody takes it.
+    let take: (bytes: Buffer) => void = () => undefined;
+    const options: ConnectionOptions & { readonly onread: OnReadOpts } = {
+      // One buffer for all that arrives: a fresh one per TLS record keeps the garbage collector busy at a gigabyte per second.
+      onread: {
+        buffer: chunk,
+        callback: (bytes) => {
+          take(chunk.subarray(0, bytes));
+          return true;
+        },
+      },
       ...this.#context(),
       host,
       port,
       rejectUnauthorized: true,
       // Who it is stands in the certificate's URI, checked below; hosts have no certified names in a fleet.
       checkServerIdentity: () => undefined,
-    });
+    };
+    const socket = connect(options);
     try {
       await this.#secured(socket, signal);
     } catch (error) {
@@ -97,7 +111,10 @@ export class TlsTransport implements Transport {
         detail: { wanted: peer.nodeId, answered: nodeId ?? 'nobody of this fleet' },
       });
     }
-    return this.#opened(socket, nodeId);
+    const receive = (taker: (bytes: Buffer) => void): void => {
+      take = taker;
+    };
+    return { ...this.#opened(socket, nodeId), receive };
   }
 
   #accept(socket: TLSSocket, onStream: (opened: PeerStream) => void): void {

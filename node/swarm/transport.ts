@@ -7,6 +7,11 @@ import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 /** An open stream to a node. The receiver of this object owns the stream and destroys it. */
 export interface PeerStream {
   readonly stream: Duplex;
+  /**
+   * Gives every chunk that arrives to `take`, in place of the stream's 'data' events, from one buffer that is used again
+   * and again: a chunk is only valid during the call. Absent where the transport cannot; called once at most.
+   */
+  readonly receive?: (take: (chunk: Buffer) => void) => void;
   /** Proven by the transport, not told by the peer. */
   readonly nodeId: string;
   /** Name of the transport, for metrics. */

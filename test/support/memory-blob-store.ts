@@ -17,7 +17,7 @@ import type { BlobReader } from '../../node/content/blob-reader.ts';
 import type { BlobStat, BlobStore, PartialBlob, PartialStore, PieceBuffer } from '../../node/content/blob-store.ts';
 
 /** The piece table of bytes in memory. */
-export function tableOf(bytes: Uint8Array): PieceTable {
+function tableOf(bytes: Uint8Array): PieceTable {
   const builder = new PieceTableBuilder();
   for (let at = 0; at < bytes.byteLength; at += LEAF_BYTES)
     builder.addLeaf(hashPiece(bytes.subarray(at, at + LEAF_BYTES)));
