@@ -14,10 +14,15 @@ const MIB = 1024 * 1024;
 const GB = 1e9;
 const IDLE_SETTLE_MS = 3000;
 
+export const LOCAL_PARTS = ['beside', 'nodes'] as const;
+export type LocalPart = (typeof LOCAL_PARTS)[number];
+
 /** How much to measure. `scale` divides every size, for a quick look at whether it works. */
 export interface LocalOptions {
   readonly runs: number;
   readonly scale: number;
+  /** Which halves: what docker-registry does too, and what happens between nodes. */
+  readonly parts: readonly LocalPart[];
   /** Told what is being measured now. */
   readonly progress: (text: string) => void;
 }
@@ -25,7 +30,10 @@ export interface LocalOptions {
 /** Runs every measurement and gives its rows. Uses up to 15 GB of disk for a few minutes at scale 1. */
 export async function benchLocal(options: LocalOptions): Promise<Row[]> {
   await using folder = await openTemporaryFolder('bench');
-  return [...(await sideBySide(folder.path, options)), ...(await betweenNodes(folder.path, options))];
+  const rows: Row[] = [];
+  if (options.parts.includes('beside')) rows.push(...(await sideBySide(folder.path, options)));
+  if (options.parts.includes('nodes')) rows.push(...(await betweenNodes(folder.path, options)));
+  return rows;
 }
 
 async function sideBySide(folder: string, { runs, scale, progress }: LocalOptions): Promise<Row[]> {
@@ -61,7 +69,7 @@ async function sideBySide(folder: string, { runs, scale, progress }: LocalOption
   return rows;
 }
 
-async function pushes(folder: string, { runs, scale, progress }: LocalOptions, servers: { shoal: Server; reference: Server }): Promise<Row> {
+async function pushes(folder: string, { runs, scale, progress }: Omit<LocalOptions, 'parts'>, servers: { shoal: Server; reference: Server }): Promise<Row> {
   const sizeBytes = Math.round((256 * MIB) / scale);
   const samples: Sample[] = [];
   for (let run = 0; run < runs; run += 1) samples.push(await makeSample(folder, `push-${run}`, sizeBytes));
