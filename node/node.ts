@@ -59,11 +59,12 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const folder = dataFolder(config.data);
   await using opening = new ResourceStack();
   const store = opening.use(
-    await openStore({ clock, log: log.child({ part: 'store' }), metrics }, { ...config.store, directory: folder.store }),
+    await openStore(
+      { clock, log: log.child({ part: 'store' }), metrics },
+      { ...config.store, directory: folder.store },
+    ),
   );
-  const known = opening.use(
-    await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: folder.known }),
-  );
+  const known = opening.use(await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: folder.known }));
   const swarmAddress = config.advertise ?? advertisedAddress(config.swarm);
   const link = opening.use(
     deps.makeLink({ protocol: SESSION_PROTOCOL, version: deps.version, isOrigin: config.origin, swarmAddress }),
@@ -155,7 +156,10 @@ async function drain(app: ClosableApp, options: { readonly clock: Clock; readonl
   }
 }
 
-function listeningAddress(address: string | { readonly address: string; readonly port: number } | null, configured: string): string {
+function listeningAddress(
+  address: string | { readonly address: string; readonly port: number } | null,
+  configured: string,
+): string {
   if (address === null || typeof address === 'string') return configured;
   return `${address.address}:${address.port}`;
 }

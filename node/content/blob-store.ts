@@ -99,7 +99,13 @@ export interface UploadStore {
    * A digest mismatch ends the session with nothing stored; `upload_out_of_order` leaves it as it was.
    * @throws {AppError} as `append`, and `digest_mismatch`
    */
-  finish(repository: string, id: string, digest: Digest, chunk: UploadChunk | undefined, signal: AbortSignal): Promise<AdoptedBlob>;
+  finish(
+    repository: string,
+    id: string,
+    digest: Digest,
+    chunk: UploadChunk | undefined,
+    signal: AbortSignal,
+  ): Promise<AdoptedBlob>;
   /** @throws {AppError} `upload_unknown` */
   cancel(repository: string, id: string): Promise<void>;
 }

@@ -31,10 +31,24 @@ export interface Manifests {
   /** Durable when it resolves. @returns the subject, for `OCI-Subject`. */
   push(push: ManifestPush, signal: AbortSignal): Promise<{ readonly subject?: string | undefined }>;
   remove(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<void>;
-  tags(repository: string, page: { readonly last?: string | undefined; readonly limit: number }, signal: AbortSignal): Promise<{ readonly tags: readonly string[]; readonly hasMore: boolean }>;
-  repositories(page: { readonly last?: string | undefined; readonly limit: number }, signal: AbortSignal): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }>;
+  tags(
+    repository: string,
+    page: { readonly last?: string | undefined; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly tags: readonly string[]; readonly hasMore: boolean }>;
+  repositories(
+    page: { readonly last?: string | undefined; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }>;
   referrers(
-    query: { readonly repository: string; readonly subject: string; readonly artifactTypes: readonly string[]; readonly last?: string | undefined; readonly limit: number; readonly maxBytes: number },
+    query: {
+      readonly repository: string;
+      readonly subject: string;
+      readonly artifactTypes: readonly string[];
+      readonly last?: string | undefined;
+      readonly limit: number;
+      readonly maxBytes: number;
+    },
     signal: AbortSignal,
   ): Promise<{ readonly descriptors: readonly ReferrerDescriptor[]; readonly hasMore: boolean }>;
 }
@@ -48,7 +62,10 @@ export interface Blobs {
   /** @throws {AppError} `blob_unknown` */
   remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void>;
   /** @returns false when it cannot be mounted; never an error for a blob that is not there. */
-  mount(mount: { readonly repository: string; readonly digest: Digest; readonly from?: string | undefined }, signal: AbortSignal): Promise<boolean>;
+  mount(
+    mount: { readonly repository: string; readonly digest: Digest; readonly from?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<boolean>;
 }
 
 /** Upload sessions; errors as in blob-store.ts. A finished upload is announced and recorded at the coordinator. */
@@ -56,7 +73,13 @@ export interface Uploads {
   begin(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId>;
   offset(repository: string, id: string): Promise<number>;
   append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
-  finish(repository: string, id: string, digest: Digest, chunk: UploadChunk | undefined, signal: AbortSignal): Promise<void>;
+  finish(
+    repository: string,
+    id: string,
+    digest: Digest,
+    chunk: UploadChunk | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
   cancel(repository: string, id: string): Promise<void>;
 }
 

@@ -83,10 +83,7 @@ export class NodeManifests implements Manifests {
     return this.#link.call('repositories.list', { limit: page.limit, ...lastOf(page) }, signal);
   }
 
-  referrers(
-    query: Parameters<Manifests['referrers']>[0],
-    signal: AbortSignal,
-  ): ReturnType<Manifests['referrers']> {
+  referrers(query: Parameters<Manifests['referrers']>[0], signal: AbortSignal): ReturnType<Manifests['referrers']> {
     const { repository, subject, limit, maxBytes } = query;
     const artifactTypes = [...query.artifactTypes];
     return this.#link.call(

@@ -13,5 +13,10 @@ export interface SwarmSource {
   /** Downloads a blob whole and adopts it; resolves when it is flushed under its final name. */
   replicate(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<void>;
   /** Running downloads, for status. */
-  downloads(): ReadonlyArray<{ readonly digest: Digest; readonly sizeBytes: number; readonly doneBytes: number; readonly peers: number }>;
+  downloads(): ReadonlyArray<{
+    readonly digest: Digest;
+    readonly sizeBytes: number;
+    readonly doneBytes: number;
+    readonly peers: number;
+  }>;
 }

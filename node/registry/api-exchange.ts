@@ -151,6 +151,7 @@ function reportFailure(
   const { status } = errorAnswer(error);
   // The link itself says once that the coordinator is away; every client's retry would say it again.
   const isKnown = error.code === 'coordinator_unreachable' || error.code === 'stale_tag_refused';
-  if (status < FIRST_SERVER_STATUS || isKnown) log.debug({ route, method: request.method, code: error.code }, 'request refused');
+  if (status < FIRST_SERVER_STATUS || isKnown)
+    log.debug({ route, method: request.method, code: error.code }, 'request refused');
   else log.warn({ route, method: request.method, code: error.code, err: error }, 'request failed');
 }

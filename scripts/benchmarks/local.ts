@@ -55,8 +55,20 @@ async function sideBySide(folder: string, { runs, scale, progress }: LocalOption
     const what = `warm GET of ${Math.round(blob.sizeBytes / MIB)} MiB, ${streams} stream(s)`;
     const rate = (side: Metered[]): number => median(side.map((run) => megabytes / run.wallSeconds));
     const cpu = (side: Metered[]): number => median(side.map((run) => (run.cpuSeconds * 1000) / megabytes));
-    rows.push({ what, unit: 'MB/s', shoal: rate(measured.shoal), reference: rate(measured.reference), bar: { of: 'ratio', atLeast: streams === 1 ? 1.3 : 1 } });
-    rows.push({ what: `${what}, server`, unit: 'CPU s/GB', shoal: cpu(measured.shoal), reference: cpu(measured.reference), bar: { of: 'ratio', atMost: 0.8 } });
+    rows.push({
+      what,
+      unit: 'MB/s',
+      shoal: rate(measured.shoal),
+      reference: rate(measured.reference),
+      bar: { of: 'ratio', atLeast: streams === 1 ? 1.3 : 1 },
+    });
+    rows.push({
+      what: `${what}, server`,
+      unit: 'CPU s/GB',
+      shoal: cpu(measured.shoal),
+      reference: cpu(measured.reference),
+      bar: { of: 'ratio', atMost: 0.8 },
+    });
   }
   rows.push(await pushes(folder, { runs, scale, progress }, { shoal, reference }));
   for (const method of ['GET', 'HEAD'] as const) {
@@ -64,12 +76,22 @@ async function sideBySide(folder: string, { runs, scale, progress }: LocalOption
     const measured = await alternate(runs, shoal, reference, (server) =>
       manifestRate(server.httpPort, 'v1', { method, seconds: Math.max(1, Math.round(4 / scale)) }),
     );
-    rows.push({ what: `manifest ${method} by tag, 16 connections`, unit: 'requests/s', shoal: median(measured.shoal), reference: median(measured.reference), bar: { of: 'ratio', atLeast: 10 } });
+    rows.push({
+      what: `manifest ${method} by tag, 16 connections`,
+      unit: 'requests/s',
+      shoal: median(measured.shoal),
+      reference: median(measured.reference),
+      bar: { of: 'ratio', atLeast: 10 },
+    });
   }
   return rows;
 }
 
-async function pushes(folder: string, { runs, scale, progress }: Omit<LocalOptions, 'parts'>, servers: { shoal: Server; reference: Server }): Promise<Row> {
+async function pushes(
+  folder: string,
+  { runs, scale, progress }: Omit<LocalOptions, 'parts'>,
+  servers: { shoal: Server; reference: Server },
+): Promise<Row> {
   const sizeBytes = Math.round((256 * MIB) / scale);
   const samples: Sample[] = [];
   for (let run = 0; run < runs; run += 1) samples.push(await makeSample(folder, `push-${run}`, sizeBytes));
@@ -80,7 +102,13 @@ async function pushes(folder: string, { runs, scale, progress }: Omit<LocalOptio
     return meter([server.pid], () => pushBlob(server.httpPort, sample));
   });
   const seconds = (side: Metered[]): number => median(side.map((run) => run.wallSeconds));
-  return { what: `push of ${Math.round(sizeBytes / MIB)} MiB in one PATCH`, unit: 's', shoal: seconds(measured.shoal), reference: seconds(measured.reference), bar: { of: 'ratio', atMost: 0.4 } };
+  return {
+    what: `push of ${Math.round(sizeBytes / MIB)} MiB in one PATCH`,
+    unit: 's',
+    shoal: seconds(measured.shoal),
+    reference: seconds(measured.reference),
+    bar: { of: 'ratio', atMost: 0.4 },
+  };
 }
 
 async function betweenNodes(folder: string, { runs, scale, progress }: LocalOptions): Promise<Row[]> {
@@ -93,7 +121,12 @@ async function betweenNodes(folder: string, { runs, scale, progress }: LocalOpti
 
   progress('memory of an idle node');
   await pause(IDLE_SETTLE_MS);
-  rows.push({ what: 'node, resident when idle', unit: 'MB', shoal: (await residentBytes(puller.pid)).now / 1e6, bar: nodeBar(100) });
+  rows.push({
+    what: 'node, resident when idle',
+    unit: 'MB',
+    shoal: (await residentBytes(puller.pid)).now / 1e6,
+    bar: nodeBar(100),
+  });
 
   await mkdir(join(folder, 'samples'), { recursive: true });
   const big = await makeSample(join(folder, 'samples'), 'big', Math.round((4096 * MIB) / scale));
@@ -102,11 +135,21 @@ async function betweenNodes(folder: string, { runs, scale, progress }: LocalOpti
   await resetPeak(pusher.pid);
   await pushBlob(pusher.httpPort, big);
   await pushManifest(pusher.httpPort, [big], 'big');
-  rows.push({ what: `node, peak while ${bigName} is pushed to it`, unit: 'MB', shoal: (await residentBytes(pusher.pid)).peak / 1e6, bar: nodeBar(200) });
+  rows.push({
+    what: `node, peak while ${bigName} is pushed to it`,
+    unit: 'MB',
+    shoal: (await residentBytes(pusher.pid)).peak / 1e6,
+    bar: nodeBar(200),
+  });
   progress(`memory while ${bigName} is pulled through`);
   await resetPeak(puller.pid);
   await pullBlob(puller.httpPort, big);
-  rows.push({ what: `node, peak while ${bigName} is pulled through it`, unit: 'MB', shoal: (await residentBytes(puller.pid)).peak / 1e6, bar: nodeBar(200) });
+  rows.push({
+    what: `node, peak while ${bigName} is pulled through it`,
+    unit: 'MB',
+    shoal: (await residentBytes(puller.pid)).peak / 1e6,
+    bar: nodeBar(200),
+  });
 
   const copies: Metered[] = [];
   const sizeBytes = Math.round(GB / scale);
@@ -120,8 +163,18 @@ async function betweenNodes(folder: string, { runs, scale, progress }: LocalOpti
     copies.push(await meter(pids, () => pullBlob(puller.httpPort, sample)));
   }
   const what = `${(sizeBytes / GB).toFixed(2)} GB from one node through another to its client, TLS`;
-  rows.push({ what, unit: 'MB/s', shoal: median(copies.map((run) => sizeBytes / 1e6 / run.wallSeconds)), bar: { of: 'value', atLeast: 400 } });
-  rows.push({ what: `${what}, both nodes`, unit: 'CPU s/GB', shoal: median(copies.map((run) => (run.cpuSeconds * GB) / sizeBytes)), bar: nodeBar(4) });
+  rows.push({
+    what,
+    unit: 'MB/s',
+    shoal: median(copies.map((run) => sizeBytes / 1e6 / run.wallSeconds)),
+    bar: { of: 'value', atLeast: 400 },
+  });
+  rows.push({
+    what: `${what}, both nodes`,
+    unit: 'CPU s/GB',
+    shoal: median(copies.map((run) => (run.cpuSeconds * GB) / sizeBytes)),
+    bar: nodeBar(4),
+  });
   return rows;
 }
 

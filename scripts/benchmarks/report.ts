@@ -27,7 +27,9 @@ export function ratioOf(row: Row): number | undefined {
 /** Whether the row reaches its bar. */
 export function isReached(row: Row): boolean {
   const value = row.bar.of === 'ratio' ? (ratioOf(row) ?? Number.NaN) : row.shoal;
-  return value >= (row.bar.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (row.bar.atMost ?? Number.POSITIVE_INFINITY);
+  return (
+    value >= (row.bar.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (row.bar.atMost ?? Number.POSITIVE_INFINITY)
+  );
 }
 
 /** The table as people read it, a line each. */
@@ -45,7 +47,14 @@ export function tableText(rows: readonly Row[]): string {
     ]),
   ];
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)));
-  return cells.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return cells
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function barText({ bar }: Row): string {

@@ -35,10 +35,17 @@ export async function startUp(folder: string): Promise<Server> {
 }
 
 /** A coordinator of its own, for nodes in processes of their own. */
-export async function startCoordinator(folder: string): Promise<Server & { readonly listenPort: number; newToken(): Promise<string> }> {
+export async function startCoordinator(
+  folder: string,
+): Promise<Server & { readonly listenPort: number; newToken(): Promise<string> }> {
   const listenPort = await freePort();
   const data = join(folder, 'data');
-  const server = await startShoal(['coordinator', '--data', data, '--listen', loopback(listenPort)], folder, listenPort, { tls: true });
+  const server = await startShoal(
+    ['coordinator', '--data', data, '--listen', loopback(listenPort)],
+    folder,
+    listenPort,
+    { tls: true },
+  );
   const newToken = async (): Promise<string> =>
     (await runCommand([process.execPath, mainFile, 'token', 'create', '--data', data])).trim();
   return { ...server, [Symbol.asyncDispose]: server[Symbol.asyncDispose], listenPort, newToken };
@@ -53,7 +60,16 @@ export async function startNode(
   const [httpPort, swarmPort] = [await freePort(), await freePort()];
   const join_ = ['--coordinator', loopback(coordinator.listenPort), '--join', await coordinator.newToken()];
   const role = options.isOrigin ? ['--origin'] : [];
-  const args = ['node', '--data', join(folder, 'data'), '--http', loopback(httpPort), ...join_, ...swarmFlags(swarmPort), ...role];
+  const args = [
+    'node',
+    '--data',
+    join(folder, 'data'),
+    '--http',
+    loopback(httpPort),
+    ...join_,
+    ...swarmFlags(swarmPort),
+    ...role,
+  ];
   return startShoal(args, folder, httpPort);
 }
 
@@ -65,12 +81,22 @@ function loopback(port: number): string {
   return `127.0.0.1:${port}`;
 }
 
-async function startShoal(args: readonly string[], folder: string, port: number, options: { readonly tls?: boolean } = {}): Promise<Server> {
+async function startShoal(
+  args: readonly string[],
+  folder: string,
+  port: number,
+  options: { readonly tls?: boolean } = {},
+): Promise<Server> {
   await mkdir(folder, { recursive: true });
   return start([process.execPath, mainFile, ...args], folder, port, options);
 }
 
-async function start(command: readonly string[], folder: string, httpPort: number, options: { readonly tls?: boolean } = {}): Promise<Server> {
+async function start(
+  command: readonly string[],
+  folder: string,
+  httpPort: number,
+  options: { readonly tls?: boolean } = {},
+): Promise<Server> {
   const program = await ChildProgram.start({ command, logFile: join(folder, 'program.log') });
   const path = command[0] === 'docker-registry' ? '/v2/' : '/readyz';
   await eventually({ what: command.join(' '), signal: program.ended }, async () => {

@@ -39,7 +39,23 @@ export async function makeSample(folder: string, name: string, sizeBytes: number
 export async function pushBlob(port: number, sample: Sample, repository: string = REPOSITORY): Promise<void> {
   const opened = await request(port, 'POST', `/v2/${repository}/blobs/uploads/`, 202);
   const patched = await runCommand(
-    ['curl', '-sS', '-o', '/dev/null', '-D', '-', '-X', 'PATCH', '-T', sample.path, '-H', 'Content-Type: application/octet-stream', '-H', 'Expect:', url(port, opened)],
+    [
+      'curl',
+      '-sS',
+      '-o',
+      '/dev/null',
+      '-D',
+      '-',
+      '-X',
+      'PATCH',
+      '-T',
+      sample.path,
+      '-H',
+      'Content-Type: application/octet-stream',
+      '-H',
+      'Expect:',
+      url(port, opened),
+    ],
     { timeoutMs: TRANSFER_TIMEOUT_MS },
   );
   const location = /^location: (\S+)/im.exec(patched)?.[1];
@@ -51,7 +67,16 @@ export async function pushBlob(port: number, sample: Sample, repository: string 
 
 /** Pulls a blob `streams` times at once, throwing the bytes away; fails unless every stream got every byte. */
 export async function pullBlob(port: number, sample: Sample, streams = 1): Promise<void> {
-  const command = ['curl', '-sS', '-f', '-o', '/dev/null', '-w', '%{size_download}', url(port, `/v2/${REPOSITORY}/blobs/${sample.digest}`)];
+  const command = [
+    'curl',
+    '-sS',
+    '-f',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{size_download}',
+    url(port, `/v2/${REPOSITORY}/blobs/${sample.digest}`),
+  ];
   const pulls = Array.from({ length: streams }, () => runCommand(command, { timeoutMs: TRANSFER_TIMEOUT_MS }));
   for (const received of await Promise.all(pulls)) {
     if (Number(received) !== sample.sizeBytes) throw new Error(`got ${received} of ${sample.sizeBytes} bytes`);
@@ -62,8 +87,17 @@ export async function pullBlob(port: number, sample: Sample, streams = 1): Promi
 export async function pushManifest(port: number, layers: readonly Sample[], tag: string): Promise<void> {
   const [config] = layers;
   if (config === undefined) throw new Error('a manifest needs one blob');
-  const descriptor = (sample: Sample): object => ({ mediaType: 'application/octet-stream', digest: sample.digest, size: sample.sizeBytes });
-  const body = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST_TYPE, config: descriptor(config), layers: layers.map(descriptor) });
+  const descriptor = (sample: Sample): object => ({
+    mediaType: 'application/octet-stream',
+    digest: sample.digest,
+    size: sample.sizeBytes,
+  });
+  const body = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: descriptor(config),
+    layers: layers.map(descriptor),
+  });
   const headers = { 'content-type': MANIFEST_TYPE };
   const answer = await exchange(
     { address: { port } },
@@ -93,7 +127,10 @@ export async function manifestRate(
 }
 
 async function request(port: number, method: string, path: string, status: number): Promise<string> {
-  const answer = await exchange({ address: { port } }, { method, path, headers: { 'content-length': 0 }, timeoutMs: TRANSFER_TIMEOUT_MS });
+  const answer = await exchange(
+    { address: { port } },
+    { method, path, headers: { 'content-length': 0 }, timeoutMs: TRANSFER_TIMEOUT_MS },
+  );
   if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status}\n${answer.body.toString()}`);
   return answer.headers.location ?? '';
 }

@@ -36,7 +36,11 @@ export class ComposedFleet implements AsyncDisposable {
   #coordinatorPort = 0;
   readonly #overrides: Overrides;
 
-  private constructor(folder: string, resources: ResourceStack, options: { readonly log: Logger; readonly overrides: Overrides }) {
+  private constructor(
+    folder: string,
+    resources: ResourceStack,
+    options: { readonly log: Logger; readonly overrides: Overrides },
+  ) {
     this.folder = folder;
     this.#resources = resources;
     this.#log = options.log;
@@ -66,7 +70,13 @@ export class ComposedFleet implements AsyncDisposable {
       data: join(this.folder, 'coordinator'),
       listen: `127.0.0.1:${this.#coordinatorPort}`,
     });
-    const deps = { clock, log: this.#log, metrics: new Metrics(), version: 'test', keepAdminAccess: async () => undefined };
+    const deps = {
+      clock,
+      log: this.#log,
+      metrics: new Metrics(),
+      version: 'test',
+      keepAdminAccess: async () => undefined,
+    };
     this.#coordinator = await startCoordinator(config, deps);
   }
 
@@ -116,7 +126,13 @@ export class ComposedFleet implements AsyncDisposable {
     ) => Promise<Pick<Parameters<typeof startNode>[1], 'identity' | 'makeLink'>>,
   ): Promise<FleetNode> {
     const swarm = `127.0.0.1:${await freePort()}`;
-    const config = nodeConfig({ ...overrides, data: join(this.folder, name), http: '127.0.0.1:0', swarm, advertise: swarm });
+    const config = nodeConfig({
+      ...overrides,
+      data: join(this.folder, name),
+      http: '127.0.0.1:0',
+      swarm,
+      advertise: swarm,
+    });
     const metrics = new Metrics();
     const deps = { clock, log: this.#log.child({ node: name }), metrics, random: Math.random, version: 'test' };
     const running = await startNode(config, { ...deps, ...(await join_(config, metrics)) });

@@ -37,7 +37,8 @@ function openKnown(): Promise<KnownJournal> {
 }
 
 const resolving = {
-  'manifest.resolve': () => ({ found: true, digest, mediaType, bytes, blobs: [{ digest: layer, sizeBytes: 5 }] }) as const,
+  'manifest.resolve': () =>
+    ({ found: true, digest, mediaType, bytes, blobs: [{ digest: layer, sizeBytes: 5 }] }) as const,
 };
 
 test('A tag resolves to the last known answer with a warning while the coordinator is away', async () => {
@@ -72,7 +73,9 @@ test('What was never seen here is unreachable, not absent, while the coordinator
   const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'serve' });
   link.disconnect();
 
-  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) => isAppError(error, 'coordinator_unreachable'));
+  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) =>
+    isAppError(error, 'coordinator_unreachable'),
+  );
 });
 
 test('A tag that was deleted at the coordinator is not served from memory afterwards', async () => {
@@ -88,7 +91,9 @@ test('A tag that was deleted at the coordinator is not served from memory afterw
   await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) => isAppError(error, 'manifest_unknown'));
   link.disconnect();
 
-  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) => isAppError(error, 'coordinator_unreachable'));
+  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) =>
+    isAppError(error, 'coordinator_unreachable'),
+  );
 });
 
 test('A blob is read from this host first and from the swarm when it is not here', async () => {
