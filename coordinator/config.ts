@@ -14,7 +14,8 @@ export const CoordinatorConfig = Type.Object(
     data: dataSetting,
     listen: address({
       default: '0.0.0.0:5100',
-      description: 'HTTPS API, sessions and metrics. All addresses: nodes on other hosts connect here.',
+      description:
+        'HTTPS API, sessions and metrics. Nodes on other hosts need an address that they reach: 0.0.0.0:5100 stands for all.',
     }),
     hosts: list({
       default: [],

@@ -4,7 +4,7 @@ import { COMMANDS } from './cli/commands.ts';
 import { EXIT, runProgram } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
 
-/** What is still open after a command ended may hold the process for so long; nothing of ours should. */
+/** What is still open after a command ended may hold the process for so long, and is then cut; nothing of ours should. */
 const LINGER_MS = 1_000;
 
 const stop = new AbortController();

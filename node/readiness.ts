@@ -1,6 +1,6 @@
 // When a node may be sent clients.
 
-/** How long a starting node waits for its first session before it counts as serving on its own. */
+/** How long a starting node waits for its first session; then it counts as serving on its own and says that it is ready. */
 export const FIRST_SESSION_WAIT_MS = 5000;
 
 /**

@@ -8,9 +8,9 @@ import { MIGRATIONS } from './migrations.ts';
 
 /** "SHOL": marks the file as ours, so that another program's database is not migrated by mistake. */
 const APPLICATION_ID = 0x53484f4c;
-/** A coordinator that is being restarted may hold the file for a moment longer. */
+/** How long opening waits for a coordinator that is being restarted and still holds the file; then the start fails. */
 const BUSY_TIMEOUT_MS = 5000;
-/** What is left of the write-ahead log after a checkpoint, in bytes. */
+/** What is left of the write-ahead log after a checkpoint; the file is cut to it. */
 const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**

@@ -3,7 +3,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Digest } from '../../shared/oci/digest.ts';
 
-/** Entries kept per tag: enough to find the last good release, and no more than a `latest` of years may pile up. */
+/** Entries of history kept per tag, the oldest goes first: enough to find the last good release, and no more than a `latest` of years may pile up. */
 const HISTORY_PER_TAG = 100;
 
 export interface TagMove {

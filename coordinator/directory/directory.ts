@@ -15,7 +15,7 @@ export interface DirectoryOptions {
   readonly graceMs: number;
 }
 
-/** Nodes that downloads may be told of at once; a limit per node, far above any real use. */
+/** Blobs that one node may be downloading as far as we know; one more is refused. Far above any real use. */
 const MAX_SWARMS_PER_NODE = 10_000;
 
 export class Directory {

@@ -29,13 +29,13 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import { buildCertificate, isCertifiableHost, type Issuer } from './certificate-builder.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Short, so that a stolen key is of little use; long enough for a host to be off over a holiday week. */
+/** Life of a node's certificate. Short, so that a stolen key is of little use; long enough for a host to be off over a holiday week. */
 export const NODE_CERTIFICATE_MS = 7 * DAY_MS;
-/** The coordinator's and the administrator's own: renewed without anybody's doing, so it only bounds a stolen key. */
+/** Life of the coordinator's and the administrator's certificates: renewed without anybody's doing, so it only bounds a stolen key. */
 const OWN_CERTIFICATE_MS = 90 * DAY_MS;
-/** Replacing an authority means joining every node anew; longer than any host of the fleet lives. */
+/** Life of the authority, 20 years. Replacing it means joining every node anew; longer than any host of the fleet lives. */
 const AUTHORITY_MS = 20 * 365 * DAY_MS;
-/** Certificates start in the past, so that a host whose clock is behind accepts them. */
+/** Certificates start so far in the past, so that a host whose clock is behind accepts them. */
 export const BACKDATED_MS = 60 * 60 * 1000;
 
 const ALWAYS_HOSTS = ['localhost', '127.0.0.1', '::1'];

@@ -6,6 +6,7 @@ import { invariant } from '../../shared/runtime/errors.ts';
 /** No vowels and nothing that reads as something else, so that no words come out. */
 const ALPHABET = '23456789bcdfghjkmnpqrstvwxz';
 const SUFFIX_CHARS = 6;
+/** What of a host name goes into a node id; the rest is cut off. */
 const MAX_NAME_CHARS = 40;
 
 /** An id from what a host calls itself and six random characters: `Web 7.example.com` becomes `web-7-k3x9qd`. */

@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Authority } from './authority.ts';
 
-/** A sixtieth of the third of its life that a certificate still has when it becomes due. */
+/** How often the own certificates are looked at: a sixtieth of the 30 days that one still has when it becomes due. */
 const CHECK_EVERY_MS = 12 * 60 * 60 * 1000;
 
 /**

@@ -44,10 +44,11 @@ interface Applied {
 /** How long announcements are gathered: far below the time of a download, about the time of a disk flush. */
 const GATHER_MS = 2;
 /**
- * Announcements and digests per transaction. When a release ends everywhere each announcement also moves a member of a swarm,
+ * Announcements per transaction; the rest is written in the next. When a release ends everywhere each announcement also moves a member of a swarm,
  * a quarter of a millisecond; a resolve waits for one batch at most, so a batch stays near the time of its disk flush.
  */
 const MAX_BATCH_JOBS = 32;
+/** Digests after which a batch takes no further announcement; the rest is written in the next. */
 const MAX_BATCH_DIGESTS = 4000;
 
 export class CopyRecord {

@@ -33,12 +33,13 @@ export interface ReplicationOptions {
 
 /** Blobs looked through in one step of a sweep: a few milliseconds of SQLite, so that nobody waits for it. */
 const SWEEP_WINDOW = 2000;
+/** Pause between two steps of a sweep, in which others have their turn. */
 const SWEEP_PAUSE_MS = 50;
 /** How soon to look again at an origin that has all the orders it may have. */
 const FULL_PAUSE_MS = 1000;
 /** What a client that was refused should wait, in seconds: time for a layer or two to arrive. */
 const RETRY_AFTER_SECONDS = 10;
-/** Digests named in a refusal; an answer with all 10,000 layers of an index would help nobody. */
+/** Digests named in a refusal, the rest is left out: an answer with all 10,000 layers of an index would help nobody. */
 const MAX_NAMED_DIGESTS = 50;
 
 interface Sweep {

@@ -11,7 +11,7 @@ import type { Authority } from '../identity/authority.ts';
 import { hashSecret, isSecretOf, makeJoinToken } from '../identity/join-tokens.ts';
 import { makeNodeId } from '../identity/node-id.ts';
 
-/** Tokens that are good at a time: a person makes a few, a script that makes thousands has gone wrong. */
+/** Tokens in the database; a further one is refused. A person makes a few, a script that makes thousands has gone wrong. */
 const MAX_TOKENS = 10_000;
 /** Expired tokens are remembered for a day, so that "expired" can be told from "unknown". */
 const KEEP_EXPIRED_MS = 24 * 60 * 60 * 1000;

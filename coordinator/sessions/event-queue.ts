@@ -4,7 +4,7 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { CoordinatorEvent, Peer } from '../../shared/protocol/coordinator-methods.ts';
 
 /**
- * Ids and orders that may wait. A node that is so far behind gets a fresh picture sooner by a new session than by
+ * Ids and orders that may wait; beyond, the session is closed. A node that is so far behind gets a fresh picture sooner by a new session than by
  * working through this; it is the length of about a thousand swarms that all changed.
  */
 export const MAX_QUEUED_FACTS = 20_000;

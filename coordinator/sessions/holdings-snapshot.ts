@@ -4,7 +4,7 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 
-/** Blobs of one node: ten million layers of a megabyte would be ten terabytes; memory here is 100 bytes each meanwhile. */
+/** Blobs in the inventory of one node, more are refused: two million layers of 5 MB are 10 TB; they take 100 bytes each here meanwhile. */
 const MAX_HOLDINGS = 2_000_000;
 
 export class HoldingsSnapshot {

@@ -13,8 +13,9 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Session, SessionCarrier } from './session.ts';
 
-/** As over the network, so that what changes together is told together. */
+/** Events are gathered for so long, as over the network, so that what changes together is told together. */
 const EVENT_GATHER_MS = 2;
+/** Wait before a session that ended is opened again; the coordinator is in the same process, so nothing is gained by more. */
 const REOPEN_MS = 100;
 
 export interface InProcessLinkDeps {

@@ -21,6 +21,7 @@ import type { Session, SessionCarrier } from './session.ts';
 
 /** Nodes ping every 5 s; with nothing heard for so long the node is gone, although TCP does not know yet. */
 const SILENCE_MS = 15_000;
+/** How often sessions are looked at for silence. */
 const LOOK_EVERY_MS = 5_000;
 /** Events wait in the queue, where they are merged, while this much is on its way to a node. */
 const EVENTS_PAUSE_BYTES = 256 * 1024;
@@ -29,6 +30,7 @@ const READ_PAUSE_BYTES = 2 * MAX_MESSAGE_BYTES;
 /** Changes of a swarm come in bursts; this long they are gathered before they are sent. */
 const EVENT_GATHER_MS = 2;
 const CLOSE_GOING_AWAY = 1001;
+/** How long a proper close may take before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface SessionServerDeps {

@@ -5,7 +5,7 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { HoldingsSnapshot } from './holdings-snapshot.ts';
 
-/** Requests of one node that are being worked on; a node keeps to the same number by itself. */
+/** Requests of one node that are being worked on, more are refused with `too_many_requests`; a node keeps to it by itself. */
 const MAX_REQUESTS_IN_FLIGHT = 256;
 
 /** What carries a session. */

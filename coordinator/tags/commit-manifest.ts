@@ -25,7 +25,7 @@ export interface CommitDeps {
   readonly log: Logger;
 }
 
-/** Digests named in one refusal; each becomes an entry of the client's answer. */
+/** Digests named in one refusal, the rest is left out; each becomes an entry of the client's answer. */
 const MAX_NAMED_DIGESTS = 100;
 
 /**

@@ -6,7 +6,7 @@ import type { Referrer } from '../database/manifest-table.ts';
 
 /** What one descriptor takes beside its annotations: digest of 135 characters, two media types, keys and quotes. */
 const ENVELOPE_BYTES = 600;
-/** Largest page whatever is asked, so that it fits a session message. */
+/** Largest page whatever is asked, so that it fits a session message; the rest comes with the next page. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** Never an error for what is not there (F-1). At least one descriptor per page, so that paging comes to an end. */

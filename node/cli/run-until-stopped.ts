@@ -5,7 +5,7 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 
-/** What closing may take after running requests were cut: links, sessions, database. */
+/** What closing may take after running requests were cut: links, sessions, database. Then the process ends all the same. */
 const CLOSE_GRACE_MS = 5_000;
 
 /**

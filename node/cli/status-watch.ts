@@ -6,7 +6,7 @@ import { isAppError } from '../../shared/runtime/errors.ts';
 import { renderStatus } from './status-view.ts';
 import type { Terminal } from './terminal.ts';
 
-/** As often as nodes report. */
+/** Pause between two looks: as long as between two reports of a node. */
 const REFRESH_MS = 2_000;
 
 // Control sequences of every terminal since xterm (ECMA-48, DEC private modes).

@@ -14,7 +14,7 @@ import type { BlobStat, BlobStore } from '../content/blob-store.ts';
 
 /** Changes are gathered for so long: a push of forty layers is a few messages, and nobody waits longer to find a blob. */
 const GATHER_MS = 50;
-/** After a failure other than a lost session, which has its own waits. */
+/** Waits after a failure other than a lost session, which has its own; the changes are kept and said again for ever. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 } as const;
 
 type Announcement = Params<'holdings.announce'>;

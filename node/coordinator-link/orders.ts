@@ -11,12 +11,13 @@ import type { Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobStat, BlobStore } from '../content/blob-store.ts';
 import type { SwarmSource } from '../content/swarm-source.ts';
 
-/** Blobs replicated at once: enough to fill a link with small layers, few enough that each is soon whole. */
+/** Blobs replicated at once, the next wait in order: enough to fill a link with small layers, few enough that each is soon whole. */
 const MAX_RUNNING = 4;
 /** Orders that wait or run; a further one is dropped, since the coordinator orders again what it does not see announced. */
 const MAX_ORDERS = 10_000;
 /** Attempts for one order, over about two minutes. Then the coordinator, which knows more, orders again or elsewhere. */
 const MAX_ATTEMPTS = 6;
+/** Waits between the attempts for one order, with full jitter. */
 const RETRY_BACKOFF = { firstMs: 1000, maxMs: 60_000 } as const;
 
 export interface OrdersDeps {

@@ -21,9 +21,9 @@ import { AppError } from '../../shared/runtime/errors.ts';
 const MAX_CALLS_IN_FLIGHT = 256;
 /** Calls that wait for room; one more is refused with `too_many_requests`. */
 const MAX_CALLS_WAITING = 4096;
-/** From the call to its answer. The coordinator answers in milliseconds unless it is drowning. */
+/** From the call to its answer; then it fails with `timed_out`. The coordinator answers in milliseconds unless it is drowning. */
 const CALL_TIMEOUT_MS = 30_000;
-/** A manifest waits for copies; the longest wait that can be set (`durability.waitMs`) is five minutes. */
+/** The same for a manifest, which waits for copies; the longest wait that can be set (`durability.waitMs`) is five minutes. */
 const MANIFEST_PUT_TIMEOUT_MS = 330_000;
 
 interface Call {

@@ -6,11 +6,11 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { SwarmSource } from '../content/swarm-source.ts';
 
-/** A person who watches sees progress; ten thousand idle nodes say nothing, since only news is sent. */
+/** Pause between two reports: a person who watches sees progress; ten thousand idle nodes say nothing, since only news is sent. */
 const REPORT_EVERY_MS = 2_000;
 /** Free space is news only in steps: logs of other programs move it all the time. */
 const FREE_STEP_BYTES = 64 * 1024 * 1024;
-/** As many as a report may hold. */
+/** Downloads in one report, as many as it may hold; the rest is not shown. */
 const MAX_DOWNLOADS = 100;
 
 export interface ReporterDeps {

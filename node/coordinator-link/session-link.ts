@@ -16,7 +16,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { CounterMetric, HistogramMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import { Session } from './session.ts';
 
-/** The first wait is below what a person notices; the last keeps ten thousand nodes at 1300 attempts a second. */
+/** Waits between attempts to connect, with full jitter, for ever: the first is below what a person notices; the last keeps ten thousand nodes at 1300 attempts a second. */
 const RECONNECT_BACKOFF = { firstMs: 250, maxMs: 15_000 } as const;
 /** A session that lived so long was a good one: the next attempt waits little. */
 const GOOD_SESSION_MS = 15_000;

@@ -24,7 +24,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { PendingCalls } from './pending-calls.ts';
 
-/** TCP, TLS, the upgrade and the answer to hello together. */
+/** TCP, TLS, the upgrade and the answer to hello together; then the attempt is given up and the next one waits its turn. */
 const OPEN_TIMEOUT_MS = 10_000;
 /** A ping goes out this often; it also keeps the path through a firewall open. */
 const PING_EVERY_MS = 5_000;

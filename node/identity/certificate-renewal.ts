@@ -15,6 +15,7 @@ const JITTER_SHARE = 0.1;
 const LOOK_EVERY_MS = 60 * 60 * 1000;
 /** Wait after a failed renewal; it grows twofold to an hour, with full jitter. */
 const FIRST_RETRY_MS = 30_000;
+/** The longest wait after failed renewals; they go on until one works or the certificate has run out. */
 const MAX_RETRY_MS = 60 * 60 * 1000;
 
 export interface RenewalDeps {

@@ -23,7 +23,7 @@ import { parseHostPort } from '../../shared/runtime/host-port.ts';
 import { makeFreshKey } from './fresh-key.ts';
 import { NodeIdentityFile } from './node-identity.ts';
 
-/** Certificates above the leaf that are looked at; a coordinator sends one. */
+/** Certificates of a chain that are looked at; a coordinator sends two, and what comes after these is not read. */
 const MAX_CHAIN = 4;
 
 /**

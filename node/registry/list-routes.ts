@@ -11,13 +11,15 @@ import type { ApiRequest } from './api-request.ts';
 import { nextLink, parsePage, type Page } from './page-query.ts';
 import type { Methods, PathOf, Route } from './route.ts';
 
-/** Tags or repositories in one answer. */
+/** Tags or repositories in one answer; the rest follows through its `Link` header. */
 const MAX_NAMES = 1000;
+/** Repositories in one answer when the client names no number; the rest follows through its `Link` header. */
 const DEFAULT_REPOSITORIES = 100;
 /** Referrers in one answer; their bytes bind earlier. Lists are not split without need, as some clients read one page only. */
 const MAX_REFERRERS = 10_000;
-/** A page of referrers stays below what clients take for an index. */
+/** A page of referrers stays below what clients take for an index; the rest follows through its `Link` header. */
 const MAX_PAGE_BYTES = MAX_MANIFEST_BYTES - 64 * 1024;
+/** Artifact types in one query; more are refused with 400. */
 const MAX_ARTIFACT_TYPES = 100;
 const DOCUMENTATION = 'https://github.com/opencontainers/distribution-spec/tree/main/extensions';
 

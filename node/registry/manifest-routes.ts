@@ -11,9 +11,9 @@ import type { ApiRequest } from './api-request.ts';
 import { entityTag, matchesEntityTag, parsePrecondition } from './conditional.ts';
 import { switchedOff, type Methods, type PathOf } from './route.ts';
 
-/** Tags in one push. Ten must work; a hundred fit the header limit. */
+/** Tags in one push; more are refused. Ten must work; a hundred fit the header limit. */
 const MAX_TAGS = 100;
-/** All of a `Warning` header, code and quotes included. */
+/** All of a `Warning` header, code and quotes included; its text is cut to fit. */
 const MAX_WARNING_CHARS = 4096;
 
 export interface ManifestRouteDeps {

@@ -17,15 +17,20 @@ export interface RegistryOptions {
   readonly deletion: { readonly blobs: boolean; readonly manifests: boolean; readonly tags: boolean };
 }
 
+/** What is read and thrown away of a body after an early error, so that a client reads the answer; then the connection is closed. */
+const MAX_DISCARD_BYTES = 256 * 1024 * 1024;
+/** Manifest bodies in memory at once, 4 MiB each at most; the next push waits. */
+const MAX_MANIFEST_BODIES = 32;
+
 export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
   maxConnections: 4096,
   bodyIdleTimeoutMs: 60_000,
   responseStallTimeoutMs: 300_000,
-  maxDiscardBytes: 256 * 1024 * 1024,
-  maxManifestBodies: 32,
+  maxDiscardBytes: MAX_DISCARD_BYTES,
+  maxManifestBodies: MAX_MANIFEST_BODIES,
   blobBufferCount: 64,
   deletion: { blobs: true, manifests: true, tags: true },
 };
 
-/** Request line and headers together. Twice Node's default: tokens and a hundred `tag=` parameters get long. Beyond: 431. */
+/** Request line and headers together, beyond 431. Twice Node's default: tokens and a hundred `tag=` parameters get long. */
 export const MAX_HEADER_BYTES = 32 * 1024;

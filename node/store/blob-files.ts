@@ -21,7 +21,7 @@ import { decodePieceTable, encodePieceTable } from './piece-table-file.ts';
 import type { SpaceGuard } from './space-guard.ts';
 import { TABLE_SUFFIX, type StorePaths } from './store-paths.ts';
 
-/** Changes of one digest that may wait for each other; far more than there are clients that push the same blob. */
+/** Changes of one digest that may wait for each other, far more than there are clients that push one blob; the next is refused. */
 const MAX_WAITERS = 1_000;
 
 /** A verified blob on its way to its final name. */

@@ -4,9 +4,9 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { hasCode } from './flushed-file.ts';
 
-/** Descriptors in use at once. More different blobs are not read at one moment: the caller may come again. */
+/** Descriptors in use at once: so many different blobs are read at one moment, and the next is refused with 429. */
 const MAX_HANDLES = 1024;
-/** Descriptors kept open after their last reader left, for the next one. */
+/** Descriptors kept open after their last reader left, for the next one; the longest unused is closed first. */
 const MAX_IDLE_HANDLES = 64;
 
 /** A file that stays open until released, also when it is removed meanwhile. */

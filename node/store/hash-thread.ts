@@ -4,11 +4,11 @@ import { Worker } from 'node:worker_threads';
 import { invariant } from '../../shared/runtime/errors.ts';
 import type { HashOperation, HashResult } from './hash-desk.ts';
 
-/** Batches that the thread may have at once: one that it works on and one that is there when it is done. */
+/** Batches that the thread may have at once, further operations wait: one that it works on and one that is there when it is done. */
 const MAX_BATCHES = 2;
 /** Operations in a batch: few enough that the buffers of the first ones come back soon. */
 const MAX_BATCH_OPERATIONS = 16;
-/** Enough for the tables of some hundred blobs at once; the bytes themselves are not on its heap. */
+/** Heap of a hash thread, beyond which it ends and its work fails: enough for the tables of some hundred blobs at once; the bytes themselves are not on its heap. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 };
 
 interface Pending {

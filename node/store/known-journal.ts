@@ -21,6 +21,7 @@ export interface KnownJournalOptions {
   readonly maxCachedBytes: number;
 }
 
+/** The images of a busy host; what was heard longest ago is forgotten first, from memory and then from the journal. */
 export const KNOWN_JOURNAL_DEFAULTS = { maxEntries: 20_000, maxCachedBytes: 8 * 1024 * 1024 } as const;
 
 type Entry =

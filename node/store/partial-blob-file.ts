@@ -20,7 +20,7 @@ import { WriteBack } from './write-back.ts';
 
 /** Bits are written at most this often; a crash costs the pieces of that time, which come again. */
 const SAVE_EVERY_MS = 50;
-/** Pieces checked at once after a restart: enough to keep the hash thread busy. */
+/** Pieces checked at once after a restart, the rest waits: enough to keep the hash thread busy. */
 const MAX_CHECKS = 4;
 
 /** What partial blobs need of the store. */

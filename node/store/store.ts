@@ -22,15 +22,15 @@ import { UploadSessions } from './upload-sessions.ts';
 const HOUR_MS = 3_600_000;
 const MIB = 1024 * 1024;
 
-/** The value of the reference registry (U-8); the same for downloads that nobody came back to. */
+/** Age at which uploads and downloads that nobody came back to are deleted: the value of the reference registry (U-8). */
 const DEFAULT_EXPIRY_MS = 168 * HOUR_MS;
-/** Enough for logs and databases of the same disk to go on. */
+/** Disk that stays free, so that logs and databases on it can go on; what would not fit is refused. */
 const DEFAULT_RESERVE_BYTES = 256 * MIB;
-/** Twelve uploads with a buffer each; four in use make one upload as fast as it gets. */
+/** Memory of all uploads, the next buffer waits: twelve uploads with one each; four make one upload as fast as it gets. */
 const DEFAULT_UPLOAD_BUFFER_BYTES = 12 * MIB;
-/** Twelve pieces of the largest size under way, over all downloads. */
+/** Memory of all pieces under way, the next piece waits: twelve of the largest size. */
 const DEFAULT_PIECE_BUFFER_BYTES = 48 * MIB;
-/** One thread hashes about 0.9 GB/s, more than a 5 Gbit/s link brings. */
+/** Threads that hash, work waits for them: one hashes about 0.9 GB/s, more than a 5 Gbit/s link brings. */
 const DEFAULT_HASH_WORKERS = 1;
 
 /** Settings of a store. */

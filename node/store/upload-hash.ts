@@ -14,7 +14,7 @@ import type { HashStream, HashWorkers } from './hash-workers.ts';
 
 /** Up to here a blob is hashed on the main thread, at the end: faster than asking another thread. */
 export const INLINE_BYTES = 256 * 1024;
-/** How far behind the hash may be and still catch up before an append goes on. */
+/** How far behind the hash may be and still catch up before an append goes on; further behind, it reads the file at the end. */
 const MAX_CATCH_UP_BYTES = 4 * 1024 * 1024;
 
 /** Owned by one upload session. Used by one writer at a time. */

@@ -22,7 +22,7 @@ import type { SpaceGuard } from './space-guard.ts';
 import { UploadHash } from './upload-hash.ts';
 import { WriteBack } from './write-back.ts';
 
-/** Writers of one session that wait for their turn (U-11); a client has one or two. */
+/** Writers of one session that wait for their turn (U-11), more get 429; a client has one or two. */
 const MAX_WAITING_WRITERS = 16;
 /** Without a writer for this long, a session lets go of its running hash; its bytes are then read once more. */
 const HASH_IDLE_MS = 60_000;

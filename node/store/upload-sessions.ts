@@ -14,7 +14,7 @@ import { hasCode } from './flushed-file.ts';
 import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
 import { UPLOAD_DATA, UploadSession, type UploadSessionDeps } from './upload-session.ts';
 
-/** Sessions at once. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
+/** Sessions at once; the next is refused with 429. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
 const MAX_SESSIONS = 10_000;
 /** How often expired sessions are looked for; often enough for an expiry of days. */
 const PURGE_EVERY_MS = 10 * 60_000;

@@ -2,10 +2,15 @@
 
 export type DownloadPriority = 'client' | 'background';
 
-/** Downloads at a time. Default 24: three images with their layers; more only share the same link among more pieces. */
+/** Downloads at a time, the next wait in order: three images with their layers; more only share one link among more pieces. */
+const MAX_RUNNING = 24;
+/** Of these, for background work, so that a client finds a place whatever an origin copies. */
+const MAX_BACKGROUND = 8;
+
 export interface DownloadSlotsOptions {
+  /** Default `MAX_RUNNING`. */
   readonly maxRunning?: number;
-  /** Of these, for background work. Default 8. */
+  /** Default `MAX_BACKGROUND`. */
   readonly maxBackground?: number;
 }
 
@@ -32,8 +37,8 @@ export class DownloadSlots {
   #backgroundCount = 0;
 
   constructor(options: DownloadSlotsOptions = {}) {
-    this.#maxRunning = options.maxRunning ?? 24;
-    this.#maxBackground = options.maxBackground ?? 8;
+    this.#maxRunning = options.maxRunning ?? MAX_RUNNING;
+    this.#maxBackground = options.maxBackground ?? MAX_BACKGROUND;
   }
 
   take(priority: DownloadPriority): DownloadSlot {

@@ -15,10 +15,11 @@ const TICK_MS = 250;
 const ALONE_MS = 2000;
 /** First wait after a neighbour did not have the blob; doubles up to the largest. */
 const REFUSED_MS = 500;
+/** The longest wait before a neighbour that did not have the blob is asked again. */
 const MAX_REFUSED_MS = 15_000;
 /** Failed dials in a row after which the coordinator is told. */
 const UNREACHABLE_AFTER = 3;
-/** Neighbours of one blob; the coordinator names some eight, an origin's side some more. */
+/** Neighbours of one blob; further ones are passed over. The coordinator names twenty at most. */
 const MAX_NEIGHBOURS = 64;
 
 interface Known {

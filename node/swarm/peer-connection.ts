@@ -19,16 +19,20 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { PeerStream } from './transport.ts';
 
-/** Payload that a peer may send before we took it up; twice what 10 Gbit/s carries in a millisecond and a half. */
+/** Payload that a peer may send before we took it up, then it waits; twice what 10 Gbit/s carries in a millisecond and a half. */
 const CREDIT_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Credit is given back in pieces of this size, to keep frames few. */
 const CREDIT_STEP_BYTES = CREDIT_WINDOW_BYTES / 8;
 /** Payload waits above this. Two reads of a megabyte: the next is under way while the socket drains. */
 const MAX_UNSENT_BYTES = 2 * 1024 * 1024;
-/** A peer that lets this much pile up does not read; control frames alone never get near it. */
+/** A peer that lets this much pile up does not read, and is cut off; control frames alone never get near it. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
-/** Unwanted payload that is always forgiven: what was under way when requests were cancelled, some times over. */
+/**
+ * Unwanted payload that is forgiven besides half of what was received: what was under way when requests were cancelled,
+ * some times over. More ends the connection.
+ */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+/** A ping goes out this often, also to keep the path through a firewall open. */
 const PING_INTERVAL_MS = 5000;
 /** Silence after which a peer counts as gone; three pings went unanswered. */
 const SILENCE_MS = 20_000;

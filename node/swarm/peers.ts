@@ -13,18 +13,29 @@ import { withSignal } from './with-signal.ts';
 export interface PeersOptions {
   readonly nodeId: string;
   readonly fleetId: string;
-  /** Open connections; others are told that we are busy. Default 256: 8 neighbours, 32 links of an origin, some images at a time. */
+  /** Default `MAX_CONNECTIONS`. */
   readonly maxConnections?: number;
-  /** Default 3000. */
+  /** Default `DIAL_TIMEOUT_MS`. */
   readonly dialTimeoutMs?: number;
-  /** Default 3000. */
+  /** Default `HELLO_TIMEOUT_MS`. */
   readonly helloTimeoutMs?: number;
-  /** A connection without open channel is kept for so long. Default 60000. */
+  /** Default `IDLE_MS`. */
   readonly idleMs?: number;
-  /** First wait after a failed dial; doubles up to a minute. Default 500. */
+  /** Default `FIRST_BACKOFF_MS`. */
   readonly backoffMs?: number;
 }
 
+/** Open connections; others are told that we are busy: 8 neighbours, 32 links of an origin, some images at a time. */
+const MAX_CONNECTIONS = 256;
+/** TCP and TLS to a peer; then the dial failed and another neighbour is used. */
+const DIAL_TIMEOUT_MS = 3000;
+/** The first frames of both ends; then the connection is closed. */
+const HELLO_TIMEOUT_MS = 3000;
+/** A connection without an open channel is kept for so long, then closed. */
+const IDLE_MS = 60_000;
+/** How long a node is left alone after one failed dial, before jitter; doubles with each further one. */
+const FIRST_BACKOFF_MS = 500;
+/** The longest a node is left alone after failed dials, before jitter; it may be dialled again for ever. */
 const MAX_BACKOFF_MS = 60_000;
 /** Nodes that failed or were banned and are remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 10_000;
@@ -74,11 +85,11 @@ export class Peers {
     this.#random = deps.random;
     this.#user = deps.user;
     this.#options = {
-      maxConnections: 256,
-      dialTimeoutMs: 3000,
-      helloTimeoutMs: 3000,
-      idleMs: 60_000,
-      backoffMs: 500,
+      maxConnections: MAX_CONNECTIONS,
+      dialTimeoutMs: DIAL_TIMEOUT_MS,
+      helloTimeoutMs: HELLO_TIMEOUT_MS,
+      idleMs: IDLE_MS,
+      backoffMs: FIRST_BACKOFF_MS,
       ...options,
     };
   }

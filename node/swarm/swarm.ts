@@ -35,13 +35,20 @@ export interface SwarmDeps {
   readonly onAdopted: (digest: Digest, sizeBytes: number) => void;
 }
 
+/** A download without progress fails after so long: a holder that restarts is back by then. */
+const NO_PROGRESS_MS = 60_000;
+/** A download that every client left goes on for so long, since docker tries again; then it stops and keeps its pieces. */
+const LINGER_MS = 60_000;
+/** What this host's link carries when nobody says: 10 Gbit/s. */
+const LINK_BYTES_PER_SECOND = 1.25e9;
+
 export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
   readonly isOrigin: boolean;
-  /** A download without progress fails after so long. Default 60000: a holder that restarts is back by then. */
+  /** Default `NO_PROGRESS_MS`. */
   readonly noProgressMs?: number;
-  /** A download that every client left goes on for so long. Default 60000: docker tries again. */
+  /** Default `LINGER_MS`. */
   readonly lingerMs?: number;
-  /** What this host's link carries. Default 10 Gbit/s; only the depth of pipelines follows from it. */
+  /** Only the depth of pipelines follows from it. Default `LINK_BYTES_PER_SECOND`. */
   readonly linkBytesPerSecond?: number;
 }
 
@@ -172,7 +179,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const running = this.#running(blob.digest);
     if (running !== undefined) return running;
     if (this.#isStopping) throw new AppError('shutting_down', 'the node is stopping');
-    const { noProgressMs = 60_000, lingerMs = 60_000, linkBytesPerSecond = 1.25e9 } = this.#options;
+    const { noProgressMs = NO_PROGRESS_MS, lingerMs = LINGER_MS } = this.#options;
+    const { linkBytesPerSecond = LINK_BYTES_PER_SECOND } = this.#options;
     const after = this.#downloads.get(blob.digest)?.done ?? Promise.resolve();
     const options = { noProgressMs, lingerMs, linkBytesPerSecond };
     const download = new Download(this.#downloadDeps, { ...blob, priority, after }, options);

@@ -2,7 +2,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 
-/** The part of its life after which a certificate is made again: a third is left for trouble. */
+/** The part of its life after which a certificate is made again; a third is left for trouble. */
 const RENEW_AFTER = 2 / 3;
 
 /** When a certificate should be made again, in milliseconds since 1970. */

@@ -9,7 +9,7 @@ import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { AppError } from '../runtime/errors.ts';
 import { bitString, der, explicit, oid, readDer, sequence, TAG, toPem, unsignedInteger } from './der.ts';
 
-/** Longest signing request that is read, in characters: ours has about 400. */
+/** Longest signing request that is read, in characters; a longer one is refused. Ours has about 400. */
 const MAX_REQUEST_CHARS = 16_384;
 
 /** `ecdsa-with-SHA256` (RFC 5758), the one signature algorithm of a fleet. */

@@ -29,7 +29,7 @@ export type ApiPath =
   | { readonly type: 'unknown' };
 
 const UNKNOWN: ApiPath = { type: 'unknown' };
-/** Longest path that is looked at: far above any legal one, far below what a header may hold. */
+/** Longest path that is looked at, a longer one is unknown: far above any legal one, far below what a header may hold. */
 const MAX_PATH_CHARS = 4096;
 const EXTENSION_NAME = /^_[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 const EXTENSION_PART = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;

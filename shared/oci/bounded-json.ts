@@ -1,9 +1,9 @@
 // JSON from outside, read with limits on depth and number of containers, so that four megabytes of brackets cannot
 // become hundreds of megabytes of objects.
 
-/** Deeper nesting than any manifest has a use for. */
+/** Nesting of objects and arrays, more is refused before the text is parsed: deeper than any manifest has a use for. */
 const MAX_DEPTH = 64;
-/** Objects and arrays in one text: three for each of 28 thousand descriptors, which is what fits into 4 MiB. */
+/** Objects and arrays in one text, more are refused before it is parsed: three for each of 28 thousand descriptors, which is what fits into 4 MiB. */
 const MAX_CONTAINERS = 100_000;
 
 const QUOTE = 0x22;

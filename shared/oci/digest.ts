@@ -13,6 +13,7 @@ export type DigestAlgorithm = 'sha256' | 'sha512';
 const GRAMMAR = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
 const SERVED = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;
 const KNOWN_ALGORITHM = /^(?:sha256|sha512):/;
+/** Longest digest of any algorithm; a longer one is malformed. One of sha512 has 135. */
 const MAX_DIGEST_CHARS = 512;
 
 export type DigestClass =

@@ -14,7 +14,7 @@ import {
   type ManifestMediaType,
 } from './media-types.ts';
 
-/** Larger manifests could not be pulled anyway: podman and oras stop at 4 MiB, containerd a little later. */
+/** Larger manifests are refused with 413; they could not be pulled anyway: podman and oras stop at 4 MiB, containerd a little later. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** One entry of a manifest. `digest` obeys the grammar; its algorithm need not be one that we serve. */

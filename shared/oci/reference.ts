@@ -2,9 +2,9 @@
 
 import { AppError } from '../runtime/errors.ts';
 
-/** Longest repository name, slashes counted; the reference registry's limit. */
+/** Longest repository name, slashes counted, a longer one is invalid; the reference registry's limit. */
 const MAX_REPOSITORY_CHARS = 255;
-/** Longest reference that is looked at: a domain, a name, a tag and a sha512 digest with room to spare. */
+/** Longest reference that is looked at, a longer one is invalid: a domain, a name, a tag and a sha512 digest with room to spare. */
 const MAX_REFERENCE_CHARS = 1024;
 
 const COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';

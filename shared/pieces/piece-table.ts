@@ -13,12 +13,15 @@
 import { createHash } from 'node:crypto';
 import { AppError, invariant } from '../runtime/errors.ts';
 
+/** The smallest piece, and what hashes are taken of: fewer bytes would be more hashes than a table should carry. */
 export const LEAF_BYTES = 128 * 1024;
+/** The largest piece: more would be memory, and bytes that cannot be passed on before the last of them is there. */
 export const MAX_PIECE_BYTES = 4 * 1024 * 1024;
 export const HASH_BYTES = 32;
 /** A blob larger than this is refused everywhere: 8 TiB keeps every piece number and offset a safe integer. */
 export const MAX_BLOB_BYTES = 8 * 1024 ** 4;
 
+/** Pieces of a blob where sizes allow it: fewer spread slowly, more cost messages (found by simulation). */
 const TARGET_PIECES = 1000;
 
 /** Size, cut and piece hashes of one blob. */

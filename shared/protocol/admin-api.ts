@@ -15,13 +15,13 @@ import { DigestText } from './coordinator-methods.ts';
 
 /** Where a node opens its session. */
 export const SESSION_PATH = '/api/session';
-/** Largest request body of this API in bytes; a signing request and a token are below 1 KiB. */
+/** Largest request body of this API, a larger one is refused with 413; a signing request and a token are below 1 KiB. */
 export const MAX_API_BODY_BYTES = 64 * 1024;
 /** How long a join token is good for when nothing else is asked. */
 export const DEFAULT_TOKEN_TTL_MS = 24 * 60 * 60 * 1000;
 /** Longest life of a join token: 30 days; a token that lives for ever is a password that nobody changes. */
 export const MAX_TOKEN_TTL_MS = 30 * 24 * 60 * 60 * 1000;
-/** Downloads of one node in a status document; a node reports no more. */
+/** Downloads of one node in a status document; a node reports no more, and the rest is not shown. */
 const MAX_DOWNLOADS_SHOWN = 100;
 /** Most hosts that one token may let in. */
 export const MAX_TOKEN_USES = 10_000;

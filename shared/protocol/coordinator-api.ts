@@ -12,7 +12,7 @@ import { ApiFailure } from './admin-api.ts';
 
 /** Silence or slowness after which a call is given up: a coordinator answers these in milliseconds. */
 export const API_TIMEOUT_MS = 10_000;
-/** Largest answer in bytes: a status document of ten thousand nodes is about 5 MiB. */
+/** Largest answer, a larger one is given up: a status document of ten thousand nodes is about 5 MiB. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 export interface CoordinatorTarget {

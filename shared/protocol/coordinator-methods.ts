@@ -12,7 +12,7 @@ import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
 
 /** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
 export const SESSION_PROTOCOL = 1;
-/** Largest session message in bytes: a manifest of 4 MiB and its envelope, or a piece table of 8 TiB is not: see blob.locate. */
+/** Largest session message, a larger one closes the session: a manifest of 4 MiB, or the piece table of almost 2 TiB. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** Digests in one announce; a larger inventory goes in several. */
 export const MAX_ANNOUNCED = 2000;

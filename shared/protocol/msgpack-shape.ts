@@ -1,7 +1,7 @@
 // Looks at MessagePack bytes before they are decoded. A header of five bytes can claim four thousand million entries, and a
 // decoder that believes it allocates them; nesting costs stack. Here every length must be covered by bytes that are there.
 
-/** Deepest nesting that a message of ours has is seven; the rest is room for later. */
+/** Nesting of a message, more is refused before it is decoded: the deepest of ours has seven, the rest is room for later. */
 const MAX_DEPTH = 16;
 
 interface Cursor {

@@ -20,7 +20,7 @@ import { AppError } from '../runtime/errors.ts';
 export const PEER_PROTOCOL = 1;
 /** Payload of one `data` frame: channels and control messages interleave at this grain. */
 export const MAX_DATA_BYTES = LEAF_BYTES;
-/** Runs of pieces in one `have` frame. */
+/** Runs of pieces in one `have` frame; more go in several. */
 export const MAX_HAVE_RUNS = 1024;
 /** Pieces of the largest blob: 8 TiB in cuts of 4 MiB. */
 const MAX_PIECES = MAX_BLOB_BYTES / MAX_PIECE_BYTES;
@@ -29,6 +29,7 @@ export const FRAME_HEADER_BYTES = 5;
 /** Channel, piece and offset in front of the payload of a `data` frame. */
 const DATA_PREFIX_BYTES = 12;
 export const DATA_HEADER_BYTES = FRAME_HEADER_BYTES + DATA_PREFIX_BYTES;
+/** A text in a frame, as its length is one byte: node ids, digests and reasons are shorter. */
 const MAX_TEXT_BYTES = 255;
 
 /** Why a request or a channel was refused. */

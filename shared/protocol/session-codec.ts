@@ -44,6 +44,7 @@ export type CoordinatorMessage =
 const object = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 const Id = Type.Integer({ minimum: 0 });
+/** Characters of a message of an error that travel; the rest is cut off. */
 const MAX_ERROR_CHARS = 2000;
 
 const RequestEnvelope = object({

@@ -9,7 +9,7 @@ import { nearest } from './nearest.ts';
 import { parseSetting } from './setting-value.ts';
 import { settingsOf, type Setting, type SettingValue } from './settings.ts';
 
-/** Largest configuration file in bytes: ours has a page. */
+/** Largest configuration file, a larger one is refused: a full one has a page or two. */
 const MAX_FILE_BYTES = 1024 * 1024;
 /** Variables of others under our prefix: the tests', and those that Kubernetes makes for a service named `shoal`. */
 const FOREIGN_VARIABLE = /^SHOAL_(TEST_|SERVICE_|PORT$|PORT_\d)/;

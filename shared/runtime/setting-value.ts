@@ -77,6 +77,7 @@ export function showSetting(setting: Setting, value: SettingValue): string {
       [1024 ** 4, 'TiB'],
       [1024 ** 3, 'GiB'],
       [1024 ** 2, 'MiB'],
+      [1000 ** 2, 'MB'],
       [1024, 'KiB'],
       [1, 'B'],
     ]);

@@ -10,7 +10,7 @@ import { startOwnCoordinator } from '../coordinator-start.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServiceLog } from '../service-log.ts';
 
-/** Requests of the coordinator are short; pushes that wait for copies are answered and come again. */
+/** What requests have to finish after SIGTERM, before they are cut. They are short; pushes that wait for copies are answered and come again. */
 const DRAIN_MS = 10_000;
 
 export const coordinatorCommand: Command = {

@@ -4,13 +4,20 @@
 
 import { PieceSet } from './piece-set.ts';
 
+/** After the first pass a piece is given again while at most so many nodes of ours have it: one holder may be dying. */
+const MAX_HOLDERS = 4;
+/** Copies of the blob given out by credit at most; lost pieces are then asked for by number. */
+const MAX_COPIES = 1.3;
+/** Nodes up to which two credits each are of use, since fewer leave the link idle between credits; above it is one. */
+const FEW_NODES = 16;
+
 export interface HandOutOptions {
   readonly pieceCount: number;
-  /** After the first pass a piece is given again while at most so many nodes of ours have it: one holder may be dying. Default 4. */
+  /** Default `MAX_HOLDERS`. */
   readonly maxHolders?: number;
-  /** Copies of the blob given out by credit at most; lost pieces are then asked for by number. Default 1.3. */
+  /** Default `MAX_COPIES`. */
   readonly maxCopies?: number;
-  /** Nodes up to which more than one credit each is of use: fewer nodes leave the link idle between credits. Default 16. */
+  /** Default `FEW_NODES`. */
   readonly fewNodes?: number;
 }
 
@@ -20,7 +27,7 @@ export interface HandOutOptions {
  */
 export const HAND_OUT_PLACES = 8;
 
-/** Bytes kept on the way to a lone node. */
+/** Bytes kept on the way to a lone node, which has nobody else to get pieces from; further pieces wait for its next credit. */
 const LONE_NODE_BYTES = 8 * 1024 * 1024;
 
 /** Credits a node may keep open. @param nodeCount nodes that download this blob from us now. */
@@ -30,7 +37,7 @@ export function creditLimit(swarm: {
   readonly fewNodes?: number;
 }): number {
   if (swarm.nodeCount <= 1) return Math.max(2, Math.ceil(LONE_NODE_BYTES / swarm.pieceBytes));
-  return swarm.nodeCount <= (swarm.fewNodes ?? 16) ? 2 : 1;
+  return swarm.nodeCount <= (swarm.fewNodes ?? FEW_NODES) ? 2 : 1;
 }
 
 interface HandOutNode {
@@ -53,8 +60,8 @@ export class OriginHandOut {
   #givenCount = 0;
 
   constructor(options: HandOutOptions) {
-    this.#maxHolders = options.maxHolders ?? 4;
-    this.#maxGiven = Math.floor(options.pieceCount * (options.maxCopies ?? 1.3));
+    this.#maxHolders = options.maxHolders ?? MAX_HOLDERS;
+    this.#maxGiven = Math.floor(options.pieceCount * (options.maxCopies ?? MAX_COPIES));
     this.#unsent = PieceSet.full(options.pieceCount);
     this.#scarce = PieceSet.full(options.pieceCount);
     this.#holderCounts = new Uint16Array(options.pieceCount);

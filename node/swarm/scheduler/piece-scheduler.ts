@@ -33,19 +33,21 @@ export interface SchedulerOptions {
 
 /** A deadline is this many times the recent time of a request. */
 const DEADLINE_FACTOR = 4;
-/** Nobody is given more silence than this. */
+/** Nobody is given more silence than this; then the piece is asked of another and the neighbour rests. */
 const MAX_DEADLINE_MS = 30_000;
 /** First rest of a silent neighbour; doubles each time up to the largest. */
 const FIRST_REST_MS = 1000;
+/** The longest rest of a silent neighbour; then it is asked again. */
 const MAX_REST_MS = 60_000;
 /** Weight of the newest value in running means. */
 const MEAN_WEIGHT = 0.2;
 /** An origin that sends nothing for so long is asked again; it counts a credit that it still has only once. */
 const CREDIT_REFRESH_MS = 2000;
-/** Requests for one piece in the end game. */
+/** Neighbours that are asked for one piece at a time, in the end game; before it each piece is asked of one. */
 const MAX_ASKED_TWICE = 2;
 /** A piece that no neighbour has for this long, and for `LOST_PIECE_TIMES`, is asked of an origin by number. */
 const LOST_MS = 1000;
+/** The same wait in times that one piece takes, so that a thin link is given longer. */
 const LOST_PIECE_TIMES = 50;
 
 /** One blob's downloads from all neighbours. Neighbours are numbers that the caller gives out and may reuse. */

@@ -2,7 +2,9 @@
 
 /** The rule divides the link among this many neighbours; more only add slack. */
 const USUAL_NEIGHBOURS = 8;
+/** Pieces asked of a neighbour at a time, at least: one arrives while the next is asked for. */
 const MIN_DEPTH = 2;
+/** And at most: more asked of one is less to choose from when others could give it. The next waits for an answer. */
 const MAX_DEPTH = 8;
 /** Below this a round trip measures the event loop, not the network. */
 const MIN_ROUND_TRIP_MS = 1;
