@@ -42,6 +42,11 @@ export class Dockerd implements AsyncDisposable {
     return new Dockerd(building.move(), socket);
   }
 
+  /** What DOCKER_HOST has to be for a docker command of one's own. */
+  get address(): string {
+    return this.#socket;
+  }
+
   /** Runs `docker …`. @throws {Error} with its output if it fails. */
   async docker(...args: readonly string[]): Promise<string> {
     return runCommand(['docker', '--host', this.#socket, ...args], { timeoutMs: 300_000 });
