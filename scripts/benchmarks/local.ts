@@ -8,7 +8,7 @@ import { openTemporaryFolder } from '../../test/support/temporary-folder.ts';
 import { meter, residentBytes, resetPeak } from './process-meter.ts';
 import { median, type Row } from './report.ts';
 import { startCoordinator, startNode, startReference, startUp, type Server } from './servers.ts';
-import { makeSample, manifestRate, pullBlob, pushBlob, pushManifest, type Sample } from './transfers.ts';
+import { fetchThrough, makeSample, manifestRate, pullBlob, pushBlob, pushManifest, type Sample } from './transfers.ts';
 
 const MIB = 1024 * 1024;
 const GB = 1e9;
@@ -116,9 +116,20 @@ async function betweenNodes(folder: string, { runs, scale, progress }: LocalOpti
   await using origin = await startNode(join(folder, 'origin'), coordinator, { isOrigin: true });
   await using pusher = await startNode(join(folder, 'pusher'), coordinator, { isOrigin: false });
   await using puller = await startNode(join(folder, 'puller'), coordinator, { isOrigin: false });
-  const nodeBar = (atMost: number): Row['bar'] => ({ of: 'value', atMost });
-  const rows: Row[] = [];
+  const folders = { samples: join(folder, 'samples') };
+  await mkdir(folders.samples, { recursive: true });
+  const memory = await memoryOfNodes({ pusher, puller }, folders, { scale, progress });
+  return [...memory, ...(await copiesBetween({ origin, puller }, folders, { runs, scale, progress }))];
+}
 
+type Node = Awaited<ReturnType<typeof startNode>>;
+
+async function memoryOfNodes(
+  { pusher, puller }: { readonly pusher: Node; readonly puller: Node },
+  { samples }: { readonly samples: string },
+  { scale, progress }: Pick<LocalOptions, 'scale' | 'progress'>,
+): Promise<Row[]> {
+  const rows: Row[] = [];
   progress('memory of an idle node');
   await pause(IDLE_SETTLE_MS);
   rows.push({
@@ -128,8 +139,7 @@ async function betweenNodes(folder: string, { runs, scale, progress }: LocalOpti
     bar: nodeBar(100),
   });
 
-  await mkdir(join(folder, 'samples'), { recursive: true });
-  const big = await makeSample(join(folder, 'samples'), 'big', Math.round((4096 * MIB) / scale));
+  const big = await makeSample(samples, 'big', Math.round((4096 * MIB) / scale));
   const bigName = `${Math.round(big.sizeBytes / MIB)} MiB`;
   progress(`memory while ${bigName} is pushed`);
   await resetPeak(pusher.pid);
@@ -150,32 +160,43 @@ async function betweenNodes(folder: string, { runs, scale, progress }: LocalOpti
     shoal: (await residentBytes(puller.pid)).peak / 1e6,
     bar: nodeBar(200),
   });
+  return rows;
+}
 
+async function copiesBetween(
+  { origin, puller }: { readonly origin: Node; readonly puller: Node },
+  { samples }: { readonly samples: string },
+  { runs, scale, progress }: LocalOptions,
+): Promise<Row[]> {
   const copies: Metered[] = [];
   const sizeBytes = Math.round(GB / scale);
   for (let run = 0; run < runs; run += 1) {
     progress(`copy from node to node, ${run + 1} of ${runs}`);
-    const sample = await makeSample(join(folder, 'samples'), `copy-${run}`, sizeBytes);
+    const sample = await makeSample(samples, `copy-${run}`, sizeBytes);
     await pushBlob(origin.httpPort, sample);
     await pushManifest(origin.httpPort, [sample], `copy-${run}`);
-    // Only the origin has it; the puller passes it on to its client while it arrives.
-    const pids = [origin.pid, puller.pid];
-    copies.push(await meter(pids, () => pullBlob(puller.httpPort, sample)));
+    // Only the origin has it.
+    copies.push(await meter([origin.pid, puller.pid], () => fetchThrough(puller.httpPort, sample)));
   }
-  const what = `${(sizeBytes / GB).toFixed(2)} GB from one node through another to its client, TLS`;
-  rows.push({
-    what,
-    unit: 'MB/s',
-    shoal: median(copies.map((run) => sizeBytes / 1e6 / run.wallSeconds)),
-    bar: { of: 'value', atLeast: 400 },
-  });
-  rows.push({
-    what: `${what}, both nodes`,
-    unit: 'CPU s/GB',
-    shoal: median(copies.map((run) => (run.cpuSeconds * GB) / sizeBytes)),
-    bar: nodeBar(4),
-  });
-  return rows;
+  const what = `${(sizeBytes / GB).toFixed(2)} GB from node to node, verified, TLS`;
+  return [
+    {
+      what,
+      unit: 'MB/s',
+      shoal: median(copies.map((run) => sizeBytes / 1e6 / run.wallSeconds)),
+      bar: { of: 'value', atLeast: 400 },
+    },
+    {
+      what: `${what}, both nodes`,
+      unit: 'CPU s/GB',
+      shoal: median(copies.map((run) => (run.cpuSeconds * GB) / sizeBytes)),
+      bar: nodeBar(4),
+    },
+  ];
+}
+
+function nodeBar(atMost: number): Row['bar'] {
+  return { of: 'value', atMost };
 }
 
 type Metered = Awaited<ReturnType<typeof meter>>;
