@@ -44,7 +44,6 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   msgpackr: ['shared/protocol'],
   'p-limit': ['node', 'coordinator', 'shared/runtime'],
   pino: ['shared/runtime'],
-  'pino-pretty': ['shared/runtime'],
   'prom-client': ['shared/runtime'],
   typebox: ['node', 'coordinator', 'shared'],
   ws: ['coordinator/sessions', 'node/coordinator-link'],
