@@ -1,7 +1,7 @@
 // When a node may be sent clients.
 
 /** How long a starting node waits for its first session; then it counts as serving on its own and says that it is ready. */
-export const FIRST_SESSION_WAIT_MS = 5000;
+const FIRST_SESSION_WAIT_MS = 5000;
 
 /**
  * Ready means: joined to the coordinator, or able to serve on its own what it holds. A node that just started is not

@@ -18,10 +18,10 @@ const SIZES: readonly (readonly [number, string])[] = [
 /** @param name `MAX_WAIT_MS`, `maxCachedBytes`, `maxEntries` and so on. */
 export function shownValue(name: string, value: number): string {
   if (/(_MS|Ms)$/.test(name)) return inUnits(value, TIMES);
-  if (/BYTES_PER_SECOND$/.test(name)) return `${grouped(value)} bytes/s`;
+  if (name.endsWith('BYTES_PER_SECOND')) return `${grouped(value)} bytes/s`;
   if (/(_BYTES|Bytes)$/.test(name)) return inUnits(value, SIZES);
-  if (/_SECONDS$/.test(name)) return `${grouped(value)} s`;
-  if (/Mb$/.test(name)) return `${grouped(value)} MiB`;
+  if (name.endsWith('_SECONDS')) return `${grouped(value)} s`;
+  if (name.endsWith('Mb')) return `${grouped(value)} MiB`;
   return grouped(value);
 }
 

@@ -45,6 +45,7 @@ export class NodeUploads implements Uploads {
    * Adopts the blob and records it at the coordinator. When only the recording fails the bytes stay here and
    * the session is over: the client's next push finds nothing lost but sends the blob again.
    */
+  // oxlint-disable-next-line eslint/max-params -- the interface has this shape
   async finish(
     repository: string,
     id: string,

@@ -42,8 +42,8 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
   #cachedBytes = 0;
   #file: FileHandle;
   #lines: number;
-  #pending: string[] = [];
-  #pendingManifests = new Map<Digest, Uint8Array>();
+  readonly #pending: string[] = [];
+  readonly #pendingManifests = new Map<Digest, Uint8Array>();
   #writing: Promise<void> | undefined;
 
   /** Opens or creates the journal in `options.directory`; broken lines (a crash while writing) are passed over. */

@@ -166,7 +166,7 @@ async function memoryOfNodes(
 async function copiesBetween(
   { origin, puller }: { readonly origin: Node; readonly puller: Node },
   { samples }: { readonly samples: string },
-  { runs, scale, progress }: LocalOptions,
+  { runs, scale, progress }: Pick<LocalOptions, 'runs' | 'scale' | 'progress'>,
 ): Promise<Row[]> {
   const copies: Metered[] = [];
   const sizeBytes = Math.round(GB / scale);

@@ -65,9 +65,7 @@ export function parsePieceTable(raw: PieceTable): PieceTable {
   const { sizeBytes, pieceBytes, hashes } = raw;
   const sizeHolds = Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= MAX_BLOB_BYTES;
   const holds =
-    sizeHolds &&
-    pieceBytes === pieceBytesFor(sizeBytes) &&
-    hashes.byteLength === pieceCount(raw) * HASH_BYTES;
+    sizeHolds && pieceBytes === pieceBytesFor(sizeBytes) && hashes.byteLength === pieceCount(raw) * HASH_BYTES;
   if (holds) return raw;
   throw new AppError('message_invalid', 'piece table does not fit its blob', {
     detail: { sizeBytes, pieceBytes, hashBytes: hashes.byteLength },
@@ -79,7 +77,11 @@ export function hashPiece(bytes: Uint8Array): Uint8Array {
   if (bytes.byteLength <= LEAF_BYTES) return createHash('sha256').update(bytes).digest();
   const leaves: Uint8Array[] = [];
   for (let offset = 0; offset < bytes.byteLength; offset += LEAF_BYTES) {
-    leaves.push(createHash('sha256').update(bytes.subarray(offset, offset + LEAF_BYTES)).digest());
+    leaves.push(
+      createHash('sha256')
+        .update(bytes.subarray(offset, offset + LEAF_BYTES))
+        .digest(),
+    );
   }
   return foldTree(leaves);
 }

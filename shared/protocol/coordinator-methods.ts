@@ -20,7 +20,7 @@ export const MAX_ANNOUNCED = 2000;
 const object = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
-export const Bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
+const Bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
 export const DigestText = Type.Refine(
   Type.Unsafe<Digest>({ type: 'string' }),
   (value) => typeof value === 'string' && isDigest(value),
@@ -36,14 +36,17 @@ const SizeBytes = Type.Integer({ minimum: 0, maximum: 8 * 1024 ** 4 });
 const NodeId = Type.String({ minLength: 1, maxLength: 64 });
 const Address = Type.String({ minLength: 1, maxLength: 300, description: 'host:port' });
 
-export const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
+const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
 
 /** A node as others may dial it. */
 export const Peer = object({ nodeId: NodeId, address: Address, isOrigin: Type.Boolean() });
 export type Peer = Readonly<Static<typeof Peer>>;
 
 const BlobSize = object({ digest: DigestText, sizeBytes: SizeBytes });
-const Missing = object({ found: Type.Literal(false), reason: Type.Union([Type.Literal('repository_unknown'), Type.Literal('manifest_unknown')]) });
+const Missing = object({
+  found: Type.Literal(false),
+  reason: Type.Union([Type.Literal('repository_unknown'), Type.Literal('manifest_unknown')]),
+});
 
 const ResolvedManifest = object({
   found: Type.Literal(true),
@@ -97,7 +100,10 @@ export const METHODS = {
     result: object({ fleetId: Type.String(), nodeId: NodeId, removedNodes: Type.Array(NodeId) }),
   },
   'manifest.resolve': {
-    params: object({ repository: Repository, reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]) }),
+    params: object({
+      repository: Repository,
+      reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]),
+    }),
     result: Type.Union([ResolvedManifest, Missing]),
   },
   /**
@@ -118,16 +124,26 @@ export const METHODS = {
   },
   /** Removes a tag, or a manifest with every tag pointing to it. @throws `manifest_unknown`, `repository_unknown` */
   'manifest.delete': {
-    params: object({ repository: Repository, reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]) }),
+    params: object({
+      repository: Repository,
+      reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]),
+    }),
     result: object({}),
   },
   /** Tags after `last` in byte order. @throws `repository_unknown` */
   'tags.list': {
-    params: object({ repository: Repository, last: Type.Optional(Type.String({ maxLength: 512 })), limit: Type.Integer({ minimum: 0, maximum: 1000 }) }),
+    params: object({
+      repository: Repository,
+      last: Type.Optional(Type.String({ maxLength: 512 })),
+      limit: Type.Integer({ minimum: 0, maximum: 1000 }),
+    }),
     result: object({ tags: Type.Array(Type.String()), hasMore: Type.Boolean() }),
   },
   'repositories.list': {
-    params: object({ last: Type.Optional(Type.String({ maxLength: 512 })), limit: Type.Integer({ minimum: 0, maximum: 1000 }) }),
+    params: object({
+      last: Type.Optional(Type.String({ maxLength: 512 })),
+      limit: Type.Integer({ minimum: 0, maximum: 1000 }),
+    }),
     result: object({ repositories: Type.Array(Type.String()), hasMore: Type.Boolean() }),
   },
   /** Referrers of `subject` in order of digest, after `last`; at most `limit` and at most `maxBytes` of descriptors. */
@@ -174,7 +190,9 @@ export const METHODS = {
    */
   'holdings.announce': {
     params: object({
-      snapshot: Type.Optional(Type.Union([Type.Literal('begin'), Type.Literal('continue'), Type.Literal('end'), Type.Literal('whole')])),
+      snapshot: Type.Optional(
+        Type.Union([Type.Literal('begin'), Type.Literal('continue'), Type.Literal('end'), Type.Literal('whole')]),
+      ),
       added: Type.Array(BlobSize, { maxItems: MAX_ANNOUNCED }),
       removed: Type.Array(DigestText, { maxItems: MAX_ANNOUNCED }),
     }),
@@ -182,12 +200,19 @@ export const METHODS = {
   },
   /** A peer misbehaved. Counted, shown in status. */
   'peer.report': {
-    params: object({ nodeId: NodeId, digest: DigestText, reason: Type.Union([Type.Literal('bad_piece'), Type.Literal('unreachable'), Type.Literal('stalled')]) }),
+    params: object({
+      nodeId: NodeId,
+      digest: DigestText,
+      reason: Type.Union([Type.Literal('bad_piece'), Type.Literal('unreachable'), Type.Literal('stalled')]),
+    }),
     result: object({}),
   },
   'node.report': { params: NodeReport, result: object({}) },
   /** A new certificate for this node. @param csr PEM. */
-  'certificate.renew': { params: object({ csr: Type.String({ maxLength: 16_384 }) }), result: object({ certificate: Type.String() }) },
+  'certificate.renew': {
+    params: object({ csr: Type.String({ maxLength: 16_384 }) }),
+    result: object({ certificate: Type.String() }),
+  },
 } as const;
 
 export type MethodName = keyof typeof METHODS;
@@ -204,7 +229,12 @@ type DeepReadonly<T> = T extends Uint8Array | string | number | boolean | undefi
 /** Every event of the coordinator. */
 export const CoordinatorEvent = Type.Union([
   /** The neighbours of this node for a blob it located changed. */
-  object({ type: Type.Literal('swarm.neighbours'), digest: DigestText, added: Type.Array(Peer), removed: Type.Array(NodeId) }),
+  object({
+    type: Type.Literal('swarm.neighbours'),
+    digest: DigestText,
+    added: Type.Array(Peer),
+    removed: Type.Array(NodeId),
+  }),
   /** An order: hold this blob. The node answers by announcing it. */
   object({ type: Type.Literal('order.replicate'), digest: DigestText, sizeBytes: SizeBytes }),
   /** These nodes are no longer of the fleet: close what is open to them, refuse them. */

@@ -54,7 +54,7 @@ function prettyLine(line: string): string {
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
   const clock = String(time).slice(11, 19);
-  const where = part === undefined ? '' : `${String(part)}: `;
+  const where = typeof part === 'string' ? `${part}: ` : '';
   const reason = err === undefined ? '' : `\n    ${errorText(err)}`;
   return `${clock} ${String(level).padEnd(5)} ${where}${String(msg)}  ${facts.join(' ')}${reason}\n`;
 }

@@ -25,7 +25,7 @@ export async function readAll(reader: BlobReader, signal: AbortSignal): Promise<
   await using open = reader;
   const parts: Buffer[] = [];
   const chunk = Buffer.alloc(256 * 1024);
-  for (let position = 0; position < open.sizeBytes; ) {
+  for (let position = 0; position < open.sizeBytes;) {
     const bytes = await open.read(chunk, position, signal);
     parts.push(Buffer.from(chunk.subarray(0, bytes)));
     position += bytes;
