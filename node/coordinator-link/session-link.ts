@@ -18,8 +18,11 @@ import { Session } from './session.ts';
 
 /** Waits between attempts to connect, with full jitter, for ever: the first is below what a person notices; the last keeps ten thousand nodes at 1300 attempts a second. */
 const RECONNECT_BACKOFF = { firstMs: 250, maxMs: 15_000 } as const;
-/** A session that lived so long was a good one: the next attempt waits little. */
-const GOOD_SESSION_MS = 15_000;
+/**
+ * A session that lived so long was a good one: the next attempt waits little. Sessions that end sooner make the waits
+ * longer, since each costs the coordinator a handshake and a whole inventory: 2000 a second of ten thousand nodes at most.
+ */
+const GOOD_SESSION_MS = 5_000;
 
 export interface SessionLinkDeps {
   readonly clock: Clock;

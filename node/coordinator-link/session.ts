@@ -32,7 +32,7 @@ const PING_EVERY_MS = 5_000;
 const SILENCE_MS = 10_000;
 /** While our own bytes still queue, a thin line is more likely than a dead end: 4 MiB at half a megabit. */
 const SILENCE_WHILE_SENDING_MS = 60_000;
-/** How long a proper close may take before the socket is cut. */
+/** How long a proper close may take, whoever began it, before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface SessionDeps {
@@ -108,16 +108,17 @@ export class Session {
   }
 }
 
-/** Everything of `ws` and of node:tls; @types/ws knows only a part of the latter, which ws hands on unchanged. */
-function socketOptions({
-  tls,
-  fleetId,
-}: SessionOptions): ConnectionOptions & Pick<ClientOptions, 'maxPayload' | 'perMessageDeflate'> {
+/** Of `ws` and of node:tls; @types/ws does not know the first, and only a part of the latter, which ws hands on unchanged. */
+type SocketOptions = { readonly closeTimeout: number } & Pick<ClientOptions, 'maxPayload' | 'perMessageDeflate'> &
+  ConnectionOptions;
+
+function socketOptions({ tls, fleetId }: SessionOptions): SocketOptions {
   return {
     ...tls,
     minVersion: 'TLSv1.3',
     checkServerIdentity: coordinatorOf(fleetId),
     maxPayload: MAX_MESSAGE_BYTES,
+    closeTimeout: CLOSE_TIMEOUT_MS,
     perMessageDeflate: false, // digests and hashes do not compress
   };
 }

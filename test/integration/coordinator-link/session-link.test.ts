@@ -1,60 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WebSocket } from 'ws';
-import { SessionLink } from '../../../node/coordinator-link/session-link.ts';
 import { digestOf } from '../../../shared/oci/digest.ts';
-import type { CoordinatorEvent, CoordinatorLink } from '../../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorEvent } from '../../../shared/protocol/coordinator-methods.ts';
 import { AppError, isAppError } from '../../../shared/runtime/errors.ts';
-import { silentLogger } from '../../../shared/runtime/log.ts';
-import { Metrics } from '../../../shared/runtime/metrics.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { makeTestFleet, type TestFleet } from '../../support/fleet-identity.ts';
-import { startSessionServer, type SessionServer } from '../../support/session-server.ts';
+import { makeTestFleet } from '../../support/fleet-identity.ts';
+import { connected, hello, next, startLink } from '../../support/session-link.ts';
+import { startSessionServer } from '../../support/session-server.ts';
 
 const { signal } = new AbortController();
-const hello = { protocol: 1, version: '0.1.0', isOrigin: false, swarmAddress: '127.0.0.1:5110' };
 const digest = digestOf(Buffer.from('a blob'));
-
-function startLink(
-  fleet: TestFleet,
-  address: string,
-  options: { readonly clock?: FakeClock; readonly certificateOf?: TestFleet } = {},
-): SessionLink {
-  const tls = (options.certificateOf ?? fleet).nodeTls('n-1');
-  const link = new SessionLink(
-    {
-      clock: options.clock ?? new FakeClock(),
-      log: silentLogger,
-      metrics: new Metrics(),
-      random: () => 1,
-      identity: {
-        nodeId: 'n-1',
-        fleetId: fleet.fleetId,
-        tls: () => ({ ...tls, ca: fleet.authority.caCertificatePem }),
-      },
-    },
-    { coordinator: address, hello },
-  );
-  link.start();
-  return link;
-}
-
-function next(link: CoordinatorLink, what: 'onConnected' | 'onDisconnected'): Promise<void> {
-  return new Promise((resolve) => {
-    const remove = link.listen({
-      [what]: () => {
-        remove();
-        resolve();
-      },
-    });
-  });
-}
-
-async function connected(fleet: TestFleet, server: SessionServer, clock = new FakeClock()): Promise<SessionLink> {
-  const link = startLink(fleet, server.address, { clock });
-  await next(link, 'onConnected');
-  return link;
-}
 
 /** Moves time on until `done` settles; real sockets need turns of the event loop between the steps. */
 async function advanceUntil(clock: FakeClock, done: Promise<unknown>): Promise<void> {
