@@ -1,6 +1,6 @@
 // Opens the file of the fleet's index: settings, migrations, and a clear refusal of what this program cannot use.
 
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../../shared/runtime/errors.ts';
@@ -10,6 +10,8 @@ import { MIGRATIONS } from './migrations.ts';
 const APPLICATION_ID = 0x53484f4c;
 /** How long opening waits for a coordinator that is being restarted and still holds the file; then the start fails. */
 const BUSY_TIMEOUT_MS = 5000;
+/** The index says what every repository holds, and hashes of join tokens: for the owner alone. */
+const OWNER_ONLY = 0o600;
 /** What is left of the write-ahead log after a checkpoint; the file is cut to it. */
 const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
@@ -20,6 +22,7 @@ const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
  */
 export function openSqlite(path: string, migrations: readonly string[] = MIGRATIONS): Sqlite.Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeToOthers(path);
   const db = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     db.pragma('locking_mode = EXCLUSIVE');
@@ -38,6 +41,12 @@ export function openSqlite(path: string, migrations: readonly string[] = MIGRATI
         : `cannot be opened as a database (${error.message})`;
     throw new AppError('config_invalid', `${path} ${why}`, { cause: error });
   }
+}
+
+/** Makes the file when absent. The log files that SQLite makes beside it take its mode; those of an earlier run are closed too. */
+function closeToOthers(path: string): void {
+  closeSync(openSync(path, 'a', OWNER_ONLY));
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, OWNER_ONLY);
 }
 
 function migrate(

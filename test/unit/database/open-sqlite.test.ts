@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { openSqlite } from '../../../coordinator/database/open-sqlite.ts';
 import { MIGRATIONS } from '../../../coordinator/database/migrations.ts';
@@ -47,6 +47,25 @@ test('A newer schema, a file that is not a database and one of another program a
   assert.throws(() => openSqlite(newer), { code: 'config_invalid', message: /newer version/ });
   assert.throws(() => openSqlite(noise), { code: 'config_invalid', message: /cannot be opened/ });
   assert.throws(() => openSqlite(foreign), { code: 'config_invalid', message: /not a database of Shoal/ });
+});
+
+test('Nobody but the owner may read the database or its logs, whatever the umask, also one that was open before', async () => {
+  await using folder = await openTemporaryFolder('sqlite');
+  const path = join(folder.path, 'c.db');
+  const umask = process.umask(0);
+  try {
+    openSqlite(path).close();
+    await chmod(path, 0o644);
+    const db = openSqlite(path);
+    db.exec('CREATE TABLE extra (a INTEGER) STRICT');
+
+    const names = await readdir(folder.path);
+    for (const name of names) assert.equal((await stat(join(folder.path, name))).mode & 0o777, 0o600, name);
+    assert.ok(names.includes('c.db-wal'));
+    db.close();
+  } finally {
+    process.umask(umask);
+  }
 });
 
 test('Settings that durability rests on are in force', async () => {
