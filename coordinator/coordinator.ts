@@ -54,6 +54,8 @@ export interface RunningCoordinator extends AsyncDisposable {
   createToken(request: TokenRequest): TokenResponse;
   /** Lets the node of this process into the fleet; for its first start. @throws {AppError} `message_invalid` */
   enrolOwn(request: { readonly csr: string; readonly name: string }): EnrolResponse;
+  /** Whether a node ever joined this fleet, as far as the index knows; one that was removed did. */
+  knowsNode(nodeId: string): boolean;
   /** A link for the node of this process. The caller closes it, before the coordinator. */
   linkInProcess(options: InProcessLinkOptions): InProcessLink;
 }
@@ -140,6 +142,7 @@ function running(
     port: options.port,
     createToken: (request) => enrolment.createToken(request),
     enrolOwn: (request) => enrolment.enrolOwn(request),
+    knowsNode: (nodeId) => enrolment.knows(nodeId),
     linkInProcess: (link) => new InProcessLink({ clock, log, openSession: core.openSession }, link),
     async [Symbol.asyncDispose]() {
       await options.resources[Symbol.asyncDispose]();

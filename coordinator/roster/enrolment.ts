@@ -76,6 +76,11 @@ export class Enrolment {
     return this.#deps.database.change('token', () => this.#enrol(request));
   }
 
+  /** Whether a node is in the roster, removed or not. */
+  knows(nodeId: string): boolean {
+    return this.#deps.database.nodes.find(nodeId) !== undefined;
+  }
+
   /**
    * A new certificate for a node of the roster.
    * @throws {AppError} `identity_refused` for a node that is not, or not any more; `message_invalid` for a bad request

@@ -50,7 +50,8 @@ export async function remoteMembership(
 }
 
 /**
- * The identity of the node of the coordinator's own process; it joins without a token on the first start.
+ * The identity of the node of the coordinator's own process; it joins without a token on the first start, and again
+ * when the coordinator's index was lost or is an older copy.
  * @throws {AppError} `config_invalid` when the data folder is that of a node of another fleet.
  */
 export async function ownMembership(
@@ -58,20 +59,26 @@ export async function ownMembership(
   options: {
     readonly path: string;
     readonly fleetId: string;
+    /** Whether the coordinator has a node in its roster, removed or not: one that was removed stays so. */
+    readonly knowsNode: (nodeId: string) => boolean;
     readonly enrol: (request: { readonly csr: string; readonly name: string }) => EnrolResponse;
   },
 ): Promise<NodeIdentityFile> {
-  const { path, fleetId, enrol } = options;
+  const { path, fleetId, knowsNode, enrol } = options;
   const kept = await NodeIdentityFile.open(deps, path);
-  if (kept?.fleetId === fleetId) return kept;
-  if (kept?.coordinator !== undefined) {
+  const isOfFleet = kept?.fleetId === fleetId;
+  if (isOfFleet && knowsNode(kept.nodeId)) return kept;
+  if (!isOfFleet && kept?.coordinator !== undefined) {
     throw new AppError(
       'config_invalid',
       `this data folder is that of node ${kept.nodeId} of another fleet (${kept.fleetId}); use another --data, or \`shoal node\``,
     );
   }
   const identity = await joinInProcess({ path, enrol: (request) => Promise.resolve(enrol(request)) });
-  deps.log.info({ nodeId: identity.nodeId, fleetId }, 'made the node of this host');
+  if (isOfFleet) {
+    const fields = { nodeId: identity.nodeId, before: kept.nodeId, fleetId };
+    deps.log.warn(fields, 'the index does not know the node of this host; it joined anew');
+  } else deps.log.info({ nodeId: identity.nodeId, fleetId }, 'made the node of this host');
   return identity;
 }
 

@@ -51,6 +51,7 @@ export const upCommand: Command = {
           const identity = await ownMembership(deps, {
             path: dataFolder(config.data).nodeIdentity,
             fleetId: coordinator.fleetId,
+            knowsNode: (nodeId) => coordinator.knowsNode(nodeId),
             enrol: (request) => coordinator.enrolOwn(request),
           });
           const { startNode } = await import('../../node.ts');

@@ -1,7 +1,7 @@
 // The commands with each other, over real sockets and folders, in the process of the test.
 
 import assert from 'node:assert/strict';
-import { stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS } from '../../../node/cli/commands.ts';
@@ -16,6 +16,7 @@ const environment = {
   SHOAL_HTTP: '127.0.0.1:0',
   SHOAL_LISTEN: '127.0.0.1:0',
   SHOAL_SWARM: '127.0.0.1:0',
+  SHOAL_ADVERTISE: '127.0.0.1:1', // these nodes send each other nothing
 };
 
 interface Ran extends RecordingTerminal {
@@ -78,9 +79,29 @@ test('up needs nothing, says what to type next, and is the same node of the same
     seen[1]?.nodes.map(({ nodeId }) => nodeId),
     seen[0]?.nodes.map(({ nodeId }) => nodeId),
   );
-  for (const file of ['admin.json', 'node.json', 'authority/authority.pem', 'authority/server.pem']) {
+  for (const file of ['admin.json', 'coordinator.db', 'node.json', 'authority/authority.pem', 'authority/server.pem']) {
     assert.equal((await stat(join(data, file))).mode & 0o777, 0o600, file);
   }
+});
+
+test('up whose index was lost enrols its node again', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'data');
+  {
+    await using _first = await startShoal('up', '--data', data);
+  }
+  for (const name of await readdir(data)) if (name.startsWith('coordinator.db')) await rm(join(data, name));
+
+  await using _up = await startShoal('up', '--data', data);
+
+  const { nodes } = await eventually({ what: 'the node to connect' }, async () => {
+    const fleet = await fleetOf(data);
+    return fleet.nodes[0]?.state === 'connected' && fleet;
+  });
+  assert.deepEqual(
+    nodes.map(({ isOrigin }) => isOrigin),
+    [true],
+  );
 });
 
 test('A node joins with a token once, comes back without it, and a token of one use lets in no second host', async () => {
