@@ -11,7 +11,7 @@ const APPLICATION_ID = 0x53484f4c;
 /** How long opening waits for a coordinator that is being restarted and still holds the file; then the start fails. */
 const BUSY_TIMEOUT_MS = 5000;
 /** The index says what every repository holds, and hashes of join tokens: for the owner alone. */
-const OWNER_ONLY = 0o600;
+const OWNER_ONLY_FILE = 0o600;
 /** What is left of the write-ahead log after a checkpoint; the file is cut to it. */
 const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
@@ -45,8 +45,8 @@ export function openSqlite(path: string, migrations: readonly string[] = MIGRATI
 
 /** Makes the file when absent. The log files that SQLite makes beside it take its mode; those of an earlier run are closed too. */
 function closeToOthers(path: string): void {
-  closeSync(openSync(path, 'a', OWNER_ONLY));
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, OWNER_ONLY);
+  closeSync(openSync(path, 'a', OWNER_ONLY_FILE));
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, OWNER_ONLY_FILE);
 }
 
 function migrate(
