@@ -6,6 +6,7 @@ import type { CoordinatorLink, Params } from '../shared/protocol/coordinator-met
 import { SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
+import { AppError } from '../shared/runtime/errors.ts';
 import { parseHostPort } from '../shared/runtime/host-port.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
@@ -15,6 +16,7 @@ import { NodeBlobs } from './content/node-blobs.ts';
 import { NodeManifests } from './content/node-manifests.ts';
 import { NodeUploads } from './content/node-uploads.ts';
 import type { Content } from './content/content.ts';
+import type { KnownIndex } from './content/known-index.ts';
 import { Announcer } from './coordinator-link/announcer.ts';
 import { Orders } from './coordinator-link/orders.ts';
 import { keepReporting } from './coordinator-link/reporter.ts';
@@ -77,11 +79,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
-  const content: Content = {
-    manifests: new NodeManifests({ link, known, log: log.child({ part: 'content' }) }, { staleTags: config.staleTags }),
-    blobs: new NodeBlobs({ link, known, store: store.blobs, swarm }),
-    uploads: new NodeUploads({ link, known, store: store.uploads, onAdopted: (blob) => announcer.add(blob) }),
-  };
+  const content = contentOf(config, { ...deps, link, known, store, swarm, announcer });
   const startedMs = clock.nowMs();
   let isStopping = false;
   const health = {
@@ -96,7 +94,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     isStopping = true;
   });
   link.start();
-  await app.listen(parseHostPort(config.http));
+  await listening(app.listen(parseHostPort(config.http)), { address: config.http, flag: '--http' });
 
   const resources = opening.move();
   return {
@@ -104,6 +102,25 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     httpAddress: listeningAddress(app.server.address(), config.http),
     swarmAddress,
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+}
+
+function contentOf(
+  config: NodeConfig,
+  deps: NodeDeps & {
+    readonly link: CoordinatorLink;
+    readonly known: KnownIndex;
+    readonly store: Store;
+    readonly swarm: Swarm;
+    readonly announcer: Announcer;
+  },
+): Content {
+  const { link, known, store, swarm, announcer, metrics } = deps;
+  const log = deps.log.child({ part: 'content' });
+  return {
+    manifests: new NodeManifests({ link, known, log }, { staleTags: config.staleTags }),
+    blobs: new NodeBlobs({ link, known, store: store.blobs, swarm, metrics }),
+    uploads: new NodeUploads({ link, known, store: store.uploads, onAdopted: (blob) => announcer.add(blob) }),
   };
 }
 
@@ -115,7 +132,7 @@ async function startSwarm(
   const { nodeId, fleetId } = identity;
   const transport = new TlsTransport({ tls: () => identity.tls(), log }, { listen: config.swarm, fleetId });
   identity.onChange(() => transport.renew());
-  return Swarm.start(
+  const starting = Swarm.start(
     {
       clock,
       log,
@@ -129,6 +146,26 @@ async function startSwarm(
     },
     { ...config.peers, nodeId, fleetId, isOrigin: config.origin },
   );
+  return listening(starting, { address: config.swarm, flag: '--swarm' });
+}
+
+/** Says what to do when an address cannot be listened on. @throws {AppError} `config_invalid` */
+async function listening<T>(start: Promise<T>, at: { readonly address: string; readonly flag: string }): Promise<T> {
+  try {
+    return await start;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const reasons: Readonly<Record<string, string>> = {
+      EADDRINUSE: 'another program listens there',
+      EACCES: 'this user may not listen there',
+      EADDRNOTAVAIL: 'this host does not have that address',
+    };
+    const reason = reasons[code];
+    if (reason === undefined) throw cause;
+    throw new AppError('config_invalid', `cannot listen on ${at.address}: ${reason}; choose another with ${at.flag}`, {
+      cause,
+    });
+  }
 }
 
 function watchSession(link: CoordinatorLink): { readonly hadOne: boolean } {
@@ -167,6 +204,12 @@ function listeningAddress(
 /** The first address of this host that others may dial, with the port that peers listen on. */
 function advertisedAddress(swarm: string): string {
   const { host, port } = parseHostPort(swarm);
+  if (port === 0) {
+    throw new AppError(
+      'config_invalid',
+      'peers must know where to dial: give --swarm a port, or say it with --advertise',
+    );
+  }
   if (host !== '0.0.0.0' && host !== '::') return swarm;
   for (const addresses of Object.values(networkInterfaces())) {
     for (const { address, family, internal } of addresses ?? []) {

@@ -3,6 +3,7 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { Blobs } from './content.ts';
@@ -14,17 +15,24 @@ export class NodeBlobs implements Blobs {
   readonly #known: KnownIndex;
   readonly #store: BlobStore;
   readonly #swarm: SwarmSource;
+  readonly #readBytes: CounterMetric;
 
   constructor(deps: {
     readonly link: CoordinatorLink;
     readonly known: KnownIndex;
     readonly store: BlobStore;
     readonly swarm: SwarmSource;
+    readonly metrics: Metrics;
   }) {
     this.#link = deps.link;
     this.#known = deps.known;
     this.#store = deps.store;
     this.#swarm = deps.swarm;
+    this.#readBytes = deps.metrics.counter({
+      name: 'shoal_content_read_bytes_total',
+      help: 'Bytes of blobs read for clients: from this disk, or while they arrive from peers.',
+      labels: ['source'],
+    });
   }
 
   /**
@@ -58,7 +66,8 @@ export class NodeBlobs implements Blobs {
     const blob = await this.stat(repository, digest, signal);
     if (blob === undefined) return undefined;
     const local = await this.#store.open(digest);
-    return local ?? this.#swarm.open({ digest, sizeBytes: blob.sizeBytes }, signal);
+    if (local !== undefined) return this.#counted(local, 'disk');
+    return this.#counted(await this.#swarm.open({ digest, sizeBytes: blob.sizeBytes }, signal), 'peer');
   }
 
   async remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void> {
@@ -74,5 +83,18 @@ export class NodeBlobs implements Blobs {
     const params = from === undefined ? { repository, digest } : { repository, digest, from };
     const { isMounted } = await this.#link.call('blob.mount', params, signal);
     return isMounted;
+  }
+
+  #counted(reader: BlobReader, source: 'disk' | 'peer'): BlobReader {
+    const labels = { source };
+    return {
+      sizeBytes: reader.sizeBytes,
+      read: async (target, position, signal) => {
+        const bytes = await reader.read(target, position, signal);
+        this.#readBytes.add(bytes, labels);
+        return bytes;
+      },
+      [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+    };
   }
 }

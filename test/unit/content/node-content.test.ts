@@ -13,6 +13,7 @@ import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from '../../../node/store/known-
 import { digestOf, type Digest } from '../../../shared/oci/digest.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
+import { Metrics } from '../../../shared/runtime/metrics.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 
 let directory: string;
@@ -100,6 +101,7 @@ test('A blob is read from this host first and from the swarm when it is not here
   await using known = await openKnown();
   const local = new Set<Digest>();
   const blobs = new NodeBlobs({
+    metrics: new Metrics(),
     link: new FakeLink({ 'blob.stat': () => ({ sizeBytes: 5 }) }),
     known,
     store: { open: async (asked: Digest) => (local.has(asked) ? readerOf('here') : undefined) } as unknown as BlobStore,
@@ -114,6 +116,7 @@ test('A blob is read from this host first and from the swarm when it is not here
 test('A blob of another repository is not there, also when this host has its bytes', async () => {
   await using known = await openKnown();
   const blobs = new NodeBlobs({
+    metrics: new Metrics(),
     link: new FakeLink({ 'blob.stat': ({ repository }) => (repository === 'app' ? { sizeBytes: 5 } : {}) }),
     known,
     store: { open: async () => readerOf('here') } as unknown as BlobStore,
@@ -128,7 +131,13 @@ test('Leave to read a blob is remembered for its repository while the coordinato
   await using known = await openKnown();
   const link = new FakeLink(resolving);
   const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'serve' });
-  const blobs = new NodeBlobs({ link, known, store: {} as BlobStore, swarm: {} as SwarmSource });
+  const blobs = new NodeBlobs({
+    metrics: new Metrics(),
+    link,
+    known,
+    store: {} as BlobStore,
+    swarm: {} as SwarmSource,
+  });
   await manifests.pull('app', { tag: 'v1' }, signal);
   link.disconnect();
 
