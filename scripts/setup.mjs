@@ -221,6 +221,11 @@ async function withLock(work) {
   for (;;) {
     const file = await open(lock, 'wx').catch((error) => {
       if (error.code === 'EEXIST') return undefined;
+      if (error.code === 'EACCES' || error.code === 'EROFS') {
+        throw new SetupError(
+          `${root} is not built for what is in it, and may not be written; run scripts/shoal version as its owner`,
+        );
+      }
       throw error;
     });
     if (file !== undefined) {
