@@ -8,6 +8,7 @@ import type {
   Params,
   Result,
 } from '../../shared/protocol/coordinator-methods.ts';
+import { LinkListeners } from '../../shared/protocol/link-listeners.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -33,7 +34,7 @@ export interface InProcessLinkOptions {
 export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisposable {
   readonly #deps: InProcessLinkDeps;
   readonly #options: InProcessLinkOptions;
-  readonly #listeners = new Set<LinkListener>();
+  readonly #listeners: LinkListeners;
   #session: Session | undefined;
   #opening: Scheduled | undefined;
   #sending: Scheduled | undefined;
@@ -41,6 +42,7 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
 
   constructor(deps: InProcessLinkDeps, options: InProcessLinkOptions) {
     this.#deps = deps;
+    this.#listeners = new LinkListeners(deps);
     this.#options = options;
   }
 
@@ -63,8 +65,7 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
   }
 
   listen(listener: LinkListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   wake(): void {
@@ -98,9 +99,9 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
     }
     this.#session = session;
     if (removedNodes.length > 0) {
-      this.#tell((listener) => listener.onEvent?.({ type: 'roster.removed', nodeIds: [...removedNodes] }));
+      this.#listeners.tell((listener) => listener.onEvent?.({ type: 'roster.removed', nodeIds: [...removedNodes] }));
     }
-    this.#tell((listener) => listener.onConnected?.());
+    this.#listeners.tell((listener) => listener.onConnected?.());
   }
 
   #endSession(): void {
@@ -110,25 +111,14 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
     this.#sending = undefined;
     if (session === undefined) return;
     session.end();
-    this.#tell((listener) => listener.onDisconnected?.());
+    this.#listeners.tell((listener) => listener.onDisconnected?.());
   }
 
   #sendEvents(): void {
     this.#sending = undefined;
     for (let event = this.#session?.nextEvent(); event !== undefined; event = this.#session?.nextEvent()) {
       const next = event;
-      this.#tell((listener) => listener.onEvent?.(next));
-    }
-  }
-
-  /** One listener's bug must not keep the news from the others. */
-  #tell(tellOne: (listener: LinkListener) => void): void {
-    for (const listener of this.#listeners) {
-      try {
-        tellOne(listener);
-      } catch (err) {
-        this.#deps.log.error({ err }, 'a listener of the coordinator link failed');
-      }
+      this.#listeners.tell((listener) => listener.onEvent?.(next));
     }
   }
 }

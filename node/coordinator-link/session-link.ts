@@ -9,6 +9,7 @@ import type {
   Params,
   Result,
 } from '../../shared/protocol/coordinator-methods.ts';
+import { LinkListeners } from '../../shared/protocol/link-listeners.ts';
 import { Backoff } from '../../shared/runtime/backoff.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
@@ -42,7 +43,7 @@ export interface SessionLinkOptions {
 export class SessionLink implements CoordinatorLink, AsyncDisposable {
   readonly #deps: SessionLinkDeps;
   readonly #options: SessionLinkOptions;
-  readonly #listeners = new Set<LinkListener>();
+  readonly #listeners: LinkListeners;
   readonly #stopping = new AbortController();
   readonly #reconnects: CounterMetric;
   readonly #callSeconds: HistogramMetric;
@@ -52,6 +53,7 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
 
   constructor(deps: SessionLinkDeps, options: SessionLinkOptions) {
     this.#deps = deps;
+    this.#listeners = new LinkListeners(deps);
     this.#options = options;
     const { metrics } = deps;
     this.#reconnects = metrics.counter({
@@ -103,8 +105,7 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
   }
 
   listen(listener: LinkListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Ends the session properly and stays away. */
@@ -158,30 +159,19 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
     this.#reconnects.add();
     this.#deps.log.info({ coordinator: this.#options.coordinator }, 'connected to the coordinator');
     const removed: CoordinatorEvent = { type: 'roster.removed', nodeIds: [...session.removedNodes] };
-    if (removed.nodeIds.length > 0) this.#tell((listener) => listener.onEvent?.(removed));
-    this.#tell((listener) => listener.onConnected?.());
-    for (const event of this.#early.splice(0)) this.#tell((listener) => listener.onEvent?.(event));
+    if (removed.nodeIds.length > 0) this.#listeners.tell((listener) => listener.onEvent?.(removed));
+    this.#listeners.tell((listener) => listener.onConnected?.());
+    for (const event of this.#early.splice(0)) this.#listeners.tell((listener) => listener.onEvent?.(event));
     const reason = await session.ended;
     this.#session = undefined;
-    this.#tell((listener) => listener.onDisconnected?.());
+    this.#listeners.tell((listener) => listener.onDisconnected?.());
     return reason;
   }
 
   /** Events that came in one read with the answer to hello wait for `onConnected`; one read holds 64 KiB at most. */
   #take(event: CoordinatorEvent): void {
     if (this.#session === undefined) this.#early.push(event);
-    else this.#tell((listener) => listener.onEvent?.(event));
-  }
-
-  /** One listener's bug must not keep the news from the others. */
-  #tell(tellOne: (listener: LinkListener) => void): void {
-    for (const listener of this.#listeners) {
-      try {
-        tellOne(listener);
-      } catch (err) {
-        this.#deps.log.error({ err }, 'a listener of the coordinator link failed');
-      }
-    }
+    else this.#listeners.tell((listener) => listener.onEvent?.(event));
   }
 
   #observe(method: MethodName, outcome: string, startMs: number): void {

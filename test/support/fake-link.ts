@@ -9,6 +9,8 @@ import type {
   Params,
   Result,
 } from '../../shared/protocol/coordinator-methods.ts';
+import { LinkListeners } from '../../shared/protocol/link-listeners.ts';
+import { silentLogger } from '../../shared/runtime/log.ts';
 
 type Answers = { [M in MethodName]?: (params: Params<M>) => Result<M> | Promise<Result<M>> };
 
@@ -17,7 +19,7 @@ export class FakeLink implements CoordinatorLink {
   /** Every call in order. */
   readonly calls: Array<{ readonly method: MethodName; readonly params: unknown }> = [];
   readonly #answers: Answers;
-  readonly #listeners = new Set<LinkListener>();
+  readonly #listeners = new LinkListeners({ log: silentLogger });
 
   /** @param answers a call of a method that has none fails the test. */
   constructor(answers: Answers) {
@@ -34,21 +36,20 @@ export class FakeLink implements CoordinatorLink {
   }
 
   listen(listener: LinkListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   emit(event: CoordinatorEvent): void {
-    for (const listener of this.#listeners) listener.onEvent?.(event);
+    this.#listeners.tell((listener) => listener.onEvent?.(event));
   }
 
   disconnect(): void {
     this.isConnected = false;
-    for (const listener of this.#listeners) listener.onDisconnected?.();
+    this.#listeners.tell((listener) => listener.onDisconnected?.());
   }
 
   connect(): void {
     this.isConnected = true;
-    for (const listener of this.#listeners) listener.onConnected?.();
+    this.#listeners.tell((listener) => listener.onConnected?.());
   }
 }
