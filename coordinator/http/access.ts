@@ -45,7 +45,7 @@ export class Access {
   /** An administrator or a node of the roster. @throws {AppError} `access_denied` */
   requireMember(socket: Duplex): void {
     if (this.#identityOf(socket, { expired: 'refuse' })?.role === 'admin' || this.nodeOf(socket) !== undefined) return;
-    throw new AppError('access_denied', 'this needs a certificate of the fleet');
+    throw new AppError('access_denied', 'this needs a certificate of the fleet; was the node of this host removed?');
   }
 
   /** The node that asks for a new certificate; its own may have run out. @throws {AppError} `identity_refused` */

@@ -94,7 +94,7 @@ function table(entries: readonly Entry[], width: number): string {
   for (const { head, text } of entries) {
     const wrapped = wrap(text, Math.max(20, width - column));
     const first = `  ${head}`.padEnd(column);
-    if (head.length + 4 > column) lines.push(first, `${' '.repeat(column)}${wrapped[0] ?? ''}`);
+    if (head.length + 4 > column) lines.push(`  ${head}`, `${' '.repeat(column)}${wrapped[0] ?? ''}`);
     else lines.push(`${first}${wrapped[0] ?? ''}`);
     lines.push(...wrapped.slice(1).map((line) => `${' '.repeat(column)}${line}`));
   }

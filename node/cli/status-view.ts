@@ -123,7 +123,11 @@ function downloadCells({
   ];
 }
 
-function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+/** Columns in which no row has anything are left out, as SEEN and BAD are while all is well. */
+function table(allColumns: readonly Column[], allRows: readonly (readonly string[])[]): string[] {
+  const isUsed = (index: number): boolean => allRows.length === 0 || allRows.some((row) => row[index] !== '');
+  const columns = allColumns.filter((_, index) => isUsed(index));
+  const rows = allRows.map((row) => row.filter((_, index) => isUsed(index)));
   const widths = columns.map(({ title }, index) =>
     Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
   );

@@ -9,6 +9,7 @@ import type { Command } from '../command.ts';
 import { startOwnCoordinator } from '../coordinator-start.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServiceLog } from '../service-log.ts';
+import { typedName } from '../typed-name.ts';
 
 /** What requests have to finish after SIGTERM, before they are cut. They are short; pushes that wait for copies are answered and come again. */
 const DRAIN_MS = 10_000;
@@ -40,7 +41,9 @@ export const coordinatorCommand: Command = {
         start: async (resources) => {
           const coordinator = resources.use(await startOwnCoordinator(config, deps));
           const { host } = parseHostPort(config.listen);
-          terminal.out(startText({ address: formatHostPort({ host, port: coordinator.port }), data: config.data }));
+          const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
+          const address = formatHostPort({ host, port: coordinator.port });
+          terminal.out(startText({ shoal, address, data: config.data }));
         },
       },
       stop,
@@ -49,13 +52,14 @@ export const coordinatorCommand: Command = {
   },
 };
 
-function startText({ address, data }: { readonly address: string; readonly data: string }): string {
+function startText(about: { readonly shoal: string; readonly address: string; readonly data: string }): string {
+  const { shoal, address, data } = about;
   return [
     `Shoal coordinator is running at https://${address}`,
     '',
-    `  a token for a new host:  shoal token create --data ${data}`,
+    `  a token for a new host:  ${shoal} token create --data ${data}`,
     '  there:                   shoal node --coordinator HOST:PORT --join TOKEN    (the first one with --origin)',
-    `  the fleet:               shoal status --data ${data}`,
+    `  the fleet:               ${shoal} status --data ${data}`,
     '',
   ].join('\n');
 }

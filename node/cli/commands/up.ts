@@ -14,6 +14,7 @@ import { startOwnCoordinator } from '../coordinator-start.ts';
 import { ownMembership } from '../node-membership.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServiceLog } from '../service-log.ts';
+import { typedName } from '../typed-name.ts';
 
 /** All settings of both, but those by which a node finds a coordinator elsewhere. */
 const { coordinator: _coordinator, join: _join, ...nodeSettings } = NodeConfig.properties;
@@ -64,7 +65,9 @@ export const upCommand: Command = {
             coordinator.linkInProcess({ nodeId: identity.nodeId, hello });
           const node = resources.use(await startNode(config, { ...deps, metrics, random, identity, makeLink }));
           log.info({ nodeId: node.nodeId, http: node.httpAddress, swarm: node.swarmAddress }, 'node started');
-          terminal.out(startText({ registry: clientHost(node.httpAddress), data: config.data, listen: config.listen }));
+          const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
+          const registry = clientHost(node.httpAddress);
+          terminal.out(startText({ shoal, registry, data: config.data, listen: config.listen }));
         },
       },
       stop,
@@ -74,10 +77,12 @@ export const upCommand: Command = {
 };
 
 function startText({
+  shoal,
   registry,
   data,
   listen,
 }: {
+  readonly shoal: string;
   readonly registry: string;
   readonly data: string;
   readonly listen: string;
@@ -89,8 +94,8 @@ function startText({
     `  docker tag IMAGE ${registry}/IMAGE:v1`,
     `  docker push ${registry}/IMAGE:v1`,
     '',
-    `  more hosts:  shoal token create --data ${data}${reach}`,
-    `  the fleet:   shoal status --data ${data}`,
+    `  more hosts:  ${shoal} token create --data ${data}${reach}`,
+    `  the fleet:   ${shoal} status --data ${data}`,
     '',
   ].join('\n');
 }
