@@ -98,7 +98,7 @@ describe('kill -9', needs({ namespaces: true, commands: ['curl', 'busybox'] }), 
       }
     })();
 
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       const count = acknowledged.size;
       await eventually({ what: 'pushes to go on' }, () => acknowledged.size > count);
       await pause(Math.random() * 100); // any moment of a commit
