@@ -73,10 +73,10 @@ c-2          sha256:2d711642b726   50%  [##########..........]  1.0 GiB      4
 });
 
 test('Columns that say nothing are left out', () => {
-  const lines = renderStatus(fleet([node({ nodeId: 'a-2' })]), wide).split('\n');
+  const lines = renderStatus(fleet([node({ nodeId: 'a-2', isOrigin: true })]), wide).split('\n');
 
-  assert.equal(lines[3], 'NODE  ROLE  STATE      BLOBS     HELD     FREE  ADDRESS        VERSION');
-  assert.equal(lines[4], 'a-2   node  connected     12  1.5 GiB  200 GiB  10.0.0.5:5110  0.1.0');
+  assert.equal(lines[3], 'NODE  ROLE    STATE      BLOBS     HELD     FREE  ADDRESS        VERSION');
+  assert.equal(lines[4], 'a-2   origin  connected     12  1.5 GiB  200 GiB  10.0.0.5:5110  0.1.0');
 });
 
 test('What needs somebody is said above the table', () => {
