@@ -1,6 +1,6 @@
 // The one place where tests poll: for programs that are not ours and tell nobody when they are ready.
 
-/** How long and how often to ask; `what` names the awaited thing in the error. */
+/** How long and how often to ask (long, since a busy machine is no failure); `what` names the awaited thing in the error. */
 export interface EventuallyOptions {
   readonly what: string;
   readonly timeoutMs?: number;
@@ -17,7 +17,7 @@ export async function eventually<T>(
   options: EventuallyOptions,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const { what, timeoutMs = 20_000, intervalMs = 25, signal } = options;
+  const { what, timeoutMs = 45_000, intervalMs = 25, signal } = options;
   const endMs = performance.now() + timeoutMs;
   let cause: unknown;
   do {

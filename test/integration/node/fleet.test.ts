@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
+import { eventually } from '../../support/eventually.ts';
 import { exchange } from '../../support/http-exchange.ts';
 import { digestText, EMPTY_CONFIG, freshName, OCI_MANIFEST, RegistryWire } from '../../support/registry-wire.ts';
 import { seededBytes } from '../../support/seeded-bytes.ts';
@@ -90,12 +91,10 @@ async function pushImage(
 
 async function ready(node: FleetNode): Promise<void> {
   const { port } = new URL(node.baseUrl);
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  await eventually({ what: 'the node to be ready' }, async () => {
     const answer = await exchange({ address: { port: Number(port) } }, { method: 'GET', path: '/readyz' });
-    if (answer.status === 200) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  assert.fail('the node did not get ready');
+    return answer.status === 200;
+  });
 }
 
 async function receivedBytes(node: FleetNode): Promise<number> {
