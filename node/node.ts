@@ -26,6 +26,7 @@ import { readiness } from './readiness.ts';
 import { openAccess } from './registry/access.ts';
 import { createRegistryApp } from './registry/registry-app.ts';
 import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from './store/known-journal.ts';
+import { KnownPeersFile } from './store/known-peers-file.ts';
 import { openStore, type Store } from './store/store.ts';
 import { Swarm } from './swarm/swarm.ts';
 import { TlsTransport } from './swarm/tls-transport.ts';
@@ -74,7 +75,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const session = watchSession(link);
 
   const announcer = opening.use(new Announcer({ link, blobs: store.blobs, clock, log, random }));
-  const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer }));
+  const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer, swarmAddress }));
   opening.use(new Orders({ link, blobs: store.blobs, swarm, announcer, clock, log, metrics, random }));
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
@@ -126,7 +127,12 @@ function contentOf(
 
 async function startSwarm(
   config: NodeConfig,
-  deps: NodeDeps & { readonly link: CoordinatorLink; readonly store: Store; readonly announcer: Announcer },
+  deps: NodeDeps & {
+    readonly link: CoordinatorLink;
+    readonly store: Store;
+    readonly announcer: Announcer;
+    readonly swarmAddress: string;
+  },
 ): Promise<Swarm> {
   const { clock, log, metrics, random, identity, link, store, announcer } = deps;
   const { nodeId, fleetId } = identity;
@@ -142,9 +148,10 @@ async function startSwarm(
       transport,
       store: store.blobs,
       partials: store.partials,
+      memory: new KnownPeersFile({ log }, { directory: dataFolder(config.data).known }),
       onAdopted: (digest, sizeBytes) => announcer.add({ digest, sizeBytes }),
     },
-    { ...config.peers, nodeId, fleetId, isOrigin: config.origin },
+    { ...config.peers, nodeId, fleetId, isOrigin: config.origin, advertise: deps.swarmAddress },
   );
   return listening(starting, { address: config.swarm, flag: '--swarm' });
 }

@@ -5,7 +5,13 @@ import { mkdir, open, readFile, readdir, rm, stat, utimes, writeFile, type FileH
 import { basename, join } from 'node:path';
 import { isDigest, type Digest } from '../../shared/oci/digest.ts';
 import { Bitfield } from '../../shared/pieces/bitfield.ts';
-import { parsePieceTable, pieceCount, pieceLength, type PieceTable } from '../../shared/pieces/piece-table.ts';
+import {
+  isSameTable,
+  parsePieceTable,
+  pieceCount,
+  pieceLength,
+  type PieceTable,
+} from '../../shared/pieces/piece-table.ts';
 import type { Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, invariant, isAppError } from '../../shared/runtime/errors.ts';
 import type { PartialBlob, PartialStore } from '../content/blob-store.ts';
@@ -162,10 +168,6 @@ function bytesOf(table: PieceTable, pieces: Bitfield): number {
   let bytes = 0;
   for (let index = 0; index < pieces.length; index += 1) if (pieces.has(index)) bytes += pieceLength(table, index);
   return bytes;
-}
-
-function isSameTable(a: PieceTable, b: PieceTable): boolean {
-  return a.sizeBytes === b.sizeBytes && a.pieceBytes === b.pieceBytes && Buffer.compare(a.hashes, b.hashes) === 0;
 }
 
 /** Expiry goes by our own clock. */

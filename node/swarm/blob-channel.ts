@@ -1,7 +1,7 @@
 // One blob on one connection, both directions: what the other side has, and what is done for it.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { PieceRun } from '../../shared/protocol/peer-frames.ts';
+import type { PieceRun } from '../../shared/protocol/peer-frame-body.ts';
 import { MAX_HAVE_RUNS } from '../../shared/protocol/peer-frames.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PieceExchange } from './piece-exchange.ts';

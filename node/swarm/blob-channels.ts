@@ -4,7 +4,8 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import { Bitfield } from '../../shared/pieces/bitfield.ts';
 import { pieceBytesFor, pieceCount } from '../../shared/pieces/piece-table.ts';
-import { invalid, type DataPlace, type PeerFrame, type Refusal } from '../../shared/protocol/peer-frames.ts';
+import { invalid } from '../../shared/protocol/peer-frame-body.ts';
+import { type DataPlace, type PeerFrame, type Refusal } from '../../shared/protocol/peer-frames.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { BlobChannel } from './blob-channel.ts';
@@ -91,7 +92,7 @@ export class BlobChannels {
   /** Tells every peer on this blob that a piece was verified, soon. */
   announce(digest: Digest, pieceIndex: number): void {
     for (const channel of this.#byDigest.get(digest) ?? []) {
-      if (channel.blob === undefined || !channel.noteVerified(pieceIndex)) continue;
+      if (channel.blob?.isConfirmed !== true || !channel.noteVerified(pieceIndex)) continue;
       if (this.#announcing.size === 0) this.#deps.clock.schedule(HAVE_BATCH_MS, () => this.#sayHave());
       this.#announcing.add(channel);
     }
@@ -213,6 +214,7 @@ export class BlobChannels {
     }
     if (isAnswered) return blobs.release(blob);
     channel.blob = blob;
+    if (!blob.isConfirmed) return this.#refuse(channel, 'not_here');
     if (blob.cut.sizeBytes !== channel.cut.sizeBytes) return this.#refuse(channel, 'mismatch');
     channel.exchange ??= this.#deps.exchangeOf(channel.digest);
     this.#sayOpen(channel);
@@ -226,7 +228,8 @@ export class BlobChannels {
     if (blob === undefined) return;
     // The offer goes first: a node that saw only the bitfield would ask for pieces by number.
     if (this.#isOrigin && blob.isWhole && channel.remoteHas?.isComplete !== true) this.#handOuts.joined(channel);
-    const bits = blob.has.isComplete ? undefined : bitsOf(blob.has);
+    const given = blob.isConfirmed ? blob.has : new PieceSet(blob.pieceCount);
+    const bits = given.isComplete ? undefined : bitsOf(given);
     connection.send({ type: 'bitfield', channel: localNumber, bits });
   }
 
@@ -254,7 +257,8 @@ export class BlobChannels {
 
   #onRequest(connected: Connected, channel: BlobChannel, pieceIndex: number): void {
     const isQueued =
-      channel.blob?.has.has(pieceIndex) === true &&
+      channel.blob?.isConfirmed === true &&
+      channel.blob.has.has(pieceIndex) &&
       connected.uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: false });
     if (isQueued) return;
     channel.connection.send({ type: 'reject', channel: channel.localNumber, pieceIndex, reason: 'not_here' });

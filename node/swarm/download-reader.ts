@@ -1,5 +1,6 @@
 // A client's way into a blob that is arriving: verified bytes in any order, the last ones only after the whole was checked.
 
+import type { AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 
 /** What a reader needs of its download. */
@@ -17,6 +18,8 @@ export interface ReadableDownload {
 export class DownloadReader implements BlobReader {
   readonly #download: ReadableDownload;
   #isClosed = false;
+  #hasRead = false;
+  #failure: AppError | undefined;
   /** Where it reads; the scheduler prefers what comes next. */
   position = 0;
 
@@ -34,10 +37,17 @@ export class DownloadReader implements BlobReader {
     this.position = position;
     for (;;) {
       signal.throwIfAborted();
+      if (this.#failure !== undefined) throw this.#failure;
       const bytes = this.#download.readableBytes(position, wantedBytes);
+      this.#hasRead ||= bytes > 0;
       if (bytes > 0) return this.#download.read(target.subarray(0, bytes), position, signal);
       await this.#download.progress(this, position, signal);
     }
+  }
+
+  /** What was given so far may be wrong: nothing more is given if anything was. */
+  tear(reason: AppError): void {
+    if (this.#hasRead) this.#failure = reason;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

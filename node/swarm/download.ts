@@ -1,28 +1,30 @@
 // One blob on its way to this host, for all who want it.
 //
 //   waiting for a place ─▶ locating ─▶ exchanging pieces ─▶ checking the whole ─▶ adopting ─▶ done
+//        │                    │  ▲            │ the table was a peer's and is wrong (download-attempt.ts)
+//        │                    │  └────────────┤
 //        └────────────────────┴───────────────┴── failed: verified pieces stay on disk for the next time
 
 import type { Digest } from '../../shared/oci/digest.ts';
+import { isSameTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { BlobStore, PartialBlob, PartialStore } from '../content/blob-store.ts';
+import type { BlobStore, PartialStore } from '../content/blob-store.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import type { BlobChannels } from './blob-channels.ts';
+import type { BlobLocator } from './blob-locator.ts';
+import { DownloadAttempt, type AttemptOwner } from './download-attempt.ts';
 import { DownloadReader, type ReadableDownload } from './download-reader.ts';
 import type { DownloadPriority, DownloadSlot, DownloadSlots } from './download-slots.ts';
-import { locateBlob } from './locate-blob.ts';
-import { NeighbourKeeper } from './neighbour-keeper.ts';
-import type { PeerConnection } from './peer-connection.ts';
+import type { PeerReports } from './peer-reports.ts';
 import type { Peers } from './peers.ts';
-import { PieceExchange, type ExchangeOwner } from './piece-exchange.ts';
+import type { PieceExchange } from './piece-exchange.ts';
 import { PieceWaiters } from './piece-waiters.ts';
 import type { SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
 import type { SmallBlobs } from './small-blobs.ts';
-import { fetchSmallBlob } from './small-download.ts';
 import type { SwarmMetrics } from './swarm-metrics.ts';
 import { withSignal } from './with-signal.ts';
 
@@ -40,6 +42,8 @@ export interface DownloadDeps {
   readonly metrics: SwarmMetrics;
   readonly random: () => number;
   readonly link: CoordinatorLink;
+  readonly locator: BlobLocator;
+  readonly reports: PeerReports;
   readonly store: Pick<BlobStore, 'open'>;
   readonly partials: PartialStore;
   readonly blobs: SharedBlobs;
@@ -69,8 +73,8 @@ export class Download implements ReadableDownload {
   #state: 'running' | 'whole' | 'adopted' | 'failed' = 'running';
   #failure: unknown;
   #blob: SharedBlob | undefined;
-  #exchange: PieceExchange | undefined;
-  #keeper: NeighbourKeeper | undefined;
+  #attempt: DownloadAttempt | undefined;
+  #lastTable: PieceTable | undefined;
   #linger: Scheduled | undefined;
   #watch: Scheduled | undefined;
   #lastProgressMs: number;
@@ -104,7 +108,7 @@ export class Download implements ReadableDownload {
   }
 
   get exchange(): PieceExchange | undefined {
-    return this.#exchange;
+    return this.#attempt?.exchange;
   }
 
   /** For status. */
@@ -115,7 +119,7 @@ export class Download implements ReadableDownload {
     readonly peers: number;
   } {
     const doneBytes = (this.#blob?.has.count ?? 0) * (this.#blob?.cut.pieceBytes ?? 0);
-    const peers = this.#exchange?.neighbourCount ?? 0;
+    const peers = this.exchange?.neighbourCount ?? 0;
     return { digest: this.digest, sizeBytes: this.sizeBytes, doneBytes: Math.min(this.sizeBytes, doneBytes), peers };
   }
 
@@ -147,27 +151,27 @@ export class Download implements ReadableDownload {
   }
 
   neighboursChanged(change: { readonly added: readonly Peer[]; readonly removed: readonly string[] }): void {
-    this.#keeper?.remove(change.removed);
-    this.#keeper?.add(change.added);
+    this.#attempt?.neighboursChanged(change);
   }
 
   /** The session with the coordinator is new: it must hear again that we want this. */
   sessionChanged(): void {
-    void this.#keeper?.relocate();
+    this.#attempt?.sessionChanged();
   }
 
   channelRefused(channel: BlobChannel): void {
-    this.#keeper?.closed(channel.connection.peerId, 'refused');
+    this.#attempt?.channelClosed(channel.connection.peerId, 'refused');
   }
 
   connectionLost(peerId: string): void {
-    this.#keeper?.closed(peerId, 'lost');
+    this.#attempt?.channelClosed(peerId, 'lost');
   }
 
   readableBytes(position: number, wantedBytes: number): number {
     const blob = this.#blob;
     if (blob === undefined || this.#state === 'failed') return 0;
     if (this.#state !== 'running') return wantedBytes;
+    if (this.#attempt?.isDisputed === true) return 0;
     const { pieceBytes } = blob.cut;
     let end = position;
     for (let piece = Math.floor(position / pieceBytes); end < position + wantedBytes; piece += 1) {
@@ -187,13 +191,13 @@ export class Download implements ReadableDownload {
     if (this.#state === 'failed') throw this.#failure;
     const blob = this.#blob;
     const piece = blob?.has.firstMissing(Math.floor(position / blob.cut.pieceBytes));
-    this.#preferReaders();
+    this.#attempt?.preferReaders();
     await this.#waiters.wait(piece, signal);
   }
 
   async leave(reader: DownloadReader): Promise<void> {
     this.#readers.delete(reader);
-    this.#preferReaders();
+    this.#attempt?.preferReaders();
     this.#lingerIfAlone();
     await this.#releaseBlob();
   }
@@ -220,7 +224,6 @@ export class Download implements ReadableDownload {
     } finally {
       this.#watch?.cancel();
       this.#linger?.cancel();
-      this.#keeper?.stop();
       this.#slot.release();
       this.#waiters.wakeAll();
       this.#leaveSwarm();
@@ -237,112 +240,53 @@ export class Download implements ReadableDownload {
   }
 
   async #fetchAndAdopt(): Promise<void> {
-    const { partials, blobs, channels } = this.#deps;
-    const { table, neighbours } = await locateBlob(this.#deps, this, this.#stop.signal);
-    const partial = await partials.openPartial(this.digest, table);
-    const blob = blobs.begin(this.digest, partial);
-    this.#blob = blob;
-    this.#waiters.wakeAll();
-    let outcome: 'whole' | 'failed' = 'failed';
-    try {
-      if (!blob.has.isComplete) await this.#fetch(partial, blob, neighbours);
-      await partial.verifyWhole();
-      this.#state = 'whole';
-      this.#waiters.wakeAll();
-      await partial.finish();
-      await this.#adopt(blob);
-      outcome = 'whole';
-    } catch (error) {
-      this.#fail(error);
-      throw error;
-    } finally {
-      await this.#exchange?.stop();
-      channels.exchangeEnded(this.digest, outcome);
-      if (outcome === 'failed') await blob.detachPartial();
-      await partial[Symbol.asyncDispose]();
+    for (;;) {
+      const located = await this.#deps.locator.locate(this, this.#stop.signal);
+      if (this.#lastTable !== undefined && !isSameTable(this.#lastTable, located.table)) this.#tearReaders();
+      this.#lastTable = located.table;
+      const { digest, sizeBytes } = this;
+      const { linkBytesPerSecond } = this.#options;
+      const options = { digest, sizeBytes, located, linkBytesPerSecond };
+      this.#attempt = new DownloadAttempt(this.#deps, this.#attemptOwner(), options, this.#stop.signal);
+      if ((await this.#attempt.run()) === 'adopted') break;
     }
     this.#state = 'adopted';
     this.#deps.onAdopted(this.digest, this.sizeBytes);
   }
 
-  async #adopt(blob: SharedBlob): Promise<void> {
-    const reader = await this.#deps.store.open(this.digest);
-    if (reader === undefined) throw new AppError('blob_unavailable', 'the blob was removed as soon as it was here');
-    await blob.becomeWhole(reader);
-  }
-
-  async #fetch(partial: PartialBlob, blob: SharedBlob, neighbours: readonly Peer[]): Promise<void> {
-    if (blob.pieceCount > 1) {
-      await this.#exchangePieces(partial, blob, neighbours);
-      return;
-    }
-    const deps = {
-      ...this.#deps,
-      badPiece: (connection: PeerConnection, piece: number) => this.#badPiece(connection, piece),
-    };
-    const giver = await fetchSmallBlob(deps, { digest: this.digest, partial, neighbours }, this.#stop.signal);
-    blob.has.add(0);
-    this.#deps.metrics.piece('verified');
-    this.#deps.metrics.received(giver.transport, this.sizeBytes);
-  }
-
-  async #exchangePieces(partial: PartialBlob, blob: SharedBlob, neighbours: readonly Peer[]): Promise<void> {
-    const { clock, random, channels, metrics } = this.#deps;
-    const completed = new Promise<void>((resolve, reject) => {
-      const owner: ExchangeOwner = {
-        verified: (piece, channel) => {
-          metrics.piece('verified');
-          metrics.received(channel.connection.transport, blob.pieceLength(piece));
-          this.#lastProgressMs = clock.nowMs();
-          channels.announce(this.digest, piece);
-          this.#waiters.wake(piece);
-        },
-        badPiece: (channel, piece) => this.#badPiece(channel.connection, piece),
-        stalled: (channel) => this.#stalled(channel.connection.peerId),
-        complete: resolve,
-        failed: reject,
-      };
-      const { linkBytesPerSecond } = this.#options;
-      this.#exchange = new PieceExchange({ partial, blob, clock, random, owner }, { linkBytesPerSecond });
-    });
-    const exchange = this.#exchange;
-    this.#keeper = new NeighbourKeeper(
-      {
-        ...this.#deps,
-        use: (connection) => {
-          if (exchange !== undefined && connection.isOpen) channels.openFor(connection, blob, exchange);
-        },
+  #attemptOwner(): AttemptOwner {
+    return {
+      opened: (blob) => {
+        this.#blob = blob;
+        this.#waiters.wakeAll();
       },
-      { digest: this.digest },
-    );
-    this.#preferReaders();
-    this.#keeper.start(neighbours);
-    await withSignal(completed, this.#stop.signal);
+      verified: (piece) => {
+        this.#lastProgressMs = this.#deps.clock.nowMs();
+        this.#waiters.wake(piece);
+      },
+      isWhole: () => {
+        this.#state = 'whole';
+        this.#waiters.wakeAll();
+      },
+      failing: (error) => this.#fail(error),
+      useless: (end) => {
+        this.#deps.log.warn(
+          { digest: this.digest, end },
+          'a piece table from peers was of no use; looking for another',
+        );
+        this.#blob = undefined; // readers wait for the next one
+        if (end === 'revoked') this.#tearReaders();
+      },
+      readerPieces: (pieceBytes) => [...this.#readers].map((reader) => Math.floor(reader.position / pieceBytes)),
+    };
   }
 
-  #badPiece(connection: PeerConnection, pieceIndex: number): void {
-    const { log, metrics, peers } = this.#deps;
-    log.warn(
-      { peer: connection.peerId, digest: this.digest, piece: pieceIndex },
-      'peer sent a wrong piece; dropped for good',
-    );
-    metrics.piece('bad');
-    this.#report(connection.peerId, 'bad_piece');
-    peers.ban(connection.peerId);
-  }
-
-  #stalled(peerId: string): void {
-    this.#deps.log.info({ peer: peerId, digest: this.digest }, 'peer is silent past its deadline; asking others');
-    this.#deps.metrics.stalled();
-    this.#report(peerId, 'stalled');
-  }
-
-  #report(nodeId: string, reason: 'bad_piece' | 'stalled'): void {
-    const { link, log } = this.#deps;
-    if (!link.isConnected) return;
-    link.call('peer.report', { nodeId, digest: this.digest, reason }, this.#stop.signal).catch((error: unknown) => {
-      log.debug({ err: error, peer: nodeId }, 'a peer could not be reported');
-    });
+  /** Clients that were given bytes which may be wrong get no more; the others wait for the right ones. */
+  #tearReaders(): void {
+    for (const reader of this.#readers) {
+      reader.tear(new AppError('digest_mismatch', 'a peer gave a piece table that does not make up the blob'));
+    }
+    this.#waiters.wakeAll();
   }
 
   #leaveSwarm(): void {
@@ -356,7 +300,7 @@ export class Download implements ReadableDownload {
   /** Fails the download when nothing came for too long. */
   #watchProgress(): void {
     const { clock } = this.#deps;
-    const lastMs = Math.max(this.#lastProgressMs, this.#exchange?.lastByteMs ?? 0);
+    const lastMs = Math.max(this.#lastProgressMs, this.exchange?.lastByteMs ?? 0);
     if (this.#state === 'running' && clock.nowMs() - lastMs > this.#options.noProgressMs) {
       const { sizeBytes, doneBytes } = this.status();
       const detail = { digest: this.digest, doneBytes, sizeBytes };
@@ -364,12 +308,6 @@ export class Download implements ReadableDownload {
       return;
     }
     this.#watch = clock.schedule(WATCH_MS, () => this.#watchProgress());
-  }
-
-  #preferReaders(): void {
-    const pieceBytes = this.#blob?.cut.pieceBytes;
-    if (pieceBytes === undefined) return;
-    this.#exchange?.setReaders([...this.#readers].map((reader) => Math.floor(reader.position / pieceBytes)));
   }
 
   #lingerIfAlone(): void {

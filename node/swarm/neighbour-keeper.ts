@@ -1,17 +1,17 @@
 // Keeps one download in touch with the neighbours that the coordinator named: dials them, opens the blob there, tries again
-// later what failed, and asks the coordinator anew when nobody is left.
+// later what failed, and asks anew who has it when nobody is left.
 
 import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
-import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import type { PeerReports } from './peer-reports.ts';
 import { isFinalRefusal, type Peers } from './peers.ts';
 
 /** Neighbours are looked at so often, and at once when something changed. */
 const TICK_MS = 250;
-/** Nobody of the neighbours is there for so long: ask the coordinator again. */
+/** Nobody of the neighbours is there for so long: ask again who has it. */
 const ALONE_MS = 2000;
 /** First wait after a neighbour did not have the blob; doubles up to the largest. */
 const REFUSED_MS = 500;
@@ -33,8 +33,11 @@ interface Known {
 export interface NeighbourKeeperDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly link: CoordinatorLink;
+  readonly link: Pick<CoordinatorLink, 'isConnected'>;
+  readonly reports: PeerReports;
   readonly peers: Peers;
+  /** Neighbours as of now, after those that were named before are of no use. */
+  readonly locateAgain: () => Promise<readonly Peer[]>;
   /** Uses a neighbour that is connected. */
   readonly use: (connection: PeerConnection) => void;
 }
@@ -47,6 +50,7 @@ export class NeighbourKeeper {
   #timer: Scheduled | undefined;
   #lastOpenMs: number;
   #isLocating = false;
+  #isLocateWanted = false;
 
   constructor(deps: NeighbourKeeperDeps, options: { readonly digest: Digest }) {
     this.#deps = deps;
@@ -95,14 +99,18 @@ export class NeighbourKeeper {
     if (why === 'refused') known.nextWaitMs = Math.min(MAX_REFUSED_MS, known.nextWaitMs * 2);
   }
 
-  /** Asks the coordinator again, for example because its session is new and it forgot us. */
+  /** Asks who has it again, for example because the session is new and the coordinator forgot us. */
   async relocate(): Promise<void> {
-    const { link } = this.#deps;
-    if (this.#isLocating || !link.isConnected || this.#stop.signal.aborted) return;
+    if (this.#stop.signal.aborted) return;
+    this.#isLocateWanted = true;
+    if (this.#isLocating) return;
     this.#isLocating = true;
     try {
-      const { neighbours } = await link.call('blob.locate', { digest: this.#digest }, this.#stop.signal);
-      this.add(neighbours);
+      while (this.#isLocateWanted) {
+        this.#isLocateWanted = false;
+        const neighbours = await this.#deps.locateAgain();
+        if (!this.#stop.signal.aborted) this.add(neighbours);
+      }
     } catch (error) {
       if (!this.#stop.signal.aborted)
         this.#deps.log.debug({ digest: this.#digest, err: error }, 'locating again failed');
@@ -160,10 +168,6 @@ export class NeighbourKeeper {
     this.#deps.log.debug({ peer: nodeId, digest: this.#digest, err: error }, 'a neighbour cannot be reached');
     if (isFinalRefusal(error)) known.retryAtMs += MAX_REFUSED_MS;
     if (known.failedDials !== UNREACHABLE_AFTER || !this.#deps.link.isConnected) return;
-    this.#deps.link
-      .call('peer.report', { nodeId, digest: this.#digest, reason: 'unreachable' }, this.#stop.signal)
-      .catch((failure: unknown) => {
-        if (!isAppError(failure)) this.#deps.log.debug({ err: failure }, 'a peer could not be reported');
-      });
+    this.#deps.reports.report({ nodeId, digest: this.#digest, reason: 'unreachable' });
   }
 }

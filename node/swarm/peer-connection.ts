@@ -6,17 +6,19 @@
 // Reads by event and not by pipeline: at a gigabyte per second a promise per chunk costs more than the chunk.
 
 import { PeerFrameDecoder } from '../../shared/protocol/peer-frame-decoder.ts';
+import { invalid } from '../../shared/protocol/peer-frame-body.ts';
 import {
   PEER_PROTOCOL,
   encodeDataHeader,
   encodeFrame,
-  invalid,
   type DataPlace,
   type Goodbye,
+  type Greeting,
   type PeerFrame,
 } from '../../shared/protocol/peer-frames.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { isHostPort } from '../../shared/runtime/host-port.ts';
 import type { PeerStream } from './transport.ts';
 
 /** Payload that a peer may send before we took it up, then it waits; twice what 10 Gbit/s carries in a millisecond and a half. */
@@ -49,6 +51,8 @@ export interface PeerConnectionOptions {
   readonly nodeId: string;
   readonly fleetId: string;
   readonly role: 'dialler' | 'acceptor';
+  /** `host:port` where others may dial us. */
+  readonly address: string;
   /** From the open stream to the other's hello. */
   readonly helloTimeoutMs: number;
   /** Decides about a node that said hello to us; a reason sends it away. */
@@ -79,6 +83,8 @@ export class PeerConnection {
   #lastHeardMs: number;
   #pingSentMs = 0;
   #closeReason: Goodbye | 'lost' | undefined;
+  /** `host:port` where it may be dialled, as it says; undefined when it says none. */
+  peerAddress: string | undefined;
   /** Smoothed; 0 before the first answer. */
   roundTripMs = 0;
   receivedBytes = 0;
@@ -221,8 +227,9 @@ export class PeerConnection {
     this.#end(reason);
   }
 
-  #hello(): { readonly protocol: number; readonly nodeId: string; readonly fleetId: string } {
-    return { protocol: PEER_PROTOCOL, nodeId: this.#options.nodeId, fleetId: this.#options.fleetId };
+  #hello(): Greeting {
+    const { nodeId, fleetId, address } = this.#options;
+    return { protocol: PEER_PROTOCOL, nodeId, fleetId, address };
   }
 
   #onChunk(chunk: Buffer): void {
@@ -277,6 +284,7 @@ export class PeerConnection {
     if (frame.fleetId !== this.#options.fleetId || frame.nodeId !== this.peerId) {
       throw new AppError('identity_refused', 'peer says that it is another than its certificate');
     }
+    this.peerAddress = isHostPort(frame.address) ? frame.address : undefined;
     const refusal = this.#options.admit(this);
     if (refusal !== undefined) {
       this.close(refusal);

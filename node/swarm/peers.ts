@@ -58,6 +58,7 @@ export class Peers {
   readonly #random: () => number;
   readonly #options: Required<PeersOptions>;
   readonly #user: PeersUser;
+  readonly #address: () => string;
   readonly #connections = new Map<string, PeerConnection>();
   /** Streams whose hello is not done. */
   readonly #greeting = new Set<PeerConnection>();
@@ -76,6 +77,8 @@ export class Peers {
       readonly transport: Transport;
       readonly random: () => number;
       readonly user: PeersUser;
+      /** `host:port` where others may dial us. */
+      readonly address: () => string;
     },
     options: PeersOptions,
   ) {
@@ -84,6 +87,7 @@ export class Peers {
     this.#transport = deps.transport;
     this.#random = deps.random;
     this.#user = deps.user;
+    this.#address = deps.address;
     this.#options = {
       maxConnections: MAX_CONNECTIONS,
       dialTimeoutMs: DIAL_TIMEOUT_MS,
@@ -225,7 +229,7 @@ export class Peers {
     const { nodeId, fleetId, helloTimeoutMs } = this.#options;
     const connection: PeerConnection = new PeerConnection(
       { opened, clock: this.#clock, user: this.#connectionUser() },
-      { nodeId, fleetId, role, helloTimeoutMs, admit: (greeted) => this.#admit(greeted) },
+      { nodeId, fleetId, role, helloTimeoutMs, address: this.#address(), admit: (greeted) => this.#admit(greeted) },
     );
     this.#greeting.add(connection);
     const done = (): void => void this.#greeting.delete(connection);

@@ -1,6 +1,6 @@
 // The bytes of one piece from one neighbour, on their way into a buffer of the store.
 
-import { invalid } from '../../shared/protocol/peer-frames.ts';
+import { invalid } from '../../shared/protocol/peer-frame-body.ts';
 import type { PieceBuffer } from '../content/blob-store.ts';
 
 export interface AssemblyDeps {

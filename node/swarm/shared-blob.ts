@@ -2,7 +2,7 @@
 // peers read through the same object, which outlives the change from the one to the other.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import { pieceCount, pieceLength } from '../../shared/pieces/piece-table.ts';
+import { pieceCount, pieceLength, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { PartialBlob } from '../content/blob-store.ts';
@@ -15,37 +15,60 @@ export interface BlobCut {
   readonly pieceBytes: number;
 }
 
+/** `confirmed`: the coordinator gave the table, or the digest implies it. `provisional`: only peers gave it. */
+export type TableTrust = 'confirmed' | 'provisional';
+
 export class SharedBlob {
   readonly cut: BlobCut;
   readonly pieceCount: number;
   /** Verified pieces. */
   readonly has: PieceSet;
+  /**
+   * False while the table that pieces are checked against is only a peer's word. Nothing of such a blob is given to peers:
+   * a piece that fits a wrong table would make us look like a liar to those who have the right one.
+   */
+  #isConfirmed: boolean;
   #partial: PartialBlob | undefined;
   #whole: BlobReader | undefined;
   #readsOfPartial = 0;
   #onPartialIdle: (() => void) | undefined;
 
-  private constructor(cut: BlobCut, has: PieceSet) {
+  private constructor(cut: BlobCut, has: PieceSet, trust: TableTrust) {
     this.cut = cut;
+    this.#isConfirmed = trust === 'confirmed';
     this.pieceCount = pieceCount(cut);
     this.has = has;
   }
 
   /** A blob that lies here whole. Takes over `reader`. */
   static whole(cut: BlobCut, reader: BlobReader): SharedBlob {
-    const blob = new SharedBlob(cut, PieceSet.full(pieceCount(cut)));
+    const blob = new SharedBlob(cut, PieceSet.full(pieceCount(cut)), 'confirmed');
     blob.#whole = reader;
     return blob;
   }
 
   /** A blob that is arriving. `partial` stays its owner's. */
-  static arriving(digest: Digest, partial: PartialBlob): SharedBlob {
+  static arriving(digest: Digest, partial: PartialBlob, trust: TableTrust): SharedBlob {
     const { sizeBytes, pieceBytes } = partial.table;
     const has = new PieceSet(partial.verified.length);
     for (let piece = 0; piece < has.length; piece += 1) if (partial.verified.has(piece)) has.add(piece);
-    const blob = new SharedBlob({ digest, sizeBytes, pieceBytes }, has);
+    const blob = new SharedBlob({ digest, sizeBytes, pieceBytes }, has, trust);
     blob.#partial = partial;
     return blob;
+  }
+
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
+  }
+
+  /** The table that peers may rely on; undefined while it is not confirmed, and for blobs that came to us whole. */
+  get table(): PieceTable | undefined {
+    return this.#isConfirmed ? this.#partial?.table : undefined;
+  }
+
+  /** The coordinator has the same table, or the digest of the whole was checked. */
+  confirm(): void {
+    this.#isConfirmed = true;
   }
 
   get isWhole(): boolean {
@@ -59,6 +82,7 @@ export class SharedBlob {
   /** From now on reads go to the whole blob. Resolves when nobody reads the partial one any more. */
   async becomeWhole(reader: BlobReader): Promise<void> {
     this.#whole = reader;
+    this.#isConfirmed = true;
     await this.detachPartial();
   }
 

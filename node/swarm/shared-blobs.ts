@@ -2,7 +2,7 @@
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { BlobStore, PartialBlob } from '../content/blob-store.ts';
-import { SharedBlob } from './shared-blob.ts';
+import { SharedBlob, type TableTrust } from './shared-blob.ts';
 
 interface Entry {
   readonly blob: SharedBlob;
@@ -39,9 +39,9 @@ export class SharedBlobs {
     return blob === undefined ? undefined : this.#use(digest, blob);
   }
 
-  /** Registers a download; its blob is given away from the first verified piece on. Give it back with `release`. */
-  begin(digest: Digest, partial: PartialBlob): SharedBlob {
-    const blob = SharedBlob.arriving(digest, partial);
+  /** Registers a download; its blob is given away from the first verified piece on, once its table is confirmed. Give it back with `release`. */
+  begin(digest: Digest, partial: PartialBlob, trust: TableTrust): SharedBlob {
+    const blob = SharedBlob.arriving(digest, partial, trust);
     // Peers may still hold on to an earlier download that failed: it has nothing to close.
     this.#entries.set(digest, { blob, users: 1 });
     return blob;

@@ -4,8 +4,8 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import { LEAF_BYTES } from '../../shared/pieces/piece-table.ts';
 import type { PeerFrame } from '../../shared/protocol/peer-frames.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import { AppError } from '../../shared/runtime/errors.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { PeerRequests } from './peer-requests.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
 
 /** Answers under way to one peer; 64 of 128 KiB are 8 MiB. More are refused. */
@@ -15,19 +15,11 @@ const ANSWER_TIMEOUT_MS = 2000;
 
 type SmallFrame = Extract<PeerFrame, { readonly type: 'small-request' | 'small-data' | 'small-reject' }>;
 
-interface Pending {
-  readonly connection: PeerConnection;
-  readonly resolve: (bytes: Uint8Array) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 export class SmallBlobs {
   readonly #blobs: SharedBlobs;
-  readonly #clock: Clock;
   readonly #sent: (connection: PeerConnection, bytes: number) => void;
-  readonly #pending = new Map<number, Pending>();
+  readonly #requests: PeerRequests<Uint8Array>;
   readonly #answering = new Map<PeerConnection, number>();
-  #lastRequest = 0;
 
   constructor(deps: {
     readonly blobs: SharedBlobs;
@@ -35,62 +27,36 @@ export class SmallBlobs {
     readonly sent: (connection: PeerConnection, bytes: number) => void;
   }) {
     this.#blobs = deps.blobs;
-    this.#clock = deps.clock;
     this.#sent = deps.sent;
+    this.#requests = new PeerRequests(deps, { timeoutMs: ANSWER_TIMEOUT_MS });
   }
 
   isBusy(connection: PeerConnection): boolean {
-    for (const pending of this.#pending.values()) if (pending.connection === connection) return true;
-    return this.#answering.has(connection);
+    return this.#requests.isBusy(connection) || this.#answering.has(connection);
   }
 
   /**
    * Asks one holder. The bytes are not verified.
    * @throws {AppError} `blob_unavailable` when it does not have it, does not answer or goes.
    */
-  async fetch(
+  fetch(
     connection: PeerConnection,
     blob: { readonly digest: Digest; readonly sizeBytes: number },
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const request = ++this.#lastRequest;
-    const unavailable = (why: string): AppError => new AppError('blob_unavailable', why);
-    const timer = this.#clock.schedule(ANSWER_TIMEOUT_MS, () =>
-      this.#pending.get(request)?.reject(unavailable('peer did not answer in time')),
-    );
-    const onAbort = (): void => this.#pending.get(request)?.reject(signal.reason);
-    try {
-      return await new Promise<Uint8Array>((resolve, reject) => {
-        signal.throwIfAborted();
-        if (!connection.isOpen) throw unavailable('peer connection ended');
-        signal.addEventListener('abort', onAbort, { once: true });
-        this.#pending.set(request, { connection, resolve, reject });
-        connection.send({ type: 'small-request', request, digest: blob.digest, sizeBytes: blob.sizeBytes });
-      });
-    } finally {
-      this.#pending.delete(request);
-      timer.cancel();
-      signal.removeEventListener('abort', onAbort);
-    }
+    const { digest, sizeBytes } = blob;
+    return this.#requests.ask(connection, (request) => ({ type: 'small-request', request, digest, sizeBytes }), signal);
   }
 
   frame(connection: PeerConnection, frame: SmallFrame): void {
-    if (frame.type === 'small-request') {
-      void this.#answer(connection, frame);
-      return;
-    }
-    const pending = this.#pending.get(frame.request);
-    if (pending?.connection !== connection) return;
-    if (frame.type === 'small-data') pending.resolve(frame.bytes);
-    else
-      pending.reject(new AppError('blob_unavailable', 'peer does not have it', { detail: { reason: frame.reason } }));
+    if (frame.type === 'small-request') void this.#answer(connection, frame);
+    else if (frame.type === 'small-data') this.#requests.answered(connection, frame.request, frame.bytes);
+    else this.#requests.refused(connection, frame.request, frame.reason);
   }
 
   closed(connection: PeerConnection): void {
     this.#answering.delete(connection);
-    for (const pending of this.#pending.values()) {
-      if (pending.connection === connection) pending.reject(new AppError('blob_unavailable', 'peer connection ended'));
-    }
+    this.#requests.closed(connection);
   }
 
   async #answer(connection: PeerConnection, frame: Extract<SmallFrame, { type: 'small-request' }>): Promise<void> {
@@ -127,7 +93,7 @@ export class SmallBlobs {
     const blob = await this.#blobs.acquire(digest);
     if (blob === undefined) return undefined;
     try {
-      if (blob.cut.sizeBytes !== sizeBytes || !blob.has.isComplete) return undefined;
+      if (blob.cut.sizeBytes !== sizeBytes || !blob.has.isComplete || !blob.isConfirmed) return undefined;
       const bytes = new Uint8Array(sizeBytes);
       await blob.readFully(bytes, 0, new AbortController().signal);
       return bytes;

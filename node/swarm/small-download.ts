@@ -1,7 +1,7 @@
 // Gets a blob of one piece: asks one holder after the other until one gives the right bytes.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -14,13 +14,14 @@ export interface SmallDownloadDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
-  readonly link: CoordinatorLink;
+  /** Holders as of now. @throws the signal's reason */
+  readonly locateAgain: () => Promise<readonly Peer[]>;
   readonly peers: Peers;
   readonly small: SmallBlobs;
   readonly badPiece: (connection: PeerConnection, pieceIndex: number) => void;
 }
 
-/** Wait after a round in which no holder gave it; then the coordinator is asked for holders again. */
+/** Wait after a round in which no holder gave it; then it is asked again who holds it. */
 const RETRY_MS = 300;
 
 /** Resolves when piece 0 is verified and written. Goes on until `signal` is aborted. @throws the signal's reason */
@@ -36,7 +37,8 @@ export async function fetchSmallBlob(
       if (connection !== undefined) return connection;
     }
     await deps.clock.sleep(RETRY_MS * (0.5 + deps.random()), signal);
-    if (deps.link.isConnected) neighbours = await locateAgain(deps, blob.digest, neighbours, signal);
+    const located = await deps.locateAgain();
+    if (located.length > 0) neighbours = located;
   }
 }
 
@@ -72,20 +74,4 @@ async function tryPeer(
   }
   deps.badPiece(connection, 0);
   return undefined;
-}
-
-async function locateAgain(
-  deps: SmallDownloadDeps,
-  digest: Digest,
-  known: readonly Peer[],
-  signal: AbortSignal,
-): Promise<readonly Peer[]> {
-  try {
-    const { neighbours } = await deps.link.call('blob.locate', { digest }, signal);
-    return neighbours;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isAppError(error)) throw error;
-    return known;
-  }
 }

@@ -10,15 +10,21 @@ import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { BlobStore, PartialStore } from '../content/blob-store.ts';
+import type { PeerMemory } from '../content/peer-memory.ts';
 import type { SwarmSource } from '../content/swarm-source.ts';
 import { BlobChannels } from './blob-channels.ts';
+import { BlobLocator } from './blob-locator.ts';
 import { Download, type DownloadDeps } from './download.ts';
 import { DownloadSlots, type DownloadPriority, type DownloadSlotsOptions } from './download-slots.ts';
+import { HolderSearch } from './holder-search.ts';
+import { KnownPeers } from './known-peers.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { PeerReports } from './peer-reports.ts';
 import { Peers, type PeersOptions, type PeersUser } from './peers.ts';
+import { PieceTables } from './piece-tables.ts';
 import { SharedBlobs } from './shared-blobs.ts';
 import { SmallBlobs } from './small-blobs.ts';
-import { swarmMetrics } from './swarm-metrics.ts';
+import { swarmMetrics, type SwarmMetrics } from './swarm-metrics.ts';
 import type { Transport } from './transport.ts';
 
 export interface SwarmDeps {
@@ -30,6 +36,8 @@ export interface SwarmDeps {
   readonly link: CoordinatorLink;
   readonly store: Pick<BlobStore, 'open' | 'table'>;
   readonly partials: PartialStore;
+  /** Peers known before the last stop. */
+  readonly memory: PeerMemory;
   readonly transport: Transport;
   /** A download was adopted under its final name. Must not throw. */
   readonly onAdopted: (digest: Digest, sizeBytes: number) => void;
@@ -48,6 +56,8 @@ export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
   readonly noProgressMs?: number;
   /** Default `LINGER_MS`. */
   readonly lingerMs?: number;
+  /** `host:port` where peers should dial us. Default: where we listen. */
+  readonly advertise?: string;
   /** Only the depth of pipelines follows from it. Default `LINK_BYTES_PER_SECOND`. */
   readonly linkBytesPerSecond?: number;
 }
@@ -60,14 +70,17 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   readonly #peers: Peers;
   readonly #channels: BlobChannels;
   readonly #small: SmallBlobs;
+  readonly #tables: PieceTables;
+  readonly #known: KnownPeers;
   readonly #downloadDeps: DownloadDeps;
   readonly #downloads = new Map<Digest, Download>();
   readonly #resources = new ResourceStack();
   #address = '';
   #isStopping = false;
 
-  private constructor(deps: SwarmDeps, options: SwarmOptions) {
+  private constructor(deps: SwarmDeps, known: KnownPeers, options: SwarmOptions) {
     this.#deps = deps;
+    this.#known = known;
     this.#options = options;
     this.#log = deps.log.child({ part: 'swarm' });
     this.#blobs = new SharedBlobs(deps);
@@ -77,8 +90,10 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       queuedUploads: () => this.#channels.queuedUploads,
     });
     const sent = (connection: PeerConnection, bytes: number): void => metrics.sent(connection.transport, bytes);
-    this.#peers = new Peers({ ...deps, log: this.#log, user: this.#peersUser() }, options);
+    const address = (): string => options.advertise ?? this.#address;
+    this.#peers = new Peers({ ...deps, log: this.#log, user: this.#peersUser(), address }, options);
     this.#small = new SmallBlobs({ blobs: this.#blobs, clock: deps.clock, sent });
+    this.#tables = new PieceTables({ ...deps, blobs: this.#blobs, log: this.#log });
     this.#channels = new BlobChannels(
       {
         blobs: this.#blobs,
@@ -91,24 +106,14 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       },
       options,
     );
-    const slots = new DownloadSlots(options);
-    const { log, ...rest } = deps;
-    void log;
-    this.#downloadDeps = {
-      ...rest,
-      log: this.#log,
-      metrics,
-      slots,
-      blobs: this.#blobs,
-      peers: this.#peers,
-      channels: this.#channels,
-      small: this.#small,
-    };
+    this.#downloadDeps = this.#makeDownloadDeps(metrics);
   }
 
   /** Listens for peers and for the coordinator's events. Dispose it to stop. */
   static async start(deps: SwarmDeps, options: SwarmOptions): Promise<Swarm> {
-    const swarm = new Swarm(deps, options);
+    const known = await KnownPeers.open({ ...deps, log: deps.log.child({ part: 'swarm' }) });
+    const swarm = new Swarm(deps, known, options);
+    swarm.#resources.use(known);
     const listener = await deps.transport.listen((opened) => swarm.#peers.accept(opened));
     swarm.#address = listener.address;
     swarm.#resources.use(swarm.#peers);
@@ -155,6 +160,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   /** Cuts nodes off that are not of the fleet any more. Removals that the coordinator tells meanwhile are taken up by itself. */
   removeNodes(nodeIds: readonly string[]): void {
     this.#peers.remove(nodeIds);
+    this.#known.forget(nodeIds);
   }
 
   /** Stops giving a blob away, before it is removed from the store. */
@@ -167,6 +173,24 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const reason = new AppError('shutting_down', 'the node is stopping');
     await Promise.all([...this.#downloads.values()].map((download) => download.stop(reason)));
     await this.#resources[Symbol.asyncDispose]();
+  }
+
+  #makeDownloadDeps(metrics: SwarmMetrics): DownloadDeps {
+    const parts = {
+      ...this.#deps,
+      log: this.#log,
+      metrics,
+      known: this.#known,
+      blobs: this.#blobs,
+      peers: this.#peers,
+      channels: this.#channels,
+      small: this.#small,
+      tables: this.#tables,
+    };
+    const search = new HolderSearch(parts);
+    const locator = new BlobLocator({ ...parts, search });
+    const reports = this.#resources.use(new PeerReports(parts));
+    return { ...parts, locator, reports, slots: new DownloadSlots(this.#options) };
   }
 
   #running(digest: Digest): Download | undefined {
@@ -193,20 +217,26 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   }
 
   #onEvent(event: CoordinatorEvent): void {
-    if (event.type === 'roster.removed') this.#peers.remove(event.nodeIds);
-    if (event.type === 'swarm.neighbours') this.#downloads.get(event.digest)?.neighboursChanged(event);
+    if (event.type === 'roster.removed') this.removeNodes(event.nodeIds);
+    if (event.type !== 'swarm.neighbours') return;
+    this.#known.note(event.added);
+    this.#downloads.get(event.digest)?.neighboursChanged(event);
   }
 
   #peersUser(): PeersUser {
     return {
-      opened: (connection) =>
-        this.#log.debug({ peer: connection.peerId, transport: connection.transport }, 'peer connected'),
+      opened: (connection) => {
+        const { peerId, peerAddress, transport } = connection;
+        this.#log.debug({ peer: peerId, transport }, 'peer connected');
+        if (peerAddress !== undefined) this.#known.noteConnected(peerId, peerAddress);
+      },
       frame: (connection, frame) => this.#onFrame(connection, frame),
       data: (connection, place, bytes) => this.#channels.data(connection, place, bytes),
-      isBusy: (connection) => this.#channels.isBusy(connection) || this.#small.isBusy(connection),
+      isBusy: (connection) => [this.#channels, this.#small, this.#tables].some((each) => each.isBusy(connection)),
       closed: (connection) => {
         this.#log.debug({ peer: connection.peerId, reason: connection.closeReason }, 'peer disconnected');
         this.#small.closed(connection);
+        this.#tables.closed(connection);
         this.#channels.closed(connection);
         for (const download of this.#downloads.values()) download.connectionLost(connection.peerId);
       },
@@ -219,6 +249,10 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       case 'small-data':
       case 'small-reject':
         return this.#small.frame(connection, frame);
+      case 'table-request':
+      case 'table-part':
+      case 'table-reject':
+        return this.#tables.frame(connection, frame);
       case 'hello':
       case 'hello-ack':
       case 'credit':

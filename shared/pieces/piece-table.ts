@@ -72,6 +72,15 @@ export function parsePieceTable(raw: PieceTable): PieceTable {
   });
 }
 
+/** True when two tables say the same of a blob. */
+export function isSameTable(left: PieceTable, right: PieceTable): boolean {
+  return (
+    left.sizeBytes === right.sizeBytes &&
+    left.pieceBytes === right.pieceBytes &&
+    Buffer.compare(left.hashes, right.hashes) === 0
+  );
+}
+
 /** Hash of one whole piece given its bytes. */
 export function hashPiece(bytes: Uint8Array): Uint8Array {
   if (bytes.byteLength <= LEAF_BYTES) return createHash('sha256').update(bytes).digest();

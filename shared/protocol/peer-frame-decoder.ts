@@ -1,15 +1,8 @@
 // Cuts a stream of bytes into peer frames, however it is chunked. Payload is passed on as it comes, uncopied; everything
 // else is gathered, at most one frame at a time and never more than its type allows.
 
-import {
-  DATA_HEADER_BYTES,
-  FRAME_HEADER_BYTES,
-  decodeBody,
-  frameKind,
-  invalid,
-  type DataPlace,
-  type PeerFrame,
-} from './peer-frames.ts';
+import { FRAME_HEADER_BYTES, invalid } from './peer-frame-body.ts';
+import { DATA_HEADER_BYTES, decodeBody, frameKind, type DataPlace, type PeerFrame } from './peer-frames.ts';
 
 /** Takes what the decoder finds, in order, while `push` runs. What it throws ends `push`. */
 export interface FrameSink {

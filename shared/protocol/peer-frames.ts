@@ -11,10 +11,14 @@
 // bytes that the receiver granted, so that nobody can fill another's memory.
 //
 // An origin says `offer` beside its bitfield: it then gives pieces of its own choice for `any-piece` requests.
+//
+// `table-request` asks for a part of a blob's piece table, when the coordinator cannot be asked. Whoever holds the blob whole,
+// or has its table from the coordinator, answers with the hashes from `firstPiece` on, `MAX_TABLE_HASHES` at most;
+// the others reject at once.
 
-import { classifyDigest, type Digest } from '../oci/digest.ts';
-import { LEAF_BYTES, MAX_BLOB_BYTES, MAX_PIECE_BYTES } from '../pieces/piece-table.ts';
-import { AppError } from '../runtime/errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import { HASH_BYTES, LEAF_BYTES } from '../pieces/piece-table.ts';
+import { BodyReader, BodyWriter, FRAME_HEADER_BYTES, MAX_PIECES, invalid, type PieceRun } from './peer-frame-body.ts';
 
 /** Both ends must speak the same number. */
 export const PEER_PROTOCOL = 1;
@@ -22,10 +26,8 @@ export const PEER_PROTOCOL = 1;
 export const MAX_DATA_BYTES = LEAF_BYTES;
 /** Runs of pieces in one `have` frame; more go in several. */
 export const MAX_HAVE_RUNS = 1024;
-/** Pieces of the largest blob: 8 TiB in cuts of 4 MiB. */
-const MAX_PIECES = MAX_BLOB_BYTES / MAX_PIECE_BYTES;
-
-export const FRAME_HEADER_BYTES = 5;
+/** Hashes in one `table-part` frame, more are asked for in several: 256 KiB, the table of 32 GiB. */
+export const MAX_TABLE_HASHES = 8192;
 /** Channel, piece and offset in front of the payload of a `data` frame. */
 const DATA_PREFIX_BYTES = 12;
 export const DATA_HEADER_BYTES = FRAME_HEADER_BYTES + DATA_PREFIX_BYTES;
@@ -39,16 +41,18 @@ export type Refusal = (typeof REFUSALS)[number];
 export const GOODBYES = ['idle', 'duplicate', 'busy', 'removed', 'stopping', 'protocol', 'foreign'] as const;
 export type Goodbye = (typeof GOODBYES)[number];
 
-/** `count` pieces from `first` on. */
-export interface PieceRun {
-  readonly first: number;
-  readonly count: number;
+/** Who speaks. @property address `host:port` where others may dial it; empty when it does not say. */
+export interface Greeting {
+  readonly protocol: number;
+  readonly nodeId: string;
+  readonly fleetId: string;
+  readonly address: string;
 }
 
 /** Every frame but `data`, which never becomes an object: see `FrameSink.data`. */
 export type PeerFrame =
-  | { readonly type: 'hello'; readonly protocol: number; readonly nodeId: string; readonly fleetId: string }
-  | { readonly type: 'hello-ack'; readonly protocol: number; readonly nodeId: string; readonly fleetId: string }
+  | (Greeting & { readonly type: 'hello' })
+  | (Greeting & { readonly type: 'hello-ack' })
   /** Size and cut are told so that a disagreement shows before any piece does. */
   | {
       readonly type: 'open-channel';
@@ -74,6 +78,15 @@ export type PeerFrame =
   | { readonly type: 'small-request'; readonly request: number; readonly digest: Digest; readonly sizeBytes: number }
   | { readonly type: 'small-data'; readonly request: number; readonly bytes: Uint8Array }
   | { readonly type: 'small-reject'; readonly request: number; readonly reason: Refusal }
+  | {
+      readonly type: 'table-request';
+      readonly request: number;
+      readonly digest: Digest;
+      readonly sizeBytes: number;
+      readonly firstPiece: number;
+    }
+  | { readonly type: 'table-part'; readonly request: number; readonly hashes: Uint8Array }
+  | { readonly type: 'table-reject'; readonly request: number; readonly reason: Refusal }
   | { readonly type: 'ping'; readonly nonce: number }
   | { readonly type: 'pong'; readonly nonce: number }
   | { readonly type: 'goodbye'; readonly reason: Goodbye };
@@ -82,8 +95,8 @@ type FrameType = PeerFrame['type'] | 'data';
 
 /** Code on the wire, and the largest body that is read. */
 const FRAME_KINDS: Readonly<Record<FrameType, { readonly code: number; readonly maxBytes: number }>> = {
-  hello: { code: 1, maxBytes: 2 + 2 * (1 + MAX_TEXT_BYTES) },
-  'hello-ack': { code: 2, maxBytes: 2 + 2 * (1 + MAX_TEXT_BYTES) },
+  hello: { code: 1, maxBytes: 2 + 3 * (1 + MAX_TEXT_BYTES) },
+  'hello-ack': { code: 2, maxBytes: 2 + 3 * (1 + MAX_TEXT_BYTES) },
   'open-channel': { code: 3, maxBytes: 14 + 1 + MAX_TEXT_BYTES },
   'refuse-channel': { code: 4, maxBytes: 5 },
   'close-channel': { code: 5, maxBytes: 4 },
@@ -102,6 +115,9 @@ const FRAME_KINDS: Readonly<Record<FrameType, { readonly code: number; readonly 
   ping: { code: 18, maxBytes: 4 },
   pong: { code: 19, maxBytes: 4 },
   goodbye: { code: 20, maxBytes: 1 },
+  'table-request': { code: 21, maxBytes: 14 + 1 + MAX_TEXT_BYTES },
+  'table-part': { code: 22, maxBytes: 4 + MAX_TABLE_HASHES * HASH_BYTES },
+  'table-reject': { code: 23, maxBytes: 5 },
 };
 
 const TYPE_OF_CODE = new Map(Object.entries(FRAME_KINDS).map(([type, kind]) => [kind.code, type as FrameType]));
@@ -143,7 +159,7 @@ function writeBody(frame: PeerFrame, body: BodyWriter): void {
   switch (frame.type) {
     case 'hello':
     case 'hello-ack':
-      return body.u16(frame.protocol).text(frame.nodeId).text(frame.fleetId).end();
+      return body.u16(frame.protocol).text(frame.nodeId).text(frame.fleetId).text(frame.address).end();
     case 'open-channel':
       return body.u32(frame.channel).u48(frame.sizeBytes).u32(frame.pieceBytes).text(frame.digest).end();
     case 'refuse-channel':
@@ -178,7 +194,12 @@ function writeBody(frame: PeerFrame, body: BodyWriter): void {
     case 'small-data':
       return body.u32(frame.request).bytes(frame.bytes).end();
     case 'small-reject':
+    case 'table-reject':
       return body.u32(frame.request).u8(REFUSALS.indexOf(frame.reason)).end();
+    case 'table-request':
+      return body.u32(frame.request).u48(frame.sizeBytes).u32(frame.firstPiece).text(frame.digest).end();
+    case 'table-part':
+      return body.u32(frame.request).bytes(frame.hashes).end();
     case 'ping':
     case 'pong':
       return body.u32(frame.nonce).end();
@@ -206,7 +227,7 @@ function readBody(type: Exclude<FrameType, 'data'>, body: BodyReader): PeerFrame
   switch (type) {
     case 'hello':
     case 'hello-ack':
-      return { type, protocol: body.u16(), nodeId: body.text(), fleetId: body.text() };
+      return { type, protocol: body.u16(), nodeId: body.text(), fleetId: body.text(), address: body.text() };
     case 'open-channel':
       return { type, channel: body.u32(), sizeBytes: body.u48(), pieceBytes: body.u32(), digest: body.digest() };
     case 'refuse-channel':
@@ -235,7 +256,14 @@ function readBody(type: Exclude<FrameType, 'data'>, body: BodyReader): PeerFrame
     case 'small-data':
       return { type, request: body.u32(), bytes: body.rest() };
     case 'small-reject':
+    case 'table-reject':
       return { type, request: body.u32(), reason: body.oneOf(REFUSALS) };
+    case 'table-request': {
+      const [request, sizeBytes, firstPiece] = [body.u32(), body.u48(), body.u32()];
+      return { type, request, sizeBytes, firstPiece, digest: body.digest() };
+    }
+    case 'table-part':
+      return { type, request: body.u32(), hashes: body.rest() };
     case 'ping':
     case 'pong':
       return { type, nonce: body.u32() };
@@ -245,126 +273,5 @@ function readBody(type: Exclude<FrameType, 'data'>, body: BodyReader): PeerFrame
       const never: never = type;
       return never;
     }
-  }
-}
-
-/** A breach of the protocol by the other side. */
-export function invalid(message: string, detail: Readonly<Record<string, string | number>> = {}): AppError {
-  return new AppError('message_invalid', message, { detail });
-}
-
-class BodyWriter {
-  readonly #parts: Uint8Array[] = [];
-
-  u8(value: number): this {
-    return this.#number(value, 1);
-  }
-  u16(value: number): this {
-    return this.#number(value, 2);
-  }
-  u32(value: number): this {
-    return this.#number(value, 4);
-  }
-  u48(value: number): this {
-    return this.#number(value, 6);
-  }
-  bytes(value: Uint8Array): this {
-    this.#parts.push(value);
-    return this;
-  }
-  text(value: string): this {
-    const bytes = Buffer.from(value, 'latin1');
-    return this.u8(bytes.byteLength).bytes(bytes);
-  }
-  end(): void {
-    // Ends a chain of writes where a statement is wanted.
-  }
-
-  finish(code: number): Buffer {
-    let bodyBytes = 0;
-    for (const part of this.#parts) bodyBytes += part.byteLength;
-    const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + bodyBytes);
-    frame.writeUInt32BE(bodyBytes, 0);
-    frame[4] = code;
-    let at = FRAME_HEADER_BYTES;
-    for (const part of this.#parts) {
-      frame.set(part, at);
-      at += part.byteLength;
-    }
-    return frame;
-  }
-
-  #number(value: number, width: number): this {
-    const bytes = Buffer.allocUnsafe(width);
-    bytes.writeUIntBE(value, 0, width);
-    this.#parts.push(bytes);
-    return this;
-  }
-}
-
-class BodyReader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at === this.#bytes.byteLength;
-  }
-
-  u8(): number {
-    return this.#number(1);
-  }
-  u16(): number {
-    return this.#number(2);
-  }
-  u32(): number {
-    return this.#number(4);
-  }
-  u48(): number {
-    return this.#number(6);
-  }
-  text(): string {
-    const length = this.u8();
-    this.#need(length);
-    const value = this.#bytes.toString('latin1', this.#at, this.#at + length);
-    this.#at += length;
-    return value;
-  }
-  digest(): Digest {
-    const result = classifyDigest(this.text());
-    if (result.type !== 'served') throw invalid('frame names no digest that is served');
-    return result.digest;
-  }
-  rest(): Uint8Array {
-    const value = new Uint8Array(this.#bytes.subarray(this.#at));
-    this.#at = this.#bytes.byteLength;
-    return value;
-  }
-  runs(): PieceRun[] {
-    const runs: PieceRun[] = [];
-    while (!this.isAtEnd) {
-      const run = { first: this.u32(), count: this.u32() };
-      if (run.count === 0 || run.first + run.count > MAX_PIECES) throw invalid('run of pieces out of range');
-      runs.push(run);
-    }
-    return runs;
-  }
-  oneOf<T extends string>(values: readonly T[]): T {
-    const value = values[this.u8()];
-    if (value === undefined) throw invalid('unknown reason in a frame');
-    return value;
-  }
-
-  #number(width: number): number {
-    this.#need(width);
-    const value = this.#bytes.readUIntBE(this.#at, width);
-    this.#at += width;
-    return value;
-  }
-  #need(bytes: number): void {
-    if (this.#at + bytes > this.#bytes.byteLength) throw invalid('frame ends too early');
   }
 }

@@ -55,7 +55,7 @@ export async function startScriptedPeer(
         heard.push(frame.type);
         if (isMute) return;
         if (frame.type === 'hello') {
-          say({ type: 'hello-ack', protocol: PEER_PROTOCOL, nodeId, fleetId: fleet.fleetId });
+          say({ type: 'hello-ack', protocol: PEER_PROTOCOL, nodeId, fleetId: fleet.fleetId, address: '' });
         }
         if (frame.type === 'ping') say({ type: 'pong', nonce: frame.nonce });
         for (const answer of script(frame)) say(answer);

@@ -8,6 +8,7 @@ import { systemClock } from '../../shared/runtime/clock.ts';
 import { silentLogger, type Logger } from '../../shared/runtime/log.ts';
 import { Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobStore, PartialStore } from '../../node/content/blob-store.ts';
+import type { PeerMemory } from '../../node/content/peer-memory.ts';
 import { Swarm, type SwarmOptions } from '../../node/swarm/swarm.ts';
 import { TlsTransport } from '../../node/swarm/tls-transport.ts';
 import type { Transport } from '../../node/swarm/transport.ts';
@@ -30,6 +31,8 @@ export interface SwarmNodeOptions extends Partial<Omit<SwarmOptions, 'nodeId' | 
   /** Stands in for the memory store where a test wants the real one. */
   readonly realStore?: BlobStore & PartialStore;
   readonly log?: Logger;
+  /** Starts without a session; `link.connect` gives it one. */
+  readonly isAway?: boolean;
   readonly wrap?: (transport: Transport) => Transport;
 }
 
@@ -41,6 +44,8 @@ export class SwarmFleet implements AsyncDisposable {
   readonly #members = new Map<Digest, Map<string, Peer>>();
   readonly #nodes = new Map<string, SwarmNode>();
   readonly #opened: AsyncDisposable[] = [];
+  /** What nodes know of each other; outlives a restart. */
+  readonly #memories = new Map<string, MemoryOfPeers>();
 
   private constructor(identity: TestFleet) {
     this.identity = identity;
@@ -68,9 +73,19 @@ export class SwarmFleet implements AsyncDisposable {
     return { nodeId: node.nodeId, address: node.swarm.address, isOrigin };
   }
 
+  /** A node that is started later knows these from before. */
+  introduce(nodeId: string, peers: readonly Peer[]): Promise<void> {
+    return this.#memoryOf(nodeId).save(peers);
+  }
+
+  /** The peers that a node keeps for its next start. */
+  knownTo(nodeId: string): Promise<readonly Peer[]> {
+    return this.#memoryOf(nodeId).load();
+  }
+
   /** Starts a node; `nodeId` may be that of one that was stopped. */
   async start(nodeId: string, options: SwarmNodeOptions = {}): Promise<SwarmNode> {
-    const { store = new MemoryBlobStore(), realStore, log = silentLogger, wrap, ...rest } = options;
+    const { store = new MemoryBlobStore(), realStore, log = silentLogger, wrap, isAway = false, ...rest } = options;
     const reports: Array<{ nodeId: string; reason: string }> = [];
     const link: FakeLink = new FakeLink({
       'blob.locate': ({ digest }) => this.#locate(digest, nodeId),
@@ -80,6 +95,7 @@ export class SwarmFleet implements AsyncDisposable {
         return {};
       },
     });
+    link.isConnected = !isAway;
     const material = this.identity.nodeTls(nodeId);
     const { fleetId } = this.identity;
     const tls = new TlsTransport({ tls: () => material, log }, { listen: '127.0.0.1:0', fleetId });
@@ -93,6 +109,7 @@ export class SwarmFleet implements AsyncDisposable {
         link,
         store: realStore ?? store,
         partials: realStore ?? store,
+        memory: this.#memoryOf(nodeId),
         transport: wrap === undefined ? tls : wrap(tls),
         onAdopted: () => undefined,
       },
@@ -120,6 +137,12 @@ export class SwarmFleet implements AsyncDisposable {
     await this.identity[Symbol.asyncDispose]();
   }
 
+  #memoryOf(nodeId: string): MemoryOfPeers {
+    const memory = this.#memories.get(nodeId) ?? new MemoryOfPeers();
+    this.#memories.set(nodeId, memory);
+    return memory;
+  }
+
   #locate(digest: Digest, nodeId: string): { table?: PieceTable; neighbours: Peer[] } {
     const table = this.#tables.get(digest);
     const node = this.#nodes.get(nodeId);
@@ -137,5 +160,17 @@ export class SwarmFleet implements AsyncDisposable {
       if (other === peer.nodeId) continue;
       this.#nodes.get(other)?.link.emit({ type: 'swarm.neighbours', digest, added: [peer], removed: [] });
     }
+  }
+}
+
+class MemoryOfPeers implements PeerMemory {
+  #peers: readonly Peer[] = [];
+
+  async load(): Promise<readonly Peer[]> {
+    return this.#peers;
+  }
+
+  async save(peers: readonly Peer[]): Promise<void> {
+    this.#peers = peers;
   }
 }

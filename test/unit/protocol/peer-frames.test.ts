@@ -21,7 +21,13 @@ const refusal = fc.constantFrom(...REFUSALS);
 const run = fc.record({ first: fc.nat(1_000_000), count: fc.integer({ min: 1, max: 1_000_000 }) });
 
 const anyFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
-  fc.record({ type: fc.constantFrom('hello', 'hello-ack'), protocol: fc.nat(65_535), nodeId: name, fleetId: name }),
+  fc.record({
+    type: fc.constantFrom('hello', 'hello-ack'),
+    protocol: fc.nat(65_535),
+    nodeId: name,
+    fleetId: name,
+    address: name,
+  }),
   fc.record({
     type: fc.constant('open-channel'),
     channel: u32,
@@ -41,6 +47,15 @@ const anyFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
   fc.record({ type: fc.constant('small-request'), request: u32, digest, sizeBytes: u32 }),
   fc.record({ type: fc.constant('small-data'), request: u32, bytes: fc.uint8Array({ maxLength: 300 }) }),
   fc.record({ type: fc.constant('small-reject'), request: u32, reason: refusal }),
+  fc.record({
+    type: fc.constant('table-request'),
+    request: u32,
+    digest,
+    sizeBytes: fc.nat(2 ** 43),
+    firstPiece: u32,
+  }),
+  fc.record({ type: fc.constant('table-part'), request: u32, hashes: fc.uint8Array({ maxLength: 300 }) }),
+  fc.record({ type: fc.constant('table-reject'), request: u32, reason: refusal }),
   fc.record({ type: fc.constantFrom('ping', 'pong'), nonce: u32 }),
   fc.record({ type: fc.constant('goodbye'), reason: fc.constantFrom(...GOODBYES) }),
 ) as fc.Arbitrary<PeerFrame>;

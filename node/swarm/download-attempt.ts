@@ -1,0 +1,278 @@
+// One try to get a blob with one piece table: opens the partial blob, gets the pieces, checks the whole, adopts it.
+//
+//   confirmed table     from the coordinator, or implied by the digest: a failure is the download's
+//   provisional table   from peers while the coordinator is away. Only peers that gave this very table are neighbours, so
+//                       that a wrong piece is their fault and not the table's. It ends in one of three ways: the whole
+//                       has the right digest; it has not, so that these peers lied and are banned (`revoked`); none of
+//                       them is left (`deserted`). Or a new session tells: the same table confirms it, another revokes it.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import { isSameTable } from '../../shared/pieces/piece-table.ts';
+import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import type { PartialBlob } from '../content/blob-store.ts';
+import type { BlobChannel } from './blob-channel.ts';
+import type { LocatedBlob } from './blob-locator.ts';
+import type { DownloadDeps } from './download.ts';
+import { NeighbourKeeper } from './neighbour-keeper.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { PieceExchange, type ExchangeOwner } from './piece-exchange.ts';
+import type { SharedBlob } from './shared-blob.ts';
+import { fetchSmallBlob } from './small-download.ts';
+import { withSignal } from './with-signal.ts';
+
+/** Neighbours that are kept until the table is confirmed; more are passed over, since the answer names as many as are needed. */
+const MAX_EARLY = 64;
+
+/** How an attempt ended that did not fail. */
+export type AttemptEnd = 'adopted' | 'revoked' | 'deserted';
+
+/** What the download learns. */
+export interface AttemptOwner {
+  /** The blob is open; pieces from an earlier time may be there. */
+  opened(blob: SharedBlob): void;
+  verified(pieceIndex: number): void;
+  /** The digest of the whole holds. */
+  isWhole(): void;
+  /** The download fails. Called before files close, as is `useless`. */
+  failing(error: unknown): void;
+  /** This table led nowhere: what was read so far may be wrong (`revoked`) or was right as far as it went. */
+  useless(end: 'revoked' | 'deserted'): void;
+  /** Where clients read, as piece numbers. */
+  readerPieces(pieceBytes: number): readonly number[];
+}
+
+interface AttemptOptions {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly located: LocatedBlob;
+  readonly linkBytesPerSecond: number;
+}
+
+export class DownloadAttempt {
+  readonly #deps: DownloadDeps;
+  readonly #options: AttemptOptions;
+  readonly #owner: AttemptOwner;
+  /** Aborted when this table is of no use any more. */
+  readonly #over = new AbortController();
+  /** Ids of all that gave the provisional table. */
+  readonly #vouchers = new Set<string>();
+  readonly #signal: AbortSignal;
+  /** Named by the coordinator while its answer, which has the table, was on the way. */
+  readonly #early: Peer[] = [];
+  /** Set when the table is of no use; the download then goes on without this attempt and its blob. */
+  #end: 'revoked' | 'deserted' | undefined;
+  #blob: SharedBlob | undefined;
+  #exchange: PieceExchange | undefined;
+  #keeper: NeighbourKeeper | undefined;
+
+  /** @param signal ends the attempt and the download. */
+  constructor(deps: DownloadDeps, owner: AttemptOwner, options: AttemptOptions, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#owner = owner;
+    this.#signal = AbortSignal.any([signal, this.#over.signal]);
+    for (const { nodeId } of options.located.neighbours) this.#vouchers.add(nodeId);
+  }
+
+  get exchange(): PieceExchange | undefined {
+    return this.#exchange;
+  }
+
+  /** Clients get nothing before the digest of the whole decided. */
+  get isDisputed(): boolean {
+    return this.#isProvisional && this.#options.located.isDisputed;
+  }
+
+  neighboursChanged(change: { readonly added: readonly Peer[]; readonly removed: readonly string[] }): void {
+    this.#keeper?.remove(change.removed);
+    if (this.#isProvisional) this.#early.push(...change.added.slice(0, MAX_EARLY - this.#early.length));
+    else this.#keeper?.add(change.added);
+  }
+
+  /** The session with the coordinator is new: it must hear again that we want this, and may know the table. */
+  sessionChanged(): void {
+    void this.#keeper?.relocate();
+  }
+
+  channelClosed(nodeId: string, why: 'refused' | 'lost'): void {
+    this.#keeper?.closed(nodeId, why);
+  }
+
+  preferReaders(): void {
+    this.#exchange?.setReaders(this.#owner.readerPieces(this.#options.located.table.pieceBytes));
+  }
+
+  /** @throws why the blob cannot be had at all. */
+  async run(): Promise<AttemptEnd> {
+    const { partials, blobs } = this.#deps;
+    const { digest, located } = this.#options;
+    const partial = await partials.openPartial(digest, located.table);
+    const blob = blobs.begin(digest, partial, located.trust);
+    this.#blob = blob;
+    this.#owner.opened(blob);
+    let end: AttemptEnd | undefined;
+    try {
+      if (!blob.has.isComplete) await this.#fetch(partial, blob);
+      await partial.verifyWhole();
+      this.#owner.isWhole();
+      await partial.finish();
+      await this.#adopt(blob);
+      end = 'adopted';
+    } catch (error) {
+      const useless = this.#endOf(error);
+      if (useless === undefined) {
+        this.#owner.failing(error);
+        throw error;
+      }
+      this.#owner.useless(useless);
+      end = useless;
+    } finally {
+      await this.#close(partial, blob, end === 'adopted' ? 'whole' : 'failed');
+    }
+    return end;
+  }
+
+  get #isProvisional(): boolean {
+    return this.#options.located.trust === 'provisional' && this.#blob?.isConfirmed !== true;
+  }
+
+  /** What a failure means for a table in doubt; undefined when it is a failure of the download. */
+  #endOf(error: unknown): 'revoked' | 'deserted' | undefined {
+    if (this.#over.signal.aborted && error === this.#over.signal.reason) return this.#end;
+    if (!this.#isProvisional || !isAppError(error, 'digest_mismatch')) return undefined;
+    this.#banVouchers();
+    this.#end = 'revoked';
+    return this.#end;
+  }
+
+  async #close(partial: PartialBlob, blob: SharedBlob, outcome: 'whole' | 'failed'): Promise<void> {
+    this.#keeper?.stop();
+    await this.#exchange?.stop();
+    this.#deps.channels.exchangeEnded(this.#options.digest, outcome);
+    if (outcome === 'failed') await blob.detachPartial();
+    await partial[Symbol.asyncDispose]();
+    if (this.#end !== undefined) await this.#deps.blobs.release(blob);
+  }
+
+  async #adopt(blob: SharedBlob): Promise<void> {
+    const reader = await this.#deps.store.open(this.#options.digest);
+    if (reader === undefined) throw new AppError('blob_unavailable', 'the blob was removed as soon as it was here');
+    await blob.becomeWhole(reader);
+  }
+
+  async #fetch(partial: PartialBlob, blob: SharedBlob): Promise<void> {
+    if (blob.pieceCount > 1) {
+      await this.#exchangePieces(partial, blob);
+      return;
+    }
+    const { digest, sizeBytes, located } = this.#options;
+    const deps = {
+      ...this.#deps,
+      badPiece: (connection: PeerConnection, piece: number) => this.#badPiece(connection, piece),
+      locateAgain: () => this.#locateAgain(),
+    };
+    const giver = await fetchSmallBlob(deps, { digest, partial, neighbours: located.neighbours }, this.#signal);
+    blob.has.add(0);
+    this.#deps.metrics.piece('verified');
+    this.#deps.metrics.received(giver.transport, sizeBytes);
+  }
+
+  async #exchangePieces(partial: PartialBlob, blob: SharedBlob): Promise<void> {
+    const { clock, random, channels } = this.#deps;
+    const { digest, located, linkBytesPerSecond } = this.#options;
+    const completed = new Promise<void>((resolve, reject) => {
+      const owner: ExchangeOwner = {
+        verified: (piece, channel) => this.#verified(blob, piece, channel),
+        badPiece: (channel, piece) => this.#badPiece(channel.connection, piece),
+        stalled: (channel) => this.#stalled(channel.connection.peerId),
+        complete: resolve,
+        failed: reject,
+      };
+      this.#exchange = new PieceExchange({ partial, blob, clock, random, owner }, { linkBytesPerSecond });
+    });
+    const exchange = this.#exchange;
+    const use = (connection: PeerConnection): void => {
+      if (exchange !== undefined && connection.isOpen) channels.openFor(connection, blob, exchange);
+    };
+    this.#keeper = new NeighbourKeeper({ ...this.#deps, use, locateAgain: () => this.#locateAgain() }, { digest });
+    this.preferReaders();
+    this.#keeper.start(located.neighbours);
+    await withSignal(completed, this.#signal);
+  }
+
+  #verified(blob: SharedBlob, piece: number, channel: BlobChannel): void {
+    const { metrics, channels } = this.#deps;
+    metrics.piece('verified');
+    metrics.received(channel.connection.transport, blob.pieceLength(piece));
+    channels.announce(this.#options.digest, piece);
+    this.#owner.verified(piece);
+  }
+
+  /** Neighbours as of now: from the coordinator, or peers that have the same table. @throws the signal's reason */
+  async #locateAgain(): Promise<readonly Peer[]> {
+    const { locator } = this.#deps;
+    const { located } = this.#options;
+    const known = await locator.askCoordinator(this.#options, this.#signal);
+    if (known === undefined) {
+      const holders = await locator.holders(this.#options, located.table, this.#signal);
+      for (const { nodeId } of holders) this.#vouchers.add(nodeId);
+      return holders;
+    }
+    if (!this.#isProvisional) return known.neighbours;
+    if (isSameTable(known.table, located.table)) this.#confirm();
+    else {
+      this.#banVouchers();
+      this.#giveUp('revoked');
+    }
+    return known.neighbours;
+  }
+
+  #confirm(): void {
+    if (this.#blob === undefined) return;
+    this.#blob.confirm();
+    this.#keeper?.add(this.#early.splice(0));
+    for (let piece = this.#blob.has.next(0); piece >= 0; piece = this.#blob.has.next(piece + 1)) {
+      this.#deps.channels.announce(this.#options.digest, piece);
+    }
+  }
+
+  #badPiece(connection: PeerConnection, pieceIndex: number): void {
+    const { log, metrics } = this.#deps;
+    const { digest } = this.#options;
+    log.warn({ peer: connection.peerId, digest, piece: pieceIndex }, 'peer sent a wrong piece; dropped for good');
+    metrics.piece('bad');
+    this.#ban(connection.peerId);
+    const isDeserted = [...this.#vouchers].every((nodeId) => this.#deps.peers.isRefused(nodeId));
+    if (this.#isProvisional && isDeserted) this.#giveUp('deserted');
+  }
+
+  /** Whoever gave a table that does not make up the blob. */
+  #banVouchers(): void {
+    for (const nodeId of this.#vouchers) {
+      this.#deps.log.warn(
+        { peer: nodeId, digest: this.#options.digest },
+        'peer gave a wrong piece table; dropped for good',
+      );
+      this.#ban(nodeId);
+    }
+  }
+
+  #ban(nodeId: string): void {
+    this.#deps.reports.report({ nodeId, digest: this.#options.digest, reason: 'bad_piece' });
+    this.#deps.peers.ban(nodeId);
+  }
+
+  #stalled(nodeId: string): void {
+    const { log, metrics, reports } = this.#deps;
+    const { digest } = this.#options;
+    log.info({ peer: nodeId, digest }, 'peer is silent past its deadline; asking others');
+    metrics.stalled();
+    reports.report({ nodeId, digest, reason: 'stalled' });
+  }
+
+  #giveUp(end: 'revoked' | 'deserted'): void {
+    this.#end ??= end;
+    this.#over.abort(new AppError('blob_unavailable', 'this piece table is of no use any more'));
+  }
+}

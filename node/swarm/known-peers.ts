@@ -1,0 +1,91 @@
+// Whom this node may ask when the coordinator is away: neighbours that it was given and nodes that it was connected to,
+// the latest first.
+
+import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { PeerMemory } from '../content/peer-memory.ts';
+
+/** Peers remembered; the one heard of longest ago is forgotten first. Origins and neighbours of some dozen pulls. */
+const MAX_KNOWN_PEERS = 256;
+/** A change is written so long after it, with all that changed meanwhile. */
+const SAVE_AFTER_MS = 1000;
+
+interface KnownPeersDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly memory: PeerMemory;
+}
+
+/** Disposing it writes what is not written yet. */
+export class KnownPeers implements AsyncDisposable {
+  readonly #deps: KnownPeersDeps;
+  /** The latest last. */
+  readonly #peers = new Map<string, Peer>();
+  #save: Scheduled | undefined;
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(deps: KnownPeersDeps) {
+    this.#deps = deps;
+  }
+
+  static async open(deps: KnownPeersDeps): Promise<KnownPeers> {
+    const known = new KnownPeers(deps);
+    for (const peer of [...(await deps.memory.load())].reverse()) known.#put(peer);
+    return known;
+  }
+
+  /** The latest first. */
+  list(): Peer[] {
+    return [...this.#peers.values()].reverse();
+  }
+
+  /** The coordinator named these. */
+  note(peers: readonly Peer[]): void {
+    let isNews = false;
+    for (const peer of peers) {
+      if (this.#peers.get(peer.nodeId)?.address !== peer.address) isNews = true;
+      this.#put(peer);
+    }
+    if (isNews) this.#saveSoon();
+  }
+
+  /** A node is connected and says where it may be dialled. */
+  noteConnected(nodeId: string, address: string): void {
+    this.note([{ nodeId, address, isOrigin: this.#peers.get(nodeId)?.isOrigin ?? false }]);
+  }
+
+  /** These are of the fleet no more. */
+  forget(nodeIds: readonly string[]): void {
+    for (const nodeId of nodeIds) if (this.#peers.delete(nodeId)) this.#saveSoon();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#save !== undefined) {
+      this.#save.cancel();
+      this.#saveNow();
+    }
+    await this.#saving;
+  }
+
+  #put(peer: Peer): void {
+    this.#peers.delete(peer.nodeId);
+    this.#peers.set(peer.nodeId, peer);
+    for (const oldest of this.#peers.keys()) {
+      if (this.#peers.size <= MAX_KNOWN_PEERS) return;
+      this.#peers.delete(oldest);
+    }
+  }
+
+  #saveSoon(): void {
+    this.#save ??= this.#deps.clock.schedule(SAVE_AFTER_MS, () => this.#saveNow());
+  }
+
+  #saveNow(): void {
+    this.#save = undefined;
+    const { memory, log } = this.#deps;
+    this.#saving = this.#saving
+      .then(() => memory.save(this.list()))
+      .catch((error: unknown) => log.warn({ err: error }, 'known peers could not be written'));
+  }
+}
