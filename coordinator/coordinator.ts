@@ -17,6 +17,7 @@ import { FleetDatabase } from './database/fleet-database.ts';
 import { CoordinatorCore } from './coordinator-core.ts';
 import { Access } from './http/access.ts';
 import { createHttpApp } from './http/http-app.ts';
+import { OpenSockets } from './http/open-sockets.ts';
 import { openAuthority, type Authority } from './identity/authority.ts';
 import { keepCertificatesFresh } from './identity/server-certificate.ts';
 import { Enrolment } from './roster/enrolment.ts';
@@ -87,6 +88,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const hosts = [...config.hosts, parseHostPort(config.listen).host];
   const tls = await authority.serverTls(hosts);
   const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+  const sockets = new OpenSockets(server);
   const access = new Access({ clock, database }, authority);
   let isReady = false;
   const app = createHttpApp(
@@ -114,7 +116,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   sessionServer.attach(server);
   const port = await listen(server, config.listen);
   starting.defer(() => {
-    closed = closeServer(server, clock); // sockets of sessions belong to it: it is waited for when they are closed
+    closed = closeServer(server, { clock, sockets }); // sockets of sessions belong to it: it is waited for when they are closed
   });
   const address = formatHostPort({ host: reachableHost(config.listen), port });
   await keepFresh({ ...deps, log }, { authority, server, hosts, tls, address, resources: starting });
@@ -199,9 +201,9 @@ function reachableHost(listenAddress: string): string {
 }
 
 /** Stops accepting at once; requests under way may end, for a bounded time. */
-function closeServer(server: Server, clock: Clock): Promise<void> {
+function closeServer(server: Server, deps: { readonly clock: Clock; readonly sockets: OpenSockets }): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.schedule(DRAIN_MS, () => server.closeAllConnections());
+    const timer = deps.clock.schedule(DRAIN_MS, () => deps.sockets.destroyAll());
     server.close(() => {
       timer.cancel();
       resolve(); // an error would only say that it was closed already

@@ -29,6 +29,11 @@ const EVENTS_PAUSE_BYTES = 256 * 1024;
 const READ_PAUSE_BYTES = 2 * MAX_MESSAGE_BYTES;
 /** Changes of a swarm come in bursts; this long they are gathered before they are sent. */
 const EVENT_GATHER_MS = 2;
+/**
+ * Sockets of one node, one more is refused: the session, the one that takes its place while the old one is closed, and
+ * some to spare. Without it one node could take the places of all others.
+ */
+const MAX_SOCKETS_PER_NODE = 8;
 const CLOSE_GOING_AWAY = 1001;
 /** How long a proper close may take before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -56,6 +61,8 @@ export class SessionServer implements AsyncDisposable {
     perMessageDeflate: false,
   });
   readonly #open = new Set<SessionSocket>();
+  /** How many of the open ones each node has. */
+  readonly #ofNode = new Map<string, number>();
   readonly #refused: CounterMetric;
   #look: Scheduled | undefined;
   #isStopping = false;
@@ -92,17 +99,31 @@ export class SessionServer implements AsyncDisposable {
     else if (nodeId === undefined) this.#refuse(socket, '403 Forbidden', 'identity');
     else if (this.#isStopping || this.#open.size >= this.#options.maxSessions)
       this.#refuse(socket, '503 Service Unavailable', 'full');
+    else if ((this.#ofNode.get(nodeId) ?? 0) >= MAX_SOCKETS_PER_NODE)
+      this.#refuse(socket, '503 Service Unavailable', 'node_full');
     else {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const carried = new SessionSocket(this.#deps, { webSocket, nodeId, onGone: () => this.#open.delete(carried) });
+        const onGone = (): void => {
+          this.#open.delete(carried);
+          this.#count(nodeId, -1);
+        };
+        const carried = new SessionSocket(this.#deps, { webSocket, nodeId, onGone });
         this.#open.add(carried);
+        this.#count(nodeId, 1);
       });
     }
   }
 
-  #refuse(socket: Duplex, status: string, reason: 'path' | 'identity' | 'full'): void {
+  #count(nodeId: string, change: 1 | -1): void {
+    const count = (this.#ofNode.get(nodeId) ?? 0) + change;
+    if (count === 0) this.#ofNode.delete(nodeId);
+    else this.#ofNode.set(nodeId, count);
+  }
+
+  #refuse(socket: Duplex, status: string, reason: 'path' | 'identity' | 'full' | 'node_full'): void {
     this.#refused.add(1, { reason });
-    socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+    // The other side need not end, and after an upgrade nobody else watches this socket.
+    socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => socket.destroy());
   }
 
   #lookLater(): void {

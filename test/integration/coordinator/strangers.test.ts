@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { test } from 'node:test';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { WebSocket } from 'ws';
+import { SESSION_PATH } from '../../../shared/protocol/admin-api.ts';
+import { openTemporaryFolder } from '../../support/temporary-folder.ts';
+import { enrolTestNode, startTestCoordinator, type TestNode } from '../../support/test-coordinator.ts';
+
+/** Far above the time that requests under way get, far below the two minutes that node:tls gives a handshake. */
+const STOP_LIMIT_MS = 10_000;
+
+test(
+  'A refused stranger is cut off even if it keeps its side of the connection open',
+  { timeout: 20_000 },
+  async () => {
+    await using folder = await openTemporaryFolder('strangers');
+    const coordinator = await startTestCoordinator(folder.path);
+    await using _running = coordinator.running;
+    const socket = await halfOpenUpgrade(coordinator.running.port);
+    try {
+      const [answer] = await once(socket, 'data');
+      assert.match(String(answer), /^HTTP\/1\.1 403 /);
+      await once(socket, 'end');
+      // What was cut off answers with a reset to the next bytes.
+      const isGone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+      const writing = setInterval(() => socket.write('x'), 50);
+      await isGone.finally(() => clearInterval(writing));
+    } finally {
+      socket.destroy();
+    }
+  },
+);
+
+test('A stranger that connects and says nothing does not keep the coordinator from stopping', async () => {
+  await using folder = await openTemporaryFolder('strangers');
+  const coordinator = await startTestCoordinator(folder.path);
+  const socket = connectTcp({ host: '127.0.0.1', port: coordinator.running.port });
+  socket.on('error', () => undefined); // a reset is what it waits for
+  try {
+    await once(socket, 'connect');
+    const startMs = performance.now();
+    await coordinator.running[Symbol.asyncDispose]();
+    assert.ok(performance.now() - startMs < STOP_LIMIT_MS);
+  } finally {
+    socket.destroy();
+  }
+});
+
+test('One node cannot take the places of all others by opening sessions that it never begins', async () => {
+  await using folder = await openTemporaryFolder('strangers');
+  const coordinator = await startTestCoordinator(folder.path, { limits: { sessions: 20 } });
+  await using _running = coordinator.running;
+  const greedy = enrolTestNode(coordinator.running, 'greedy');
+  const modest = enrolTestNode(coordinator.running, 'modest');
+  const opened: WebSocket[] = [];
+  try {
+    for (let count = 0; count < 30; count += 1) opened.push(await tryUpgrade(coordinator.running.port, greedy));
+    const other = await tryUpgrade(coordinator.running.port, modest);
+    opened.push(other);
+    assert.equal(other.readyState, WebSocket.OPEN);
+    assert.equal(opened.at(29)?.readyState, WebSocket.CLOSED);
+  } finally {
+    for (const socket of opened) socket.terminate();
+  }
+});
+
+/** Asks for a session without a certificate and never ends its own side. */
+async function halfOpenUpgrade(port: number): Promise<TLSSocket> {
+  const tcp = connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true });
+  const socket = connectTls({ socket: tcp, rejectUnauthorized: false });
+  socket.on('error', () => undefined); // a reset is what it waits for
+  await once(socket, 'secureConnect');
+  socket.write(
+    `GET ${SESSION_PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  );
+  return socket;
+}
+
+/** A socket that is open or was refused. */
+function tryUpgrade(port: number, node: TestNode): Promise<WebSocket> {
+  return new Promise((resolve) => {
+    const { cert, key } = node.tls;
+    const socket = new WebSocket(`wss://127.0.0.1:${port}${SESSION_PATH}`, { cert, key, rejectUnauthorized: false });
+    socket.on('error', () => undefined); // told by its state
+    socket.once('open', () => resolve(socket));
+    socket.once('close', () => resolve(socket));
+  });
+}
