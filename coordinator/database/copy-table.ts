@@ -15,7 +15,6 @@ export class CopyTable {
   readonly #removeNode: Statement<[number]>;
   readonly #all: Statement<[], Copy>;
   readonly #ofNode: Statement<[number], BlobRow>;
-  readonly #othersHold: Statement<[number, number], { present: number }>;
   readonly #missing: Statement<[number, number, number], BlobRow>;
   readonly #lastBlob: Statement<[], { lastBlobId: number }>;
   readonly #underReplicated: Statement<[number], { count: number }>;
@@ -28,7 +27,6 @@ export class CopyTable {
       JOIN nodes n ON n.id = c.node JOIN blobs b ON b.id = c.blob_id`);
     this.#ofNode = db.prepare(`SELECT b.id AS blobId, b.digest AS digest, b.size_bytes AS sizeBytes FROM copies c
       JOIN blobs b ON b.id = c.blob_id WHERE c.node = ?`);
-    this.#othersHold = db.prepare('SELECT 1 AS present FROM copies WHERE blob_id = ? AND node <> ? LIMIT 1');
     this.#missing = db.prepare(`SELECT b.id AS blobId, b.digest AS digest, b.size_bytes AS sizeBytes FROM blobs b
       WHERE b.id > ? AND b.id <= ? AND EXISTS (SELECT 1 FROM repository_blobs WHERE blob_id = b.id)
       AND NOT EXISTS (SELECT 1 FROM copies WHERE node = ? AND blob_id = b.id) ORDER BY b.id`);
@@ -59,11 +57,6 @@ export class CopyTable {
   /** Everything that a node holds. */
   ofNode(node: number): BlobRow[] {
     return this.#ofNode.all(node);
-  }
-
-  /** True when a node other than `node` holds the blob. */
-  othersHold(blobId: number, node: number): boolean {
-    return this.#othersHold.get(blobId, node) !== undefined;
   }
 
   /** Blobs of some repository within a window of ids that `node` does not hold, and the highest id there is. */

@@ -162,6 +162,11 @@ export class Directory {
     return node !== undefined && this.#holders.get(digest)?.has(node) === true;
   }
 
+  /** Everybody of the roster who is recorded as holding a blob whole. */
+  holders(digest: Digest): ReadonlyArray<{ readonly nodeId: string; readonly isOrigin: boolean }> {
+    return this.#holders.get(digest)?.list() ?? [];
+  }
+
   /** How many origins of the roster hold a blob, within reach or not. */
   originCopies(digest: Digest): number {
     const holders = this.#holders.get(digest);

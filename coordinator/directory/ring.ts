@@ -58,6 +58,11 @@ export class Ring<T extends RingPlace> {
     return true;
   }
 
+  /** Every node, in order. */
+  list(): readonly T[] {
+    return this.#sorted;
+  }
+
   /** The nodes before and after the place of `node`, which need not be on the ring itself. Itself when it is alone. */
   around(node: T): readonly T[] {
     const size = this.#sorted.length;

@@ -114,7 +114,7 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
 function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {
   const { copyRecord, replication } = services;
   copyRecord.settle(session.nodeId);
-  addBlob(services, session.nodeId, params);
+  addBlob(services, session, params);
   session.snapshot.note(params.digest);
   copyRecord.recorded(session.nodeId, params.digest);
   replication.replicate({ digest: params.digest, sizeBytes: params.table.sizeBytes });

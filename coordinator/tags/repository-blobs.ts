@@ -1,10 +1,16 @@
 // Which blobs a repository holds: stat, add after an upload, mount from another repository, delete.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import { parsePieceTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
+import { mayBeTableOf } from '../../shared/pieces/implied-table.ts';
+import { isSameTable, parsePieceTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
+import type { Directory } from '../directory/directory.ts';
+
+/** Holders named when nodes differ about a table: one of them, or the one that came now, is to be looked at. */
+const MAX_NAMED_HOLDERS = 20;
 
 interface Deps {
   readonly database: FleetDatabase;
@@ -18,20 +24,34 @@ export function statBlob({ database }: Deps, { repository, digest }: Params<'blo
   });
 }
 
+interface AddDeps extends Deps {
+  readonly directory: Pick<Directory, 'holders'>;
+  readonly log: Logger;
+}
+
 /**
- * Records a blob that `nodeId` adopted: its table, that node's copy, and that the repository holds it.
- * @throws {AppError} `message_invalid` for a table that cannot be right, or differs from one that other holders vouch for;
- * `identity_refused` for a node that is not of the roster.
+ * Records a blob that a node adopted: its table, that node's copy, and that the repository holds it.
+ * @throws {AppError} `message_invalid` for a table that cannot be right, or differs from one that holders vouch for who
+ * count for more; `identity_refused` for a node that is not of the roster.
  */
-export function addBlob({ database }: Deps, nodeId: string, params: Params<'blob.add'>): void {
+export function addBlob(
+  deps: AddDeps,
+  adopter: { readonly nodeId: string; readonly isOrigin: boolean },
+  params: Params<'blob.add'>,
+): void {
+  const { database } = deps;
+  const { nodeId } = adopter;
   const { repository, digest } = params;
   const table = parsePieceTable(params.table);
+  if (!mayBeTableOf(digest, table)) {
+    throw new AppError('message_invalid', 'the piece table is not that of this digest', { detail: { digest } });
+  }
   database.change('add_blob', () => {
     const node = database.nodes.find(nodeId);
     if (node === undefined || node.removedMs !== null) {
       throw new AppError('identity_refused', 'this node is not of the fleet', { detail: { node: nodeId } });
     }
-    const blobId = ensureBlob(database, { node: node.node, digest, table });
+    const blobId = ensureBlob(deps, adopter, { digest, table });
     database.repositoryBlobs.add(database.repositories.ensure(repository), blobId);
     database.copies.add(node.node, blobId);
   });
@@ -59,26 +79,33 @@ export function removeBlob({ database }: Deps, { repository, digest }: Params<'b
   });
 }
 
-/** The piece table follows from the bytes, so two honest nodes never differ. One that nobody else vouches for gives way. */
+/**
+ * The piece table follows from the bytes, so of two nodes that differ one is wrong, and which one cannot be seen here. A
+ * table stands while an origin other than the adopter holds the blob: what it got by that table it has checked whole.
+ * Otherwise an origin's word goes before that of other nodes, and theirs before that of one that comes later. So a node
+ * that is first with a wrong table for a digest that it does not have keeps nobody from pushing through an origin.
+ */
 function ensureBlob(
-  database: FleetDatabase,
-  { node, digest, table }: { readonly node: number; readonly digest: Digest; readonly table: PieceTable },
+  { database, directory, log }: AddDeps,
+  adopter: { readonly nodeId: string; readonly isOrigin: boolean },
+  { digest, table }: { readonly digest: Digest; readonly table: PieceTable },
 ): number {
   const known = database.blobs.find(digest);
   if (known === undefined) return database.blobs.insert(digest, table);
   const knownTable = database.blobs.table(digest);
   if (knownTable !== undefined && isSameTable(knownTable, table)) return known.blobId;
-  if (database.copies.othersHold(known.blobId, node)) {
+  const others = directory.holders(digest).filter(({ nodeId }) => nodeId !== adopter.nodeId);
+  const isOverruled = others.some((holder) => holder.isOrigin || !adopter.isOrigin);
+  const holders = others.map(({ nodeId }) => nodeId).slice(0, MAX_NAMED_HOLDERS);
+  if (others.length > 0)
+    log.warn({ digest, node: adopter.nodeId, holders, isOverruled }, 'nodes differ about a piece table: one is wrong');
+  if (isOverruled) {
     throw new AppError('message_invalid', 'the piece table differs from the one that other holders gave', {
-      detail: { digest },
+      detail: { digest, holders },
     });
   }
   database.blobs.replaceTable(digest, table);
   return known.blobId;
-}
-
-function isSameTable(left: PieceTable, right: PieceTable): boolean {
-  return left.sizeBytes === right.sizeBytes && Buffer.compare(left.hashes, right.hashes) === 0;
 }
 
 function findIn(database: FleetDatabase, repository: string, digest: Digest): { readonly blobId: number } | undefined {

@@ -1,12 +1,12 @@
 // How a blob is cut and who has it: the coordinator says it, or while it is away the peers that we know.
 
 import type { Digest } from '../../shared/oci/digest.ts';
+import { impliedTable } from '../../shared/pieces/implied-table.ts';
 import { isSameTable, parsePieceTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { FoundHolder, HolderSearch } from './holder-search.ts';
-import { impliedTable } from './implied-table.ts';
 import type { KnownPeers } from './known-peers.ts';
 import { isFindable } from './piece-tables.ts';
 import type { TableTrust } from './shared-blob.ts';
