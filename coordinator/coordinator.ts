@@ -91,18 +91,8 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const sockets = new OpenSockets(server);
   const access = new Access({ clock, database }, authority);
   let isReady = false;
-  const app = createHttpApp(
-    {
-      access,
-      enrolment,
-      status,
-      removeNode: (nodeId) => core.removeNode(nodeId),
-      log,
-      metrics,
-      isReady: () => isReady,
-    },
-    server,
-  );
+  const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);
+  const app = createHttpApp({ access, enrolment, status, removeNode, log, metrics, isReady: () => isReady }, server);
   await app.ready();
   starting.defer(() => app.close());
   let closed = Promise.resolve();

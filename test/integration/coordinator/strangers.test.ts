@@ -20,8 +20,8 @@ test(
     await using _running = coordinator.running;
     const socket = await halfOpenUpgrade(coordinator.running.port);
     try {
-      const [answer] = await once(socket, 'data');
-      assert.match(String(answer), /^HTTP\/1\.1 403 /);
+      const answer: unknown[] = await once(socket, 'data');
+      assert.match(String(answer[0]), /^HTTP\/1\.1 403 /);
       await once(socket, 'end');
       // What was cut off answers with a reset to the next bytes.
       const isGone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
