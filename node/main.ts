@@ -1,17 +1,11 @@
 // The shoal program: this file turns a process into a run of the command line.
 
-import { setFlagsFromString } from 'node:v8';
 import { COMMANDS } from './cli/commands.ts';
 import { EXIT, runProgram } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
 
 /** What is still open after a command ended may hold the process for so long, and is then cut; nothing of ours should. */
 const LINGER_MS = 1_000;
-
-// The bytes we move lie outside of V8's heap, so a young generation that grows to its usual 48 MiB only makes the process
-// larger: while 1 GB was pulled through a node, its peak fell from 205 to 175 MB, and a little CPU time was saved too.
-// Set before anything large is loaded.
-setFlagsFromString('--semi-space-growth-factor=1');
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -7,7 +7,10 @@ import { ChildProgram } from '../../test/support/child-program.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { exchange } from '../../test/support/http-exchange.ts';
 import { runCommand } from '../../test/support/run-command.ts';
-import { mainFile } from '../setup.mjs';
+import { root } from '../setup.mjs';
+
+/** As people start it. */
+const PROGRAM = join(root, 'scripts/shoal');
 
 /** A running program and where its registry answers. */
 export interface Server extends AsyncDisposable {
@@ -46,8 +49,7 @@ export async function startCoordinator(
     listenPort,
     { tls: true },
   );
-  const newToken = async (): Promise<string> =>
-    (await runCommand([process.execPath, mainFile, 'token', 'create', '--data', data])).trim();
+  const newToken = async (): Promise<string> => (await runCommand([PROGRAM, 'token', 'create', '--data', data])).trim();
   return { ...server, [Symbol.asyncDispose]: server[Symbol.asyncDispose], listenPort, newToken };
 }
 
@@ -88,7 +90,7 @@ async function startShoal(
   options: { readonly tls?: boolean } = {},
 ): Promise<Server> {
   await mkdir(folder, { recursive: true });
-  return start([process.execPath, mainFile, ...args], folder, port, options);
+  return start([PROGRAM, ...args], folder, port, options);
 }
 
 async function start(
