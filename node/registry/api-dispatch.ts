@@ -1,6 +1,5 @@
 // From a request to the answer of its route: parse the path, decide the access, choose the route.
 
-import pLimit from 'p-limit';
 import type { ApiPath } from '../../shared/oci/api-path.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -9,6 +8,7 @@ import { accessNeeds, type AccessPolicy } from './access.ts';
 import type { Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { blobRoutes } from './blob-routes.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { baseRoutes, catalogRoutes, extensionRoutes, referrerRoutes, tagRoutes } from './list-routes.ts';
 import { manifestRoutes } from './manifest-routes.ts';
 import type { RegistryOptions } from './registry-options.ts';
@@ -41,7 +41,7 @@ export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Di
 function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
   const { content, log } = deps;
   const { manifests, blobs, uploads } = content;
-  const limitPush = pLimit(options.maxManifestBodies);
+  const bodyMemory = new ByteBudget({ capacityBytes: options.manifestMemoryBytes });
   const { deletion } = options;
   return {
     base: baseRoutes,
@@ -51,7 +51,7 @@ function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
     upload: uploadRoutes({ uploads, blobs, log }),
     blob: blobRoutes({ blobs, log }, { isDeletable: deletion.blobs }),
     manifest: manifestRoutes(
-      { manifests, log, limitPush },
+      { manifests, log, bodyMemory },
       { areTagsDeletable: deletion.tags, areManifestsDeletable: deletion.manifests },
     ),
     tags: tagRoutes({ manifests }),

@@ -8,6 +8,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { ManifestPush, ManifestReference, Manifests, PulledManifest } from '../content/content.ts';
 import { API_VERSION, bareAnswer, emptyAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
+import type { BudgetShare, ByteBudget } from './byte-budget.ts';
 import { entityTag, matchesEntityTag, parsePrecondition } from './conditional.ts';
 import { switchedOff, type Methods, type PathOf } from './route.ts';
 
@@ -19,8 +20,8 @@ const MAX_WARNING_CHARS = 4096;
 export interface ManifestRouteDeps {
   readonly manifests: Manifests;
   readonly log: Logger;
-  /** Runs one push at a time per free place; it holds a manifest body in memory. */
-  readonly limitPush: <T>(push: () => Promise<T>) => Promise<T>;
+  /** What the bodies of all pushes may take. */
+  readonly bodyMemory: ByteBudget;
 }
 
 export interface ManifestRouteOptions {
@@ -32,7 +33,7 @@ export function manifestRoutes(deps: ManifestRouteDeps, options: ManifestRouteOp
   return {
     GET: (path, request) => getManifest(deps.manifests, path, request),
     HEAD: (path, request) => getManifest(deps.manifests, path, request),
-    PUT: (path, request) => deps.limitPush(() => putManifest(deps, path, request)),
+    PUT: (path, request) => putManifest(deps, path, request),
     DELETE: (path, request) => deleteManifest(deps, options, path, request),
   };
 }
@@ -76,9 +77,25 @@ async function pull(
 }
 
 async function putManifest(deps: ManifestRouteDeps, path: PathOf<'manifest'>, request: ApiRequest): Promise<Answer> {
+  const { lengthBytes = MAX_MANIFEST_BYTES } = request.body;
+  const memory = await deps.bodyMemory.take(Math.min(lengthBytes, MAX_MANIFEST_BYTES), request.signal);
+  try {
+    return await pushManifest(deps, path, request, memory);
+  } finally {
+    memory.release();
+  }
+}
+
+async function pushManifest(
+  deps: ManifestRouteDeps,
+  path: PathOf<'manifest'>,
+  request: ApiRequest,
+  memory: BudgetShare,
+): Promise<Answer> {
   const { repository } = path;
   const target = pushTarget(path.reference, request);
   const bytes = await request.body.readWhole(MAX_MANIFEST_BYTES);
+  memory.shrink(bytes.byteLength);
   const digest = checkedDigest(bytes, target.digest);
   const { mediaType } = parseManifest(bytes, request.headers['content-type']);
   const precondition = target.digest === undefined ? parsePrecondition(request.headers) : undefined;

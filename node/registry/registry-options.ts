@@ -9,8 +9,8 @@ export interface RegistryOptions {
   readonly responseStallTimeoutMs: number;
   /** After an early error, at most this much of the rest of a body is read and thrown away; then the connection is closed. */
   readonly maxDiscardBytes: number;
-  /** Manifest bodies in memory at once (4 MiB each at most); the next push waits. */
-  readonly maxManifestBodies: number;
+  /** Bodies of manifest pushes in memory at once, also while they wait for copies; the next push waits. */
+  readonly manifestMemoryBytes: number;
   /** Buffers of 1 MiB for all blob responses together; a response that finds none waits for its first one, oldest first. */
   readonly blobBufferCount: number;
   /** What may be deleted; 405 for the rest. */
@@ -19,15 +19,15 @@ export interface RegistryOptions {
 
 /** What is read and thrown away of a body after an early error, so that a client reads the answer; then the connection is closed. */
 const MAX_DISCARD_BYTES = 256 * 1024 * 1024;
-/** Manifest bodies in memory at once, 4 MiB each at most; the next push waits. */
-const MAX_MANIFEST_BODIES = 32;
+/** Bodies of manifest pushes in memory at once, the next push waits: 32 of the largest, thousands of the usual ones. */
+const MAX_MANIFEST_MEMORY_BYTES = 128 * 1024 * 1024;
 
 export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
   maxConnections: 4096,
   bodyIdleTimeoutMs: 60_000,
   responseStallTimeoutMs: 300_000,
   maxDiscardBytes: MAX_DISCARD_BYTES,
-  maxManifestBodies: MAX_MANIFEST_BODIES,
+  manifestMemoryBytes: MAX_MANIFEST_MEMORY_BYTES,
   blobBufferCount: 64,
   deletion: { blobs: true, manifests: true, tags: true },
 };

@@ -1,12 +1,21 @@
 // What the registry API answers when something behind it fails, is switched off, or is refused.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import type { AccessNeed } from '../../../node/registry/access.ts';
 import { AppError, type ErrorCode, type ErrorDetail } from '../../../shared/runtime/errors.ts';
 import { createFakeContent, type FakeContent } from '../../support/fake-content.ts';
 import { listenRegistry } from '../../support/registry-listener.ts';
-import { RegistryWire, assertError, bytesOf, digestText, emptyManifest } from '../../support/registry-wire.ts';
+import {
+  OCI_INDEX,
+  RegistryWire,
+  assertError,
+  bytesOf,
+  digestText,
+  emptyIndex,
+  emptyManifest,
+} from '../../support/registry-wire.ts';
 
 const ABSENT = `sha256:${'0'.repeat(64)}`;
 
@@ -233,4 +242,25 @@ test('Health, readiness and metrics are served beside the API', async () => {
   assert.match(text, /shoal_registry_blob_bytes_sent_total 10/);
   assert.match(text, /shoal_registry_errors_total\{code="blob_unknown"\} 1/);
   assert.match(text, /shoal_registry_request_duration_seconds_count/);
+});
+
+test('Pushes that wait for copies do not hold up those that need none', async () => {
+  const content = createFakeContent();
+  const leave = new AbortController();
+  const push: FakeContent['manifests']['push'] = async (manifest, signal) => {
+    if (!manifest.tags.includes('ready')) await once(AbortSignal.any([signal, leave.signal]), 'abort');
+    return content.manifests.push(manifest, signal);
+  };
+  await using registry = await listenRegistry({ content: { ...content, manifests: { ...content.manifests, push } } });
+  const wire = new RegistryWire(registry.baseUrl);
+  const waiting = Array.from({ length: 100 }, (_, number) =>
+    wire.putManifest('a', { reference: `waiting-${number}`, content: emptyIndex(), type: OCI_INDEX }),
+  );
+  try {
+    const answer = await wire.putManifest('a', { reference: 'ready', content: emptyIndex(), type: OCI_INDEX });
+    assert.equal(answer.status, 201);
+  } finally {
+    leave.abort();
+    await Promise.all(waiting);
+  }
 });
