@@ -44,6 +44,8 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
   #lines: number;
   readonly #pending: string[] = [];
   readonly #pendingManifests = new Map<Digest, Uint8Array>();
+  /** Manifests whose files this process wrote or read whole. Those of an earlier one were not flushed. */
+  readonly #onDisk = new Set<Digest>();
   #writing: Promise<void> | undefined;
 
   /** Opens or creates the journal in `options.directory`; broken lines (a crash while writing) are passed over. */
@@ -89,7 +91,8 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
       this.#remember(tagKey(repository, reference.tag), { k: 'tag', r: repository, t: reference.tag, d: digest });
     }
     const known = this.#entries.get(manifestKey(repository, digest));
-    if (known?.k === 'manifest' && known.m === mediaType) return;
+    const isKept = this.#onDisk.has(digest) || this.#pendingManifests.has(digest);
+    if (known?.k === 'manifest' && known.m === mediaType && isKept) return;
     if (this.#pendingManifests.size >= MAX_PENDING_MANIFESTS) return;
     this.#pendingManifests.set(digest, bytes);
     this.#keepInMemory(digest, bytes);
@@ -182,6 +185,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
     await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
     await writeFile(`${path}.new`, bytes, { mode: 0o600 });
     await rename(`${path}.new`, path);
+    this.#onDisk.add(digest);
   }
 
   /** Rewrites the journal with live entries only and removes manifest files that none of them names. */
@@ -198,6 +202,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
       for (const name of await readdir(join(this.#options.directory, 'manifests', algorithm))) {
         const digest = `${algorithm}:${name}`;
         if (isDigest(digest) && (named.has(digest) || this.#pendingManifests.has(digest))) continue;
+        if (isDigest(digest)) this.#onDisk.delete(digest);
         await rm(join(this.#options.directory, 'manifests', algorithm, name), { force: true });
       }
     }
@@ -209,6 +214,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
     const bytes = await readFile(manifestPath(this.#options.directory, digest)).catch(undefinedIfAbsent);
     // A crash can leave a short file behind: what does not hash to its name is as good as absent.
     if (bytes === undefined || digestOf(bytes, algorithmOf(digest)) !== digest) return undefined;
+    this.#onDisk.add(digest);
     this.#keepInMemory(digest, bytes);
     return bytes;
   }

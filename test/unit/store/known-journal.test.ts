@@ -103,3 +103,19 @@ test('KnownJournal opens a file of nonsense as empty', async () => {
 
   assert.equal(await journal.manifest('app', { tag: 'v1' }), undefined);
 });
+
+test('KnownJournal writes a manifest again that is heard again after a crash lost its file', async () => {
+  {
+    await using journal = await openJournal('lost-file');
+    journal.rememberManifest('app', { tag: 'v1' }, manifest);
+  }
+  await truncate(join(directory, 'lost-file', 'manifests', 'sha256', encodedOf(digest)), 3);
+  {
+    await using journal = await openJournal('lost-file');
+    journal.rememberManifest('app', { tag: 'v1' }, manifest);
+  }
+
+  await using journal = await openJournal('lost-file');
+
+  assert.deepEqual(await journal.manifest('app', { tag: 'v1' }), manifest);
+});
