@@ -89,6 +89,11 @@ export class UploadSession {
     return !this.#turn.isHeld && this.#touchedMs < beforeMs;
   }
 
+  /** True when no byte came although it was opened before `beforeMs` (wall time). */
+  isStillEmptySince(beforeMs: number): boolean {
+    return this.#offset === 0 && this.isUnusedSince(beforeMs);
+  }
+
   async append(chunk: UploadChunk, signal: AbortSignal): Promise<number> {
     return this.#exclusively(signal, async () => {
       await this.#withFile((file) => this.#receive(file, chunk, signal));

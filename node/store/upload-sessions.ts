@@ -14,8 +14,13 @@ import { hasCode } from './flushed-file.ts';
 import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
 import { UPLOAD_DATA, UploadSession, type UploadSessionDeps } from './upload-session.ts';
 
-/** Sessions at once; the next is refused with 429. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
+/** Sessions at once; the next takes the place of an empty one that nobody came back to, or is refused with 429. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
 const MAX_SESSIONS = 10_000;
+/**
+ * A session that got no byte for so long gives way when there are too many: clients send the first one at once. Otherwise
+ * whoever only opens sessions, as any page in a browser on this host can, would end all pushing for as long as they last.
+ */
+const GIVES_WAY_MS = 60_000;
 /** How often expired sessions are looked for; often enough for an expiry of days. */
 const PURGE_EVERY_MS = 10 * 60_000;
 const SESSION_FILE = 'session.json';
@@ -61,7 +66,7 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
 
   async create(repository: string, options: { readonly algorithm?: 'sha256' | 'sha512' } = {}): Promise<UploadId> {
     this.#refuseWhenClosed();
-    if (this.#sessions.size + this.#creatingCount >= MAX_SESSIONS) {
+    if (this.#sessions.size + this.#creatingCount >= MAX_SESSIONS && !(await this.#makeRoom())) {
       throw new AppError('too_many_requests', 'too many uploads are open');
     }
     this.#creatingCount += 1;
@@ -140,6 +145,17 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
   async #drop(session: UploadSession): Promise<void> {
     this.#sessions.delete(session.id);
     await session.cancel();
+  }
+
+  /** Ends the oldest session that was opened and never used. @returns false when there is none. */
+  async #makeRoom(): Promise<boolean> {
+    const beforeMs = this.#deps.clock.wallMs() - GIVES_WAY_MS;
+    for (const session of this.#sessions.values()) {
+      if (!session.isStillEmptySince(beforeMs)) continue;
+      await this.#drop(session);
+      return true;
+    }
+    return false;
   }
 
   async #purgeExpired(): Promise<void> {
