@@ -167,6 +167,11 @@ export class Directory {
     return this.#holders.get(digest)?.list() ?? [];
   }
 
+  /** True when somebody of the roster, within reach or not, is recorded as holding a blob whole. */
+  isHeld(digest: Digest): boolean {
+    return (this.#holders.get(digest)?.size ?? 0) > 0;
+  }
+
   /** How many origins of the roster hold a blob, within reach or not. */
   originCopies(digest: Digest): number {
     const holders = this.#holders.get(digest);

@@ -16,11 +16,22 @@ interface Deps {
   readonly database: FleetDatabase;
 }
 
-/** The size of a blob in bytes, when the repository holds it. */
-export function statBlob({ database }: Deps, { repository, digest }: Params<'blob.stat'>): number | undefined {
+interface LookDeps extends Deps {
+  readonly directory: Pick<Directory, 'isHeld'>;
+}
+
+/**
+ * The size of a blob in bytes, when the repository holds it. One whose last copy is gone, as when an origin lost its disk,
+ * counts as not there: a client that is told otherwise never pushes the bytes again. Holders out of reach do count.
+ */
+export function statBlob(
+  { database, directory }: LookDeps,
+  { repository, digest }: Params<'blob.stat'>,
+): number | undefined {
   return database.read('resolve', () => {
     const repositoryId = database.repositories.find(repository);
-    return repositoryId === undefined ? undefined : database.repositoryBlobs.find(repositoryId, digest)?.sizeBytes;
+    if (repositoryId === undefined || !directory.isHeld(digest)) return undefined;
+    return database.repositoryBlobs.find(repositoryId, digest)?.sizeBytes;
   });
 }
 
@@ -57,8 +68,12 @@ export function addBlob(
   });
 }
 
-/** Makes a blob of another repository present in this one. @returns false when it is not there, or nowhere. */
-export function mountBlob({ database }: Deps, { repository, digest, from }: Params<'blob.mount'>): boolean {
+/** Makes a blob of another repository present in this one. @returns false when it is not there, or no copy of it is left. */
+export function mountBlob(
+  { database, directory }: LookDeps,
+  { repository, digest, from }: Params<'blob.mount'>,
+): boolean {
+  if (!directory.isHeld(digest)) return false;
   return database.change('mount_blob', () => {
     const blob = from === undefined ? findAnywhere(database, digest) : findIn(database, from, digest);
     if (blob === undefined) return false;
