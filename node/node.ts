@@ -151,7 +151,7 @@ async function startSwarm(
       memory: new KnownPeersFile({ log }, { directory: dataFolder(config.data).known }),
       onAdopted: (digest, sizeBytes) => announcer.add({ digest, sizeBytes }),
     },
-    { ...config.peers, nodeId, fleetId, isOrigin: config.origin, advertise: deps.swarmAddress },
+    { ...config.peers, nodeId, fleetId, advertise: deps.swarmAddress },
   );
   return listening(starting, { address: config.swarm, flag: '--swarm' });
 }

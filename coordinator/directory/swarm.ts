@@ -1,6 +1,7 @@
 // The swarm of one blob: who downloads it, and whom each downloader is told of.
 //
-//   member ── member    up to 13 members: everybody; more: neighbours on five rings (ring.ts), so 10 at most
+//   member ── member    up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
+//                       places coincide (spare-links.ts)
 //   member ── holder    up to 8 holders per member, 32 members per holder
 //
 // Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
@@ -12,6 +13,7 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { NeighbourChanges } from './neighbour-changes.ts';
 import { Ring, RING_COUNT } from './ring.ts';
+import { SpareLinks } from './spare-links.ts';
 import type { DirectoryNode } from './directory-node.ts';
 
 /** Up to this many members everybody is linked to everybody: 12 neighbours. Rings of so few would coincide too often. */
@@ -25,6 +27,7 @@ export class Swarm {
   readonly digest: Digest;
   readonly #holders: Ring<DirectoryNode>;
   readonly #rings: readonly Ring<DirectoryNode>[];
+  readonly #spares = new SpareLinks<DirectoryNode>();
   /** Each member with the holders it is linked to. */
   readonly #members = new Map<DirectoryNode, Set<DirectoryNode>>();
   /** Each holder that is linked with its members. */
@@ -186,24 +189,51 @@ export class Swarm {
   #fellows(member: DirectoryNode): Set<DirectoryNode> {
     const fellows = new Set<DirectoryNode>();
     if (!this.#members.has(member)) return fellows;
-    if (this.#members.size <= MESH_MEMBERS) {
+    if (this.#isMesh) {
       for (const other of this.#members.keys()) fellows.add(other);
-    } else {
-      for (const ring of this.#rings) for (const other of ring.around(member)) fellows.add(other);
+      fellows.delete(member);
+      return fellows;
     }
-    fellows.delete(member);
+    for (const other of this.#onRings(member)) fellows.add(other);
+    for (const other of this.#spares.of(member)) fellows.add(other);
     return fellows;
+  }
+
+  get #isMesh(): boolean {
+    return this.#members.size <= MESH_MEMBERS;
+  }
+
+  #onRings(member: DirectoryNode): Set<DirectoryNode> {
+    const beside = new Set<DirectoryNode>();
+    for (const ring of this.#rings) for (const other of ring.around(member)) beside.add(other);
+    beside.delete(member);
+    return beside;
+  }
+
+  #balance(touched: Iterable<DirectoryNode>): void {
+    if (this.#isMesh) {
+      this.#spares.clear();
+      return;
+    }
+    const members: DirectoryNode[] = [];
+    for (const node of touched) {
+      if (this.#members.has(node)) members.push(node);
+      else this.#spares.remove(node);
+    }
+    this.#spares.balance(members, (member) => this.#onRings(member));
   }
 
   /** Puts `member` in or takes it out, and notes for everybody around it what that changes. */
   #reshape(changes: NeighbourChanges, member: DirectoryNode, change: () => void): void {
-    const affected = new Set<DirectoryNode>([member]);
-    if (this.#members.size <= MESH_MEMBERS + 1) for (const other of this.#members.keys()) affected.add(other);
-    else for (const ring of this.#rings) for (const other of ring.around(member)) affected.add(other);
+    const touched = this.#members.size <= MESH_MEMBERS + 1 ? new Set(this.#members.keys()) : this.#onRings(member);
+    touched.add(member);
+    const affected = new Set([...touched, ...this.#spares.short]);
+    for (const node of touched) for (const other of this.#spares.of(node)) affected.add(other);
     const before = new Map<DirectoryNode, Set<DirectoryNode>>();
     for (const node of affected) before.set(node, this.neighboursOf(node));
 
     change();
+    this.#balance(touched);
 
     for (const [node, old] of before) {
       const now = this.neighboursOf(node);

@@ -48,16 +48,14 @@ export interface BlobChannelsDeps {
 
 export class BlobChannels {
   readonly #deps: BlobChannelsDeps;
-  readonly #isOrigin: boolean;
   readonly #connected = new Map<PeerConnection, Connected>();
   readonly #byDigest = new Map<Digest, Set<BlobChannel>>();
   readonly #buffers = new ReadBuffers();
   readonly #handOuts: HandOuts;
   #announcing = new Set<BlobChannel>();
 
-  constructor(deps: BlobChannelsDeps, options: { readonly isOrigin: boolean }) {
+  constructor(deps: BlobChannelsDeps) {
     this.#deps = deps;
-    this.#isOrigin = options.isOrigin;
     this.#handOuts = new HandOuts({
       give: (channel, pieceIndex) =>
         this.#of(channel.connection).uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: true }),
@@ -227,7 +225,7 @@ export class BlobChannels {
     connection.send({ type: 'open-channel', channel: localNumber, ...cut });
     if (blob === undefined) return;
     // The offer goes first: a node that saw only the bitfield would ask for pieces by number.
-    if (this.#isOrigin && blob.isWhole && channel.remoteHas?.isComplete !== true) this.#handOuts.joined(channel);
+    if (blob.isWhole && channel.remoteHas?.isComplete !== true) this.#handOuts.joined(channel);
     const given = blob.isConfirmed ? blob.has : new PieceSet(blob.pieceCount);
     const bits = given.isComplete ? undefined : bitsOf(given);
     connection.send({ type: 'bitfield', channel: localNumber, bits });

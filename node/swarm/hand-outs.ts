@@ -1,12 +1,12 @@
-// An origin's side of the blobs that it gives away: one hand-out per blob that is being downloaded from here, a bounded number
+// Our side of the blobs that are whole here and given away: one hand-out per blob that is being downloaded from here, a bounded number
 // of pieces under way over all of them.
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { BlobChannel } from './blob-channel.ts';
-import { HAND_OUT_PLACES, OriginHandOut, creditLimit } from './scheduler/origin-hand-out.ts';
+import { HAND_OUT_PLACES, PieceHandOut, creditLimit } from './scheduler/piece-hand-out.ts';
 
 interface BlobHandOut {
-  readonly policy: OriginHandOut;
+  readonly policy: PieceHandOut;
   readonly channels: Map<number, BlobChannel>;
   offeredCredits: number;
   wasPassOver: boolean;
@@ -87,7 +87,7 @@ export class HandOuts {
   #begin(channel: BlobChannel): BlobHandOut {
     const pieceCount = Math.ceil(channel.cut.sizeBytes / channel.cut.pieceBytes);
     const blob = {
-      policy: new OriginHandOut({ pieceCount }),
+      policy: new PieceHandOut({ pieceCount }),
       channels: new Map<number, BlobChannel>(),
       offeredCredits: 0,
       wasPassOver: false,

@@ -9,7 +9,7 @@ import type { PeerConnection } from './peer-connection.ts';
 import { READ_BYTES, type ReadBuffers } from './read-buffers.ts';
 import { UploadQueue, type QueuedUpload } from './scheduler/upload-queue.ts';
 
-/** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of an origin's hand-out. */
+/** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of a hand-out. */
 const STALLED_MS = 30_000;
 
 export interface UploaderDeps {

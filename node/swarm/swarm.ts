@@ -51,7 +51,6 @@ const LINGER_MS = 60_000;
 const LINK_BYTES_PER_SECOND = 1.25e9;
 
 export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
-  readonly isOrigin: boolean;
   /** Default `NO_PROGRESS_MS`. */
   readonly noProgressMs?: number;
   /** Default `LINGER_MS`. */
@@ -94,18 +93,15 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     this.#peers = new Peers({ ...deps, log: this.#log, user: this.#peersUser(), address }, options);
     this.#small = new SmallBlobs({ blobs: this.#blobs, clock: deps.clock, sent });
     this.#tables = new PieceTables({ ...deps, blobs: this.#blobs, log: this.#log });
-    this.#channels = new BlobChannels(
-      {
-        blobs: this.#blobs,
-        clock: deps.clock,
-        log: this.#log,
-        exchangeOf: (digest) => this.#downloads.get(digest)?.exchange,
-        refused: (channel) => this.#downloads.get(channel.digest)?.channelRefused(channel),
-        becameIdle: (connection) => this.#peers.becameIdle(connection),
-        sent,
-      },
-      options,
-    );
+    this.#channels = new BlobChannels({
+      blobs: this.#blobs,
+      clock: deps.clock,
+      log: this.#log,
+      exchangeOf: (digest) => this.#downloads.get(digest)?.exchange,
+      refused: (channel) => this.#downloads.get(channel.digest)?.channelRefused(channel),
+      becameIdle: (connection) => this.#peers.becameIdle(connection),
+      sent,
+    });
     this.#downloadDeps = this.#makeDownloadDeps(metrics);
   }
 

@@ -10,7 +10,8 @@
 // a blob or has something of one that the other wants. Payload (`data`) is only sent against `credit` in
 // bytes that the receiver granted, so that nobody can fill another's memory.
 //
-// An origin says `offer` beside its bitfield: it then gives pieces of its own choice for `any-piece` requests.
+// Whoever has a blob whole says `offer` beside its bitfield: it then gives pieces of its own choice for `any-piece`
+// requests. The other side decides which of the two ways it asks: by its own choice while few have the blob.
 //
 // `table-request` asks for a part of a blob's piece table, when the coordinator cannot be asked. Whoever holds the blob whole,
 // or has its table from the coordinator, answers with the hashes from `firstPiece` on, `MAX_TABLE_HASHES` at most;

@@ -1,16 +1,16 @@
 // A fleet that pulls one blob, on a virtual clock: the scheduler, the upload queues and the hand-out of the product, on made-up
-// links. Deterministic by seed. Host 0 is the origin.
+// links, between neighbours that its directory names. Deterministic by seed. The first hosts have the blob.
 
 import { pieceBytesFor, pieceCount, pieceLength } from '../../shared/pieces/piece-table.ts';
-import { HAND_OUT_PLACES, OriginHandOut, creditLimit } from '../../node/swarm/scheduler/origin-hand-out.ts';
 import { PieceScheduler } from '../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { pipelineDepth } from '../../node/swarm/scheduler/pipeline-depth.ts';
 import { UploadQueue, type QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
 import { FlowNetwork } from './core/flow-network.ts';
-import { randomRegularGraph, shuffledNumbers } from './core/neighbour-graph.ts';
-import { seededRandom } from './core/seeded-random.ts';
+import { seededRandom, shuffled } from './core/seeded-random.ts';
 import { VirtualTimers } from './core/virtual-timers.ts';
+import { FleetLinks, type Pair } from './fleet-links.ts';
+import { SimulatedSeeder } from './simulated-seeder.ts';
 import { copyOf, type Host } from './world-host.ts';
 import type { WorldOptions, WorldResult } from './world-options.ts';
 
@@ -23,9 +23,8 @@ export class SwarmWorld {
   readonly #hosts: Host[];
   readonly #network: FlowNetwork;
   readonly #pieceCount: number;
-  readonly #handOut: OriginHandOut;
-  #handOutActive = 0;
-  #originSent = 0;
+  readonly #fleet: FleetLinks;
+  #seederSent = 0;
   #arrivedCount = 0;
   #wastedCount = 0;
   #unfinished = 0;
@@ -40,8 +39,9 @@ export class SwarmWorld {
     this.#options = {
       latencyMs: 0.5,
       verifyMsPerMib: 0.6,
-      degree: 8,
-      originLinks: 32,
+      seeders: 1,
+      seederKind: 'origin',
+      arrivalMs: () => 0,
       slowHosts: 0,
       liars: 0,
       isRead: false,
@@ -51,17 +51,19 @@ export class SwarmWorld {
     };
     this.#random = seededRandom(options.seed);
     this.#pieceCount = pieceCount(this.#options);
-    this.#handOut = new OriginHandOut({ pieceCount: this.#pieceCount });
-    this.#network = new FlowNetwork(options.hosts + 1);
-    this.#hosts = Array.from({ length: options.hosts + 1 }, (_, host) => this.#newHost(host));
-    this.#linkAll();
+    const { seeders, seederKind, seed } = this.#options;
+    const hosts = seeders + options.hosts;
+    this.#fleet = new FleetLinks({ hosts, seeders, isOrigin: seederKind === 'origin', seed });
+    this.#network = new FlowNetwork(hosts);
+    this.#hosts = Array.from({ length: hosts }, (_, host) => this.#newHost(host));
+    this.#arrive();
   }
 
   /** Runs until every host that lives has the blob, or nothing happens any more. */
   run(): WorldResult {
     for (const death of this.#options.deaths ?? []) this.#scheduleDeath(death);
-    for (let host = 1; host < this.#hosts.length; host += 1) {
-      if (this.#hosts[host]?.scheduler !== undefined) this.#after(this.#random() * TICK_MS, () => this.#tick(host));
+    for (const [at, host] of this.#hosts.entries()) {
+      if (host.scheduler !== undefined) this.#after(this.#random() * TICK_MS, () => this.#tick(at));
     }
     let maxLoad = 0;
     for (; this.#unfinished > 0 && this.#eventCount < MAX_EVENTS; this.#eventCount += 1) {
@@ -80,7 +82,7 @@ export class SwarmWorld {
     }
     return {
       finishedMs: this.#hosts.map((host) => host.finishedMs),
-      originCopies: this.#originSent / this.#pieceCount,
+      seederCopies: this.#seederSent / this.#pieceCount,
       wasteShare: this.#wastedCount / Math.max(1, this.#arrivedCount),
       maxLoad,
       eventCount: this.#eventCount,
@@ -89,28 +91,34 @@ export class SwarmWorld {
 
   /** The fluid bound for the healthy hosts, in milliseconds. */
   get boundMs(): number {
-    const { sizeBytes, hosts, bytesPerSecond, originBytesPerSecond, slowHosts } = this.#options;
-    const uploads = originBytesPerSecond + bytesPerSecond * (hosts - slowHosts) + (bytesPerSecond / 10) * slowHosts;
-    return Math.max(sizeBytes / originBytesPerSecond, sizeBytes / bytesPerSecond, (hosts * sizeBytes) / uploads) * 1000;
+    const { sizeBytes, hosts, bytesPerSecond, originBytesPerSecond, slowHosts, seeders } = this.#options;
+    const uploads =
+      seeders * originBytesPerSecond + bytesPerSecond * (hosts - slowHosts) + (bytesPerSecond / 10) * slowHosts;
+    return (
+      Math.max(
+        sizeBytes / (seeders * originBytesPerSecond),
+        sizeBytes / bytesPerSecond,
+        (hosts * sizeBytes) / uploads,
+      ) * 1000
+    );
   }
 
   #newHost(host: number): Host {
-    const { bytesPerSecond, originBytesPerSecond, slowHosts, hosts, liars } = this.#options;
-    const isSlow = host >= 1 && host <= slowHosts;
-    const isLiar = host > hosts - liars;
+    const { bytesPerSecond, originBytesPerSecond, slowHosts, hosts, liars, seeders } = this.#options;
+    const isSeeder = host < seeders;
+    const isSlow = !isSeeder && host < seeders + slowHosts;
+    const isLiar = host >= seeders + hosts - liars;
     const rate = (isSlow ? bytesPerSecond / 10 : bytesPerSecond) / 1000;
-    this.#network.setLink(
-      host,
-      host === 0 ? { up: originBytesPerSecond / 1000, down: rate } : { up: rate, down: rate },
-    );
-    const isPuller = host > 0 && !isLiar;
+    this.#network.setLink(host, isSeeder ? { up: originBytesPerSecond / 1000, down: rate } : { up: rate, down: rate });
+    const isPuller = !isSeeder && !isLiar;
     if (isPuller) this.#unfinished += 1;
     return {
       links: [],
       queues: [],
       sending: [],
       scheduler: isPuller ? this.#newScheduler(host) : undefined,
-      has: host === 0 ? PieceSet.full(this.#pieceCount) : new PieceSet(this.#pieceCount),
+      seeder: undefined,
+      has: isSeeder ? PieceSet.full(this.#pieceCount) : new PieceSet(this.#pieceCount),
       isDead: false,
       isLiar,
       verifyFreeMs: 0,
@@ -119,8 +127,6 @@ export class SwarmWorld {
   }
 
   #newScheduler(host: number): PieceScheduler {
-    const { bytesPerSecond, latencyMs, degree, pieceBytes } = this.#options;
-    const depth = pipelineDepth({ bytesPerSecond, roundTripMs: 2 * latencyMs, neighbours: degree, pieceBytes });
     const scheduler = new PieceScheduler(
       {
         request: (link, piece) => this.#tell(host, link, (peer, back) => this.#onRequest(peer, back, piece)),
@@ -128,26 +134,32 @@ export class SwarmWorld {
         cancel: (link, piece) => this.#tell(host, link, (peer, back) => this.#onCancel(peer, back, piece)),
         stalled: () => undefined,
       },
-      { pieceCount: this.#pieceCount, depth, random: this.#random },
+      { pieceCount: this.#pieceCount, depth: 2, random: this.#random },
     );
     if (this.#options.isRead) scheduler.setReaders([0]);
     return scheduler;
   }
 
-  #linkAll(): void {
-    const { hosts, degree, originLinks } = this.#options;
-    const graph = randomRegularGraph(hosts, degree, this.#random);
-    graph.forEach((neighbours, at) => {
-      for (const other of neighbours) if (other > at) this.#link(at + 1, other + 1);
-    });
-    const order = shuffledNumbers(hosts, this.#random);
-    for (const at of order.slice(0, originLinks)) this.#link(0, at + 1);
+  #arrive(): void {
+    const { seeders, arrivalMs } = this.#options;
+    const together: number[] = [];
+    for (let host = seeders; host < this.#hosts.length; host += 1) {
+      const atMs = arrivalMs(host - seeders);
+      if (atMs > 0) this.#after(atMs, () => this.#linkPairs(this.#fleet.join(host)));
+      else together.push(host);
+    }
+    this.#linkPairs(this.#fleet.joinTogether(shuffled(together, this.#random)));
+  }
+
+  #linkPairs(pairs: readonly Pair[]): void {
+    for (const [left, right] of pairs) this.#link(left, right);
   }
 
   #link(left: number, right: number): void {
     const leftHost = this.#hosts[left];
     const rightHost = this.#hosts[right];
     if (leftHost === undefined || rightHost === undefined || left === right) return;
+    if (leftHost.isDead || rightHost.isDead) return;
     if (leftHost.links.some((to) => to?.peer === right)) return;
     const atLeft = leftHost.links.length;
     const atRight = rightHost.links.length;
@@ -165,25 +177,41 @@ export class SwarmWorld {
     const peer = host?.links[link]?.peer;
     const other = peer === undefined ? undefined : this.#hosts[peer];
     if (host === undefined || other === undefined || peer === undefined) return;
-    if (at === 0) {
-      this.#handOut.nodeJoined(link);
-      for (let piece = other.has.next(0); piece >= 0; piece = other.has.next(piece + 1))
-        this.#handOut.nodeHas(link, piece);
-    }
+    const isNeeding = !other.has.isComplete && !other.isLiar;
+    if (host.has.isComplete && isNeeding) this.#seederOf(at, host).joined(link, other.has);
     if (host.scheduler === undefined) return;
     host.scheduler.neighbourAdded(link, this.#nowMs);
+    this.#setDepths(host);
     const pieces = other.isLiar ? PieceSet.full(this.#pieceCount) : copyOf(other.has);
     const { scheduler } = host;
+    const isOffering = other.has.isComplete;
     this.#after(this.#options.latencyMs, () => {
-      if (peer === 0) scheduler.neighbourOffers(link, this.#offer(), this.#nowMs);
+      if (isOffering && other.seeder !== undefined) scheduler.neighbourOffers(link, other.seeder.offer, this.#nowMs);
       scheduler.neighbourPieces(link, pieces, this.#nowMs);
     });
   }
 
-  #offer(): { readonly credits: number; readonly isPassOver: boolean } {
-    const { hosts, originLinks, pieceBytes } = this.#options;
-    const credits = creditLimit({ nodeCount: Math.min(hosts, originLinks), pieceBytes });
-    return { credits, isPassOver: this.#handOut.isPassOver };
+  #setDepths(host: Host): void {
+    const { bytesPerSecond, latencyMs, pieceBytes } = this.#options;
+    const neighbours = host.links.filter((link) => link !== undefined).length;
+    const depth = pipelineDepth({ bytesPerSecond, roundTripMs: 2 * latencyMs, neighbours, pieceBytes });
+    for (const link of host.links.keys()) host.scheduler?.setDepth(link, depth);
+  }
+
+  #seederOf(at: number, host: Host): SimulatedSeeder {
+    host.seeder ??= new SimulatedSeeder(
+      {
+        give: (link, pieceIndex) => {
+          const isQueued = host.queues[link]?.add({ channel: 0, pieceIndex, isByCredit: true }) === true;
+          if (isQueued) this.#after(0, () => this.#sendNext(at, link));
+          return isQueued;
+        },
+        offer: (link, offer) =>
+          this.#tell(at, link, (peer, back) => this.#hosts[peer]?.scheduler?.neighbourOffers(back, offer, this.#nowMs)),
+      },
+      { pieceCount: this.#pieceCount, pieceBytes: this.#options.pieceBytes },
+    );
+    return host.seeder;
   }
 
   /** A message over a link, heard after the latency unless an end is dead by then. */
@@ -210,27 +238,7 @@ export class SwarmWorld {
   }
 
   #onAny(at: number, link: number): void {
-    if (at !== 0) return;
-    this.#handOut.creditAsked(link, this.#offer().credits);
-    this.#handOutNext();
-  }
-
-  #handOutNext(): void {
-    const wasOver = this.#handOut.isPassOver;
-    while (this.#handOutActive < HAND_OUT_PLACES) {
-      const given = this.#handOut.next();
-      if (given === undefined) break;
-      const { node: link, pieceIndex } = given;
-      if (this.#hosts[0]?.queues[link]?.add({ channel: 0, pieceIndex, isByCredit: true }) !== true) continue;
-      this.#handOutActive += 1;
-      this.#sendNext(0, link);
-    }
-    if (wasOver === this.#handOut.isPassOver) return;
-    for (let link = 0; link < (this.#hosts[0]?.links.length ?? 0); link += 1) {
-      this.#tell(0, link, (peer, back) =>
-        this.#hosts[peer]?.scheduler?.neighbourOffers(back, this.#offer(), this.#nowMs),
-      );
-    }
+    this.#hosts[at]?.seeder?.asked(link);
   }
 
   #onCancel(at: number, link: number, piece: number): void {
@@ -238,7 +246,7 @@ export class SwarmWorld {
     const sending = host?.sending[link];
     if (host?.queues[link]?.cancel(0, piece) === true || sending?.upload.pieceIndex !== piece) return;
     this.#network.cancel(sending.flow, this.#nowMs);
-    this.#flowOver(at, link, sending.upload);
+    this.#flowOver(at, link, { upload: sending.upload, isSent: false });
   }
 
   #sendNext(at: number, link: number): void {
@@ -251,7 +259,7 @@ export class SwarmWorld {
     const flow = this.#network.start(at, to.peer, pieceLength(this.#options, pieceIndex), this.#nowMs);
     host.sending[link] = { upload, flow };
     this.#cargo[flow] = { source: at, link, upload };
-    if (at === 0) this.#originSent += 1;
+    if (at < this.#options.seeders) this.#seederSent += 1;
     if (!upload.isByCredit) return;
     this.#tell(at, link, (peer, back) => {
       const isWanted = this.#hosts[peer]?.scheduler?.creditStarted(back, pieceIndex, this.#nowMs);
@@ -265,16 +273,15 @@ export class SwarmWorld {
     if (cargo === undefined) return;
     const { source, link, upload } = cargo;
     this.#tell(source, link, (peer, back) => this.#onPiece(peer, back, upload.pieceIndex));
-    this.#flowOver(source, link, upload);
+    this.#flowOver(source, link, { upload, isSent: true });
   }
 
-  #flowOver(at: number, link: number, upload: QueuedUpload): void {
+  #flowOver(at: number, link: number, end: { readonly upload: QueuedUpload; readonly isSent: boolean }): void {
     const host = this.#hosts[at];
     if (host === undefined) return;
     host.sending[link] = undefined;
-    if (upload.isByCredit) this.#handOutActive -= 1;
     this.#sendNext(at, link);
-    if (at === 0) this.#handOutNext();
+    if (end.upload.isByCredit) host.seeder?.served(link, end.upload.pieceIndex, end.isSent);
   }
 
   #onPiece(at: number, link: number, piece: number): void {
@@ -296,20 +303,19 @@ export class SwarmWorld {
     if (host.scheduler.isComplete && host.finishedMs === Infinity) {
       host.finishedMs = this.#nowMs;
       this.#unfinished -= 1;
+      this.#after(this.#options.latencyMs, () => this.#linkPairs(this.#fleet.complete(at)));
     }
     if (this.#options.isRead) host.scheduler.setReaders([host.has.firstMissing(0)]);
     for (let link = 0; link < host.links.length; link += 1) {
       const peer = host.links[link]?.peer;
-      if (peer === undefined || (peer !== 0 && this.#hosts[peer]?.has.has(piece) === true)) continue;
+      if (peer === undefined || this.#hosts[peer]?.scheduler?.isComplete === true) continue;
       this.#tell(at, link, (other, back) => this.#onHave(other, back, piece));
     }
   }
 
   #onHave(at: number, link: number, piece: number): void {
-    if (at === 0) {
-      this.#handOut.nodeHas(link, piece);
-      this.#handOutNext();
-    } else this.#hosts[at]?.scheduler?.neighbourHas(link, piece, this.#nowMs);
+    this.#hosts[at]?.seeder?.has(link, piece);
+    this.#hosts[at]?.scheduler?.neighbourHas(link, piece, this.#nowMs);
   }
 
   #tick(at: number): void {
@@ -345,36 +351,34 @@ export class SwarmWorld {
       [at, link],
       [to.peer, to.back],
     ] as const) {
-      for (const waiting of this.#hosts[host]?.queues[number]?.removeChannel(0) ?? []) {
-        if (waiting.isByCredit) this.#handOutActive -= 1;
+      const sender = this.#hosts[host];
+      if (sender === undefined) continue;
+      for (const waiting of sender.queues[number]?.removeChannel(0) ?? []) {
+        if (waiting.isByCredit) sender.seeder?.served(number, waiting.pieceIndex, false);
       }
-      const sending = this.#hosts[host]?.sending[number];
+      const sending = sender.sending[number];
       if (sending === undefined) continue;
       this.#network.cancel(sending.flow, this.#nowMs);
-      const sender = this.#hosts[host];
-      if (sender !== undefined) sender.sending[number] = undefined;
-      if (sending.upload.isByCredit) this.#handOutActive -= 1;
+      sender.sending[number] = undefined;
+      if (sending.upload.isByCredit) sender.seeder?.served(number, sending.upload.pieceIndex, false);
     }
   }
 
-  /** Its neighbours learn that a host is gone, and are joined to each other. */
+  /** Its neighbours learn that a host is gone, and of others in its place. */
   #noticeDeath(at: number): void {
     const host = this.#hosts[at];
     if (host === undefined) return;
-    const left: number[] = [];
     for (const [link, to] of host.links.entries()) {
       if (to === undefined) continue;
       this.#cutFlows(at, link);
       const other = this.#hosts[to.peer];
       if (other !== undefined) other.links[to.back] = undefined;
       other?.scheduler?.neighbourGone(to.back, this.#nowMs);
-      if (at === 0) this.#handOut.nodeLeft(link);
-      if (to.peer === 0) this.#handOut.nodeLeft(to.back);
-      else left.push(to.peer);
+      host.seeder?.left(link);
+      other?.seeder?.left(to.back);
       host.links[link] = undefined;
     }
-    for (let pair = 0; pair + 1 < left.length; pair += 2) this.#link(left[pair] ?? 0, left[pair + 1] ?? 0);
-    this.#handOutNext();
+    this.#linkPairs(this.#fleet.lose(at));
   }
 
   /** A host comes back with the pieces that it had. */
@@ -387,11 +391,7 @@ export class SwarmWorld {
       for (let piece = host.has.next(0); piece >= 0; piece = host.has.next(piece + 1)) host.scheduler.pieceKept(piece);
       this.#tick(at);
     }
-    const { degree } = this.#options;
-    for (let tries = 0; tries < degree * 2; tries += 1) {
-      const other = 1 + Math.floor(this.#random() * (this.#hosts.length - 1));
-      if (this.#hosts[other]?.isDead === false) this.#link(at, other);
-    }
+    this.#linkPairs(this.#fleet.return(at, { isWhole: host.has.isComplete }));
   }
 
   #after(ms: number, work: () => void): void {

@@ -2,6 +2,7 @@
 
 import type { PieceScheduler } from '../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
+import type { SimulatedSeeder } from './simulated-seeder.ts';
 import type { QueuedUpload, UploadQueue } from '../../node/swarm/scheduler/upload-queue.ts';
 
 /** A connection, as one end sees it. */
@@ -17,6 +18,8 @@ export interface Host {
   /** Piece and flow that go out on each link; -1 when none does. */
   readonly sending: Array<{ readonly upload: QueuedUpload; readonly flow: number } | undefined>;
   scheduler: PieceScheduler | undefined;
+  /** Hands out; made when it has the blob and somebody linked to it has not. */
+  seeder: SimulatedSeeder | undefined;
   readonly has: PieceSet;
   isDead: boolean;
   isLiar: boolean;

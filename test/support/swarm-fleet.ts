@@ -113,7 +113,7 @@ export class SwarmFleet implements AsyncDisposable {
         transport: wrap === undefined ? tls : wrap(tls),
         onAdopted: () => undefined,
       },
-      { nodeId, fleetId, isOrigin: false, noProgressMs: 8000, backoffMs: 100, ...rest },
+      { nodeId, fleetId, noProgressMs: 8000, backoffMs: 100, ...rest },
     );
     const node: SwarmNode = {
       nodeId,

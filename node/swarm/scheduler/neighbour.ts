@@ -14,13 +14,15 @@ export class Neighbour {
   has: PieceSet;
   /** Oldest first. */
   readonly asked: AskedPiece[] = [];
-  /** `any-piece` requests that this origin lets us keep open; 0 for an ordinary neighbour. */
+  /** `any-piece` requests that this neighbour lets us keep open; 0 when it hands out nothing of its own choice. */
   creditLimit = 0;
+  /** Its pieces come by credit and not by number. The scheduler decides; never without a `creditLimit`. */
+  isSeeder = false;
   /** Credits asked for whose piece has not begun. */
   openCredits = 0;
   /** When a credit was last asked for. */
   creditAskedMs = 0;
-  /** The origin handed every piece out once. */
+  /** It handed every piece out once. */
   isPassOver = false;
   /** Requests kept open here. */
   depth: number;
@@ -46,10 +48,6 @@ export class Neighbour {
     this.depth = settings.depth;
     this.lastByteMs = settings.nowMs;
     this.nextRestMs = settings.firstRestMs;
-  }
-
-  get isOrigin(): boolean {
-    return this.creditLimit > 0;
   }
 
   /** Takes an asked piece off the list. @returns undefined when it was not asked here (any more). */

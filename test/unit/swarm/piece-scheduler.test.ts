@@ -103,6 +103,23 @@ test('An origin is asked for any piece, and by number only for what nobody has l
   assert.ok(take().includes('request 0 0'));
 });
 
+test('Of two that have everything pieces are asked by number, unless many still download', () => {
+  const { made, take } = scheduler({ pieceCount: 100 });
+  for (const holder of [0, 1]) {
+    made.neighbourAdded(holder, 0);
+    made.neighbourOffers(holder, { credits: 1, isPassOver: false }, 0);
+    made.neighbourPieces(holder, PieceSet.full(100), 0);
+  }
+  const alone = take();
+  assert.deepEqual(alone.slice(0, 1), ['any 0']);
+  assert.ok(alone.slice(1).length > 0 && alone.slice(1).every((action) => action.startsWith('request ')));
+
+  for (const other of [2, 3, 4, 5]) made.neighbourAdded(other, 1);
+  made.neighbourPieces(5, new PieceSet(100), 1);
+
+  assert.deepEqual(take(), ['any 1']);
+});
+
 test('Whatever neighbours do, nothing is asked twice outside the end game, nor of one who does not have it, and it ends', () => {
   const step = fc.record({ what: fc.nat(6), neighbour: fc.nat(3), piece: fc.nat(39) });
   fc.assert(

@@ -1,4 +1,4 @@
-// How an origin gives out one blob: every piece once, lowest first, before it gives any piece twice. Nodes keep a credit
+// How a node that has a blob whole gives it out: every piece once, lowest first, before it gives any piece twice. Nodes keep a credit
 // open ("send me anything"); credits are served in the order they came, so a slow node, whose credits come late, gets
 // few of the pieces that only it would have. This takes a third off the time of a fleet against plain serving.
 
@@ -22,7 +22,7 @@ export interface HandOutOptions {
 }
 
 /**
- * Pieces that an origin sends by its own choice at a time, over all blobs: fewer leave the uplink idle, more delay the first
+ * Pieces that a node sends by its own choice at a time, over all blobs: fewer leave the uplink idle, more delay the first
  * copy of each piece.
  */
 export const HAND_OUT_PLACES = 8;
@@ -47,8 +47,8 @@ interface HandOutNode {
   openCredits: number;
 }
 
-/** One blob's hand-out among the nodes linked to this origin. Lives while any of them downloads it. */
-export class OriginHandOut {
+/** One blob's hand-out among the nodes linked to this one. Lives while any of them downloads it. */
+export class PieceHandOut {
   readonly #maxHolders: number;
   readonly #maxGiven: number;
   readonly #nodes = new Map<number, HandOutNode>();

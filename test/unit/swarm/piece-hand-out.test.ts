@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { OriginHandOut, creditLimit } from '../../../node/swarm/scheduler/origin-hand-out.ts';
+import { PieceHandOut, creditLimit } from '../../../node/swarm/scheduler/piece-hand-out.ts';
 
 test('Every piece is given once, lowest first, before any is given twice, whoever asks', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(4), { minLength: 30, maxLength: 60 }), (askers) => {
-      const handOut = new OriginHandOut({ pieceCount: 30 });
+      const handOut = new PieceHandOut({ pieceCount: 30 });
       for (let node = 0; node < 5; node += 1) handOut.nodeJoined(node);
 
       const given: number[] = [];
@@ -28,7 +28,7 @@ test('Every piece is given once, lowest first, before any is given twice, whoeve
 });
 
 test('Credits are served in the order they came, and no node has more open than the limit', () => {
-  const handOut = new OriginHandOut({ pieceCount: 10 });
+  const handOut = new PieceHandOut({ pieceCount: 10 });
   for (const node of [0, 1, 2]) handOut.nodeJoined(node);
 
   assert.deepEqual(
@@ -44,7 +44,7 @@ test('Credits are served in the order they came, and no node has more open than 
 });
 
 test('After the first pass only scarce pieces are given again, and no more than 1.3 copies in all', () => {
-  const handOut = new OriginHandOut({ pieceCount: 10 });
+  const handOut = new PieceHandOut({ pieceCount: 10 });
   for (let node = 0; node < 6; node += 1) handOut.nodeJoined(node);
   for (let piece = 0; piece < 10; piece += 1) {
     handOut.creditAsked(0, 1);
