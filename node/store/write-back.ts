@@ -3,8 +3,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { asError } from './flushed-file.ts';
 
-/** Written bytes after which a flush starts in the background. */
-const FLUSH_EVERY_BYTES = 32 * 1024 * 1024;
+/**
+ * Written bytes after which a flush starts in the background. Each flush holds up the writes of its file: with 32 MiB a
+ * push of 256 MiB took 1.0 s instead of 0.55 s and twice the CPU time; with none the last flush of a large blob is long.
+ */
+const FLUSH_EVERY_BYTES = 128 * 1024 * 1024;
 
 /** The flushes of one open file. A failed flush is never forgotten: the system reports it only once. */
 export class WriteBack {
