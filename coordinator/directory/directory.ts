@@ -172,12 +172,15 @@ export class Directory {
     return (this.#holders.get(digest)?.size ?? 0) > 0;
   }
 
-  /** How many origins of the roster hold a blob, within reach or not. */
+  /**
+   * How many origins that are within reach hold a blob. One that is gone for longer than the grace time may never come
+   * back: its copy is not forgotten, but a push is not acknowledged on its word.
+   */
   originCopies(digest: Digest): number {
     const holders = this.#holders.get(digest);
     if (holders === undefined) return 0;
     let count = 0;
-    for (const origin of this.#origins) if (holders.has(origin)) count += 1;
+    for (const origin of this.#origins) if (origin.isReachable && holders.has(origin)) count += 1;
     return count;
   }
 

@@ -71,6 +71,11 @@ export class CopyWaiters {
     }
   }
 
+  /** Copies of many blobs may count anew, since their origin is within reach again. */
+  copiesChanged(): void {
+    for (const digest of this.#byDigest.keys()) this.copyArrived(digest);
+  }
+
   #add(waiter: Waiter): void {
     this.#count += 1;
     for (const digest of waiter.missing) {

@@ -104,6 +104,7 @@ export class Replication implements AsyncDisposable {
 
   /** What an origin holds was said anew: looks through everything from the start. */
   resweep(nodeId: string): void {
+    this.#waiters.copiesChanged();
     this.#sweeps.get(nodeId)?.next?.cancel();
     this.#sweeps.set(nodeId, { afterBlobId: 0, next: this.#schedule(nodeId, 0) });
   }

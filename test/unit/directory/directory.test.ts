@@ -279,7 +279,7 @@ test('A node removed from the roster is no holder and no neighbour any more', ()
   assert.equal(fleet.directory.holds('a', layer), false);
 });
 
-test('Copies on origins are counted whether the origin is within reach or not', () => {
+test('Copies count on origins that are within reach only', () => {
   const fleet = new Fleet();
   fleet.add('o1', true);
   fleet.add('o2', true);
@@ -287,6 +287,7 @@ test('Copies on origins are counted whether the origin is within reach or not', 
   for (const nodeId of ['o1', 'o2', 'n']) fleet.hold(nodeId);
   fleet.lose('o1');
 
-  assert.equal(fleet.directory.originCopies(layer), 2);
+  assert.equal(fleet.directory.originCopies(layer), 1);
+  assert.equal(fleet.directory.isHeld(layer), true);
   assert.deepEqual(fleet.directory.origins().connected, ['o2']);
 });

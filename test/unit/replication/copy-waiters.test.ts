@@ -51,3 +51,18 @@ test('A wait whose caller leaves ends with the reason', async () => {
   assert.equal(waiters.count, 0);
   assert.equal(clock.pendingCount, 0);
 });
+
+test('A wait ends when an origin that holds the blobs is within reach again, without a new copy', async () => {
+  const waiters = new CopyWaiters({ clock: new FakeClock() });
+  let isWithinReach = false;
+  const { signal } = new AbortController();
+  const wait = waiters.wait({ digests: [first, second], isEnough: () => isWithinReach, waitMs: 1000 }, signal);
+
+  waiters.copiesChanged();
+  assert.equal(waiters.count, 1);
+  isWithinReach = true;
+  waiters.copiesChanged();
+  await wait;
+
+  assert.equal(waiters.count, 0);
+});
