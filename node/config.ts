@@ -120,10 +120,12 @@ export const NodeConfig = Type.Object(
         description: 'What peers should dial. Default: the first non-loopback address and the port of --swarm.',
       }),
     ),
-    origin: onOff({
-      default: false,
-      description: 'Keep every committed blob and never evict one. A fleet needs at least one origin.',
-    }),
+    origin: Type.Optional(
+      onOff({
+        description:
+          'Keep every committed blob and never evict one. A fleet needs at least one origin. Default: what this node was before; off on its first start.',
+      }),
+    ),
     coordinator: Type.Optional(
       address({ description: "The coordinator's address. Needed on the first start; kept in the data folder then." }),
     ),

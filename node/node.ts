@@ -43,6 +43,8 @@ export interface NodeDeps {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly identity: NodeIdentityFile;
+  /** Keeps every committed blob. */
+  readonly isOrigin: boolean;
   /** Makes the way to the coordinator: a session over the network, or a call within the process. */
   readonly makeLink: (hello: Params<'session.hello'>) => StartableLink;
   readonly version: string;
@@ -70,7 +72,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const known = opening.use(await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: folder.known }));
   const swarmAddress = config.advertise ?? advertisedAddress(config.swarm);
   const link = opening.use(
-    deps.makeLink({ protocol: SESSION_PROTOCOL, version: deps.version, isOrigin: config.origin, swarmAddress }),
+    deps.makeLink({ protocol: SESSION_PROTOCOL, version: deps.version, isOrigin: deps.isOrigin, swarmAddress }),
   );
   const session = watchSession(link);
 

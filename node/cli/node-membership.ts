@@ -90,3 +90,13 @@ function notJoined(): AppError {
       "with a token that `shoal token create` prints on the coordinator's host",
   );
 }
+
+/**
+ * Whether a node is an origin: what it was told now, or else what it was before. What it is told is kept, so that an origin
+ * that is started again without a word stays one.
+ */
+export async function originRole(identity: NodeIdentityFile, told: boolean | undefined): Promise<boolean> {
+  const isOrigin = told ?? identity.isOrigin ?? false;
+  await identity.keepRole({ isOrigin });
+  return isOrigin;
+}

@@ -16,6 +16,8 @@ const StoredIdentity = Type.Object(
     version: Type.Literal(1),
     /** `host:port`; absent when the coordinator runs in this process. */
     coordinator: Type.Optional(Type.String()),
+    /** What the node was told to be last; later starts need not say it again. */
+    isOrigin: Type.Optional(Type.Boolean()),
     cert: Type.String(),
     key: Type.String(),
     ca: Type.String(),
@@ -94,6 +96,11 @@ export class NodeIdentityFile implements NodeIdentity {
     return this.#stored.coordinator;
   }
 
+  /** Whether the node was an origin when it last ran; undefined when nobody ever said. */
+  get isOrigin(): boolean | undefined {
+    return this.#stored.isOrigin;
+  }
+
   /** When the certificate runs out, in milliseconds since 1970. */
   get notAfterMs(): number {
     return Date.parse(this.#certificate.validTo);
@@ -112,6 +119,14 @@ export class NodeIdentityFile implements NodeIdentity {
   onChange(listener: (tls: TlsMaterial) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Keeps what the node is from now on. */
+  async keepRole(role: { readonly isOrigin: boolean }): Promise<void> {
+    if (role.isOrigin === this.#stored.isOrigin) return;
+    const stored = { ...this.#stored, ...role };
+    await write(this.#path, stored);
+    this.#stored = stored;
   }
 
   /** Keeps the coordinator's new address. */

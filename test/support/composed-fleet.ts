@@ -134,7 +134,9 @@ export class ComposedFleet implements AsyncDisposable {
       advertise: swarm,
     });
     const metrics = new Metrics();
-    const deps = { clock, log: this.#log.child({ node: name }), metrics, random: Math.random, version: 'test' };
+    const isOrigin = config.origin ?? false;
+    const log_ = this.#log.child({ node: name });
+    const deps = { clock, log: log_, metrics, random: Math.random, version: 'test', isOrigin };
     const running = await startNode(config, { ...deps, ...(await join_(config, metrics)) });
     const stop = once(() => running[Symbol.asyncDispose]());
     this.#resources.defer(stop);

@@ -8,7 +8,7 @@ import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
 import { NodeConfig } from '../../config.ts';
 import type { Command } from '../command.ts';
 import { clientHost } from '../client-address.ts';
-import { remoteMembership } from '../node-membership.ts';
+import { originRole, remoteMembership } from '../node-membership.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServiceLog } from '../service-log.ts';
 
@@ -39,6 +39,7 @@ export const nodeCommand: Command = {
       { path, coordinator: config.coordinator, join: config.join },
       stop,
     );
+    const isOrigin = await originRole(identity, config.origin);
     const { startNode } = await import('../../node.ts');
     const { SessionLink } = await import('../../coordinator-link/session-link.ts');
     const metrics = new Metrics();
@@ -56,6 +57,7 @@ export const nodeCommand: Command = {
               random,
               version,
               identity,
+              isOrigin,
               makeLink: (hello) => new SessionLink({ ...deps, metrics, random, identity }, { coordinator, hello }),
             }),
           );

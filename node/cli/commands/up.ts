@@ -11,7 +11,7 @@ import { NodeConfig } from '../../config.ts';
 import { clientHost } from '../client-address.ts';
 import type { Command } from '../command.ts';
 import { startOwnCoordinator } from '../coordinator-start.ts';
-import { ownMembership } from '../node-membership.ts';
+import { originRole, ownMembership } from '../node-membership.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServiceLog } from '../service-log.ts';
 import { typedName } from '../typed-name.ts';
@@ -63,7 +63,10 @@ export const upCommand: Command = {
             hello: Parameters<Parameters<typeof startNode>[1]['makeLink']>[0],
           ): ReturnType<typeof coordinator.linkInProcess> =>
             coordinator.linkInProcess({ nodeId: identity.nodeId, hello });
-          const node = resources.use(await startNode(config, { ...deps, metrics, random, identity, makeLink }));
+          const isOrigin = await originRole(identity, config.origin);
+          const node = resources.use(
+            await startNode(config, { ...deps, metrics, random, identity, isOrigin, makeLink }),
+          );
           log.info({ nodeId: node.nodeId, http: node.httpAddress, swarm: node.swarmAddress }, 'node started');
           const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
           const registry = clientHost(node.httpAddress);

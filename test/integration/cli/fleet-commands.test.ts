@@ -132,6 +132,32 @@ test('A node joins with a token once, comes back without it, and a token of one 
   assert.match(refused.messages, /used as often as it may be/);
 });
 
+test('An origin that is started again without a word is still one, until it is told otherwise', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'coordinator');
+  await using _coordinator = await startShoal('coordinator', '--data', data);
+  const token = await shoal('token', 'create', '--data', data);
+  const join_ = ['--coordinator', await addressOf(data), '--join', token.output.trim(), '--origin'];
+  const node = join(folder.path, 'node');
+  const roles: boolean[] = [];
+
+  for (const [args, isOrigin] of [
+    [join_, true],
+    [[], true],
+    [['--no-origin'], false],
+    [[], false],
+  ] as const) {
+    await using _node = await startShoal('node', '--data', node, ...args);
+    await eventually({ what: 'the node to connect' }, async () => {
+      const [seen] = (await fleetOf(data)).nodes;
+      return seen?.state === 'connected' && seen.isOrigin === isOrigin;
+    });
+    roles.push(isOrigin);
+  }
+
+  assert.deepEqual(roles, [true, true, false, false]);
+});
+
 test('A token of another fleet does not move a node there', async () => {
   await using folder = await openTemporaryFolder('cli');
   const [one, other, node] = ['one', 'other', 'node'].map((name) => join(folder.path, name)) as [

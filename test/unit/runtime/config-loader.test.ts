@@ -29,7 +29,7 @@ test('Defaults stand where nothing is given', async () => {
   assert.equal(config.data, '/var/lib/shoal');
   assert.equal(config.http, '127.0.0.1:5000');
   assert.equal(config.swarm, '0.0.0.0:5110');
-  assert.equal(config.origin, false);
+  assert.equal(config.origin, undefined);
   assert.equal(config.advertise, undefined);
   assert.equal(config.staleTags, 'serve');
 });
@@ -100,7 +100,7 @@ test('Settings of the other program are known in the file and in the environment
     alsoKnown: [Other],
   });
 
-  assert.equal((await loaded).origin, false);
+  assert.equal((await loaded).http, '127.0.0.1:5000');
   const refused = loadConfig(NodeConfig, { flags: {}, environment: { SHOAL_DURABILITY_COPIES: '3' }, file });
   assert.match(await messageOf(refused), /^2 settings are wrong:/);
 });
