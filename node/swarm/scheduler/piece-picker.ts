@@ -67,6 +67,16 @@ export class PiecePicker {
     return this.#rarest(has, 0, has.length, random);
   }
 
+  /** The last wanted piece, for a neighbour that has every piece; `NO_PIECE` when nothing is wanted. */
+  pickLast(): number {
+    const { words } = this.wanted;
+    for (let at = words.length - 1; at >= 0; at -= 1) {
+      const word = words[at] ?? 0;
+      if (word !== 0) return (at << 5) + 31 - Math.clz32(word);
+    }
+    return NO_PIECE;
+  }
+
   #windowStart(random: () => number): number {
     const reader =
       this.#readers.length < 2 ? this.#readers[0] : this.#readers[Math.floor(random() * this.#readers.length)];

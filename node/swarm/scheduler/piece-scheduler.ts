@@ -43,6 +43,10 @@ const MAX_REST_MS = 60_000;
 const MEAN_WEIGHT = 0.2;
 /** A seeder that sends nothing for so long is asked again; it counts a credit that it still has only once. */
 const CREDIT_REFRESH_MS = 2000;
+/** In the end game a request is doubled after this many times the recent time of a request. */
+const END_GAME_FACTOR = 2;
+/** No request is doubled before this: a burst of pieces over a fast link is not lateness. */
+const END_GAME_MIN_MS = 50;
 /** Neighbours that are asked for one piece at a time, in the end game; before it each piece is asked of one. */
 const MAX_ASKED_TWICE = 2;
 /** A piece that no neighbour has for this long, and for `LOST_PIECE_TIMES`, is asked of a seeder by number. */
@@ -288,12 +292,30 @@ export class PieceScheduler {
       return;
     }
     while (neighbour.asked.length < neighbour.depth) {
-      const piece = this.#picker.pick(neighbour.has, this.#options.random);
+      const piece = this.#pick(neighbour, nowMs);
       if (piece === NO_PIECE) break;
       this.#ask(neighbour, piece, { nowMs, isByCredit: false });
       this.#actions.request(neighbour.id, piece);
     }
     if (neighbour.asked.length === 0 && this.#picker.wanted.count === 0) this.#endGame(neighbour, nowMs);
+  }
+
+  /**
+   * While another gives pieces of its own choice, from the first on, one that has everything too is asked from the end, and
+   * not for what the other is about to give: the two meet somewhere, and no piece comes twice.
+   */
+  #pick(neighbour: Neighbour, nowMs: number): number {
+    let awaited = 0;
+    if (neighbour.has.isComplete) for (const each of this.#neighbours) awaited += this.#awaitedOf(each, nowMs);
+    if (awaited === 0) return this.#picker.pick(neighbour.has, this.#options.random);
+    return this.#picker.wanted.count > awaited ? this.#picker.pickLast() : NO_PIECE;
+  }
+
+  /** Pieces that a neighbour is sure to give by its own choice: it has not given each once yet, and is not silent. */
+  #awaitedOf(seeder: Neighbour | undefined, nowMs: number): number {
+    if (seeder === undefined || seeder.isPassOver) return 0;
+    const silentMs = nowMs - Math.max(seeder.lastByteMs, seeder.creditAskedMs);
+    return silentMs < this.#deadlineMs(seeder) ? seeder.openCredits : 0;
   }
 
   #fillCredits(seeder: Neighbour, nowMs: number): void {
@@ -306,13 +328,17 @@ export class PieceScheduler {
     }
   }
 
-  /** Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere. */
+  /**
+   * Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere, if it is later than
+   * usual. Among equals the last pieces are under way already, and doubling them would only fetch them twice.
+   */
   #endGame(idle: Neighbour, nowMs: number): void {
+    const latestMs = nowMs - Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.#recentMs);
     let oldest: { pieceIndex: number; askedMs: number } | undefined;
     for (const other of this.#neighbours) {
       if (other === undefined || other === idle) continue;
       for (const asked of other.asked) {
-        if (this.#isHere(asked.pieceIndex)) continue;
+        if (asked.askedMs > latestMs || this.#isHere(asked.pieceIndex)) continue;
         if (oldest !== undefined && asked.askedMs >= oldest.askedMs) continue;
         if ((this.#askedCounts[asked.pieceIndex] ?? 0) >= MAX_ASKED_TWICE || !idle.has.has(asked.pieceIndex)) continue;
         oldest = asked;

@@ -73,17 +73,33 @@ test('Bytes on the way hold the deadline off, however long the piece takes', () 
   assert.deepEqual(take(), []);
 });
 
-test('Only when everything is asked for does an idle neighbour double a request, once, and the loser is cancelled', () => {
+test('Only when everything is asked for does an idle neighbour double a late request, once, and the loser is cancelled', () => {
   const { made, take } = scheduler({ pieceCount: 1 });
   withFull(made, 0, 1);
   assert.deepEqual(take(), ['request 0 0']);
 
   withFull(made, 1, 1);
   withFull(made, 2, 1);
+  made.tick(40);
+  assert.deepEqual(take(), []);
+  made.tick(100);
   assert.deepEqual(take(), ['request 1 0']);
-  made.pieceArrived(1, 0, 3);
+  made.pieceArrived(1, 0, 103);
 
   assert.deepEqual(take(), ['cancel 0 0']);
+});
+
+test('While one with everything gives by its own choice, another is asked from the end, and for no piece that is coming', () => {
+  const { made, take } = scheduler({ pieceCount: 8 });
+  made.neighbourAdded(0, 0);
+  made.neighbourOffers(0, { credits: 4, isPassOver: false }, 0);
+  assert.deepEqual(take(), ['any 0', 'any 0', 'any 0', 'any 0']);
+
+  withFull(made, 1, 8);
+  const asked = take();
+  for (let piece = 7; piece >= 4; piece -= 1) made.pieceArrived(1, piece, 1);
+
+  assert.deepEqual([...asked, ...take()], ['request 1 7', 'request 1 6', 'request 1 5', 'request 1 4']);
 });
 
 test('An origin is asked for any piece, and by number only for what nobody has long after its pass is over', () => {
