@@ -2,10 +2,12 @@
 
 import { invalid } from '../../shared/protocol/peer-frame-body.ts';
 import type { PieceBuffer } from '../content/blob-store.ts';
+import { EarlyBytes, type EarlyBlocks } from './early-bytes.ts';
 
 export interface AssemblyDeps {
   readonly pieceIndex: number;
   readonly pieceBytes: number;
+  readonly blocks: EarlyBlocks;
   readonly acquire: (signal: AbortSignal) => Promise<PieceBuffer>;
   /** These many bytes were taken up, so that the neighbour may send as many more. */
   readonly consumed: (bytes: number) => void;
@@ -19,12 +21,13 @@ export class PieceAssembly {
   readonly #stop = new AbortController();
   #buffer: PieceBuffer | undefined;
   /** What came before there was a buffer; no more than the neighbour's credit, which is held back meanwhile. */
-  readonly #early: Uint8Array[] = [];
+  readonly #early: EarlyBytes;
   #receivedBytes = 0;
   #copiedBytes = 0;
 
   constructor(deps: AssemblyDeps) {
     this.#deps = deps;
+    this.#early = new EarlyBytes(deps.blocks);
     deps.acquire(this.#stop.signal).then(
       (buffer) => this.#take(buffer),
       (error: unknown) => {
@@ -42,7 +45,7 @@ export class PieceAssembly {
       throw invalid('payload is out of place', { pieceIndex: this.#deps.pieceIndex, offset });
     }
     this.#receivedBytes += bytes.byteLength;
-    if (this.#buffer === undefined) this.#early.push(new Uint8Array(bytes));
+    if (this.#buffer === undefined) this.#early.add(bytes);
     else this.#copy(this.#buffer, bytes);
     return this.#receivedBytes === this.#deps.pieceBytes;
   }
@@ -52,7 +55,7 @@ export class PieceAssembly {
     this.#stop.abort();
     this.#buffer?.release();
     this.#buffer = undefined;
-    for (const bytes of this.#early.splice(0)) this.#deps.consumed(bytes.byteLength);
+    this.#early.drain((bytes) => this.#deps.consumed(bytes.byteLength));
   }
 
   #take(buffer: PieceBuffer): void {
@@ -61,7 +64,7 @@ export class PieceAssembly {
       return;
     }
     this.#buffer = buffer;
-    for (const bytes of this.#early.splice(0)) this.#copy(buffer, bytes);
+    this.#early.drain((bytes) => this.#copy(buffer, bytes));
   }
 
   #copy(buffer: PieceBuffer, bytes: Uint8Array): void {

@@ -4,6 +4,7 @@ import type { DataPlace } from '../../shared/protocol/peer-frames.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { PartialBlob, PieceBuffer } from '../content/blob-store.ts';
 import type { BlobChannel } from './blob-channel.ts';
+import { EarlyBlocks } from './early-bytes.ts';
 import { PieceAssembly } from './piece-assembly.ts';
 import { pipelineDepth } from './scheduler/pipeline-depth.ts';
 import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
@@ -45,6 +46,7 @@ export class PieceExchange {
   /** Neighbours by the number that the scheduler knows them by; freed numbers are used again. */
   readonly #slots: Array<Slot | undefined> = [];
   readonly #numbers = new Map<BlobChannel, number>();
+  readonly #earlyBlocks = new EarlyBlocks();
   readonly #verifying = new Set<Promise<void>>();
   #timer: Scheduled | undefined;
   #isStopped = false;
@@ -182,6 +184,7 @@ export class PieceExchange {
     const assembly = new PieceAssembly({
       pieceIndex,
       pieceBytes: this.#blob.pieceLength(pieceIndex),
+      blocks: this.#earlyBlocks,
       acquire: (signal) => this.#partial.acquireBuffer(pieceIndex, signal),
       consumed: (bytes) => channel.connection.consumed(bytes),
       filled: (buffer) => this.#track(this.#verify(channel, buffer)),
