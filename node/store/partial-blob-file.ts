@@ -13,6 +13,7 @@ import type { BlobAdopter } from './blob-files.ts';
 import type { BufferPool, PooledBuffer } from './buffer-pool.ts';
 import { readFully, spaceError, writeFully } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
+import { Mutex } from './mutex.ts';
 import { PartialHash } from './partial-hash.ts';
 import type { SpaceReservation } from './space-guard.ts';
 import { hashInline, INLINE_BYTES } from './upload-hash.ts';
@@ -52,6 +53,7 @@ export class PartialBlobFile implements PartialBlob {
   readonly #hash: PartialHash;
   readonly #writeBack: WriteBack;
   readonly #onClose: () => void;
+  readonly #writeTurn = new Mutex();
   readonly #writes = new Set<Promise<unknown>>();
   readonly #lent = new WeakMap<PieceBuffer, PooledBuffer>();
   #save: Scheduled | undefined;
@@ -178,7 +180,7 @@ export class PartialBlobFile implements PartialBlob {
       if (this.verified.has(pieceIndex)) return true;
       if (!(await this.#isRight(pieceIndex, bytes))) return false;
       await this.#files.space.spend(bytes.byteLength);
-      await writeFully(this.#files.data, bytes, pieceIndex * this.table.pieceBytes);
+      await this.#write(bytes, pieceIndex * this.table.pieceBytes);
       this.verified.add(pieceIndex);
       this.#writeBack.wrote(bytes.byteLength);
       this.#saveSoon();
@@ -186,6 +188,16 @@ export class PartialBlobFile implements PartialBlob {
       return true;
     } finally {
       buffer.release();
+    }
+  }
+
+  /** One piece at a time, in the order of their checks: the system lets one writer into a file, and the others spin. */
+  async #write(bytes: Uint8Array, position: number): Promise<void> {
+    const release = await this.#writeTurn.acquire();
+    try {
+      await writeFully(this.#files.data, bytes, position);
+    } finally {
+      release();
     }
   }
 
