@@ -5,6 +5,8 @@
 //      ▲                  │ reject, deadline, gone        │ hash is wrong
 //      └──────────────────┴───────────────────────────────┘
 
+import { areHoldersFew } from './few-holders.ts';
+import { longestAsked } from './longest-asked.ts';
 import { Neighbour } from './neighbour.ts';
 import { NO_PIECE, PiecePicker } from './piece-picker.ts';
 import { PieceSet } from './piece-set.ts';
@@ -53,12 +55,6 @@ const MAX_ASKED_TWICE = 2;
 const LOST_MS = 1000;
 /** The same wait in times that one piece takes, so that a thin link is given longer. */
 const LOST_PIECE_TIMES = 50;
-
-/**
- * Few hold a blob while each neighbour that has everything stands against so many that still download: then the few choose
- * what they give. One that stands alone always does. (Simulated with 1 to 8 holders and 1 to 100 hosts.)
- */
-const DOWNLOADING_PER_HOLDER = 2;
 
 /** One blob's downloads from all neighbours. Neighbours are numbers that the caller gives out and may reuse. */
 export class PieceScheduler {
@@ -227,14 +223,7 @@ export class PieceScheduler {
    * asked by number: they would choose the same.
    */
   #chooseSeeder(nowMs: number): void {
-    let wholeCount = 0;
-    let partCount = 0;
-    for (const each of this.#neighbours) {
-      if (each === undefined) continue;
-      if (each.creditLimit > 0 || each.has.isComplete) wholeCount += 1;
-      else partCount += 1;
-    }
-    const areFew = wholeCount === 1 || wholeCount * DOWNLOADING_PER_HOLDER <= partCount;
+    const areFew = areHoldersFew(this.#neighbours);
     for (const each of this.#neighbours) {
       if (each === undefined) continue;
       const isSeeder = each.creditLimit > 0 && areFew;
@@ -334,19 +323,15 @@ export class PieceScheduler {
    */
   #endGame(idle: Neighbour, nowMs: number): void {
     const latestMs = nowMs - Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.#recentMs);
-    let oldest: { pieceIndex: number; askedMs: number } | undefined;
-    for (const other of this.#neighbours) {
-      if (other === undefined || other === idle) continue;
-      for (const asked of other.asked) {
-        if (asked.askedMs > latestMs || this.#isHere(asked.pieceIndex)) continue;
-        if (oldest !== undefined && asked.askedMs >= oldest.askedMs) continue;
-        if ((this.#askedCounts[asked.pieceIndex] ?? 0) >= MAX_ASKED_TWICE || !idle.has.has(asked.pieceIndex)) continue;
-        oldest = asked;
-      }
-    }
-    if (oldest === undefined) return;
-    this.#ask(idle, oldest.pieceIndex, { nowMs, isByCredit: false });
-    this.#actions.request(idle.id, oldest.pieceIndex);
+    const piece = longestAsked(this.#neighbours, {
+      except: idle,
+      latestMs,
+      mayDouble: (asked) =>
+        !this.#isHere(asked) && (this.#askedCounts[asked] ?? 0) < MAX_ASKED_TWICE && idle.has.has(asked),
+    });
+    if (piece === undefined) return;
+    this.#ask(idle, piece, { nowMs, isByCredit: false });
+    this.#actions.request(idle.id, piece);
   }
 
   /** Pieces that nobody near has, long after the seeder handed each out once: their only holder left. */
