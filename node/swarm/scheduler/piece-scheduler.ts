@@ -149,8 +149,7 @@ export class PieceScheduler {
   /** Some bytes came from a neighbour: it is alive, whatever its deadline said. */
   bytesArrived(id: number, nowMs: number): void {
     const neighbour = this.#neighbours[id];
-    if (neighbour === undefined) return;
-    neighbour.lastByteMs = nowMs;
+    if (neighbour !== undefined) neighbour.lastByteMs = nowMs;
   }
 
   /** True while a piece is expected from a neighbour. */
@@ -225,9 +224,8 @@ export class PieceScheduler {
   #chooseSeeder(nowMs: number): void {
     const areFew = areHoldersFew(this.#neighbours);
     for (const each of this.#neighbours) {
-      if (each === undefined) continue;
-      const isSeeder = each.creditLimit > 0 && areFew;
-      if (each.isSeeder === isSeeder) continue;
+      const isSeeder = areFew && (each?.creditLimit ?? 0) > 0;
+      if (each === undefined || each.isSeeder === isSeeder) continue;
       each.isSeeder = isSeeder;
       this.#countHolders(each.has, isSeeder ? -1 : 1);
       this.#fill(each, nowMs);
