@@ -4,8 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { asError } from './flushed-file.ts';
 
 /**
- * Written bytes after which a flush starts in the background. Each flush holds up the writes of its file: with 32 MiB a
- * push of 256 MiB took 1.0 s instead of 0.55 s and twice the CPU time; with none the last flush of a large blob is long.
+ * Written bytes after which a flush starts in the background, so that the last flush of a large blob is short. Each flush
+ * holds up the writes of its file and costs CPU time, so a smaller step is dearer.
  */
 const FLUSH_EVERY_BYTES = 128 * 1024 * 1024;
 
