@@ -19,7 +19,7 @@ import {
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { isHostPort } from '../../shared/runtime/host-port.ts';
-import type { PeerStream } from './transport.ts';
+import type { PeerStream, TransportName } from './transport.ts';
 
 /** Payload that a peer may send before we took it up, then it waits; twice what 10 Gbit/s carries in a millisecond and a half. */
 const CREDIT_WINDOW_BYTES = 4 * 1024 * 1024;
@@ -61,7 +61,8 @@ export interface PeerConnectionOptions {
 
 export class PeerConnection {
   readonly peerId: string;
-  readonly transport: string;
+  /** What carries it, for metrics and reports. */
+  readonly transport: TransportName;
   readonly role: 'dialler' | 'acceptor';
   /** Resolves after both hellos. Rejects when it never comes to that. */
   readonly ready: Promise<void>;

@@ -1,11 +1,12 @@
 // The figures of the swarm. Labels are transports and outcomes, never peers or digests.
 
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import type { TransportName } from './transport.ts';
 
 /** What the parts of the swarm count. */
 export interface SwarmMetrics {
-  received(transport: string, bytes: number): void;
-  sent(transport: string, bytes: number): void;
+  received(transport: TransportName, bytes: number): void;
+  sent(transport: TransportName, bytes: number): void;
   piece(result: 'verified' | 'bad'): void;
   stalled(): void;
   downloadEnded(result: 'adopted' | 'failed'): void;

@@ -8,7 +8,7 @@ import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { parseHostPort } from '../../shared/runtime/host-port.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { PeerStream, Transport, TransportListener } from './transport.ts';
+import type { PeerStream, Transport, TransportListener, TransportName } from './transport.ts';
 
 export interface TlsTransportOptions {
   /** `host:port` to listen on; port 0 takes a free one. */
@@ -23,7 +23,7 @@ export interface TlsTransportOptions {
 const ALPN = 'shoal-peer/1';
 /** The cheapest first: peers are equals and the traffic is bulk. */
 const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-const TRANSPORT_NAME = 'tls';
+const TRANSPORT_NAME: TransportName = 'tls';
 /** Room for what one read of a TLS socket gives: a record of 16 KiB, with some to spare. */
 const CHUNK_BYTES = 64 * 1024;
 

@@ -4,6 +4,9 @@
 import type { Duplex } from 'node:stream';
 import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 
+/** Every transport there is; also the values of the label `transport` of metrics. */
+export type TransportName = 'tls' | 'hyperswarm';
+
 /** An open stream to a node. The receiver of this object owns the stream and destroys it. */
 export interface PeerStream {
   readonly stream: Duplex;
@@ -14,12 +17,12 @@ export interface PeerStream {
   readonly receive?: (take: (chunk: Buffer) => void) => void;
   /** Proven by the transport, not told by the peer. */
   readonly nodeId: string;
-  /** Name of the transport, for metrics. */
-  readonly transport: string;
+  /** What carries it, for metrics and reports. */
+  readonly transport: TransportName;
 }
 
 export interface Transport {
-  readonly name: string;
+  readonly name: TransportName;
   /**
    * Takes streams from others until the result is disposed. Streams that were handed over stay open then.
    * @param onStream must not throw.
