@@ -63,8 +63,18 @@ export class Neighbour {
 
   /** Credits in use: open, or with their piece on the way. */
   get creditsInUse(): number {
-    let inUse = this.openCredits;
-    for (const asked of this.asked) if (asked.isByCredit) inUse += 1;
-    return inUse;
+    return this.openCredits + this.asked.length - this.askedByNumber;
+  }
+
+  /** Pieces asked of it that we chose. */
+  get askedByNumber(): number {
+    let count = 0;
+    for (const asked of this.asked) if (!asked.isByCredit) count += 1;
+    return count;
+  }
+
+  /** For how long nothing came although a credit may be open. */
+  creditSilentMs(nowMs: number): number {
+    return nowMs - Math.max(this.lastByteMs, this.creditAskedMs);
   }
 }

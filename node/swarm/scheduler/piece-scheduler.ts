@@ -7,9 +7,12 @@
 
 import { areHoldersFew } from './few-holders.ts';
 import { longestAsked } from './longest-asked.ts';
+import { LostPieces } from './lost-pieces.ts';
 import { Neighbour } from './neighbour.ts';
+import type { PieceNeeds } from './piece-needs.ts';
 import { NO_PIECE, PiecePicker } from './piece-picker.ts';
 import { PieceSet } from './piece-set.ts';
+import { RequestTimes } from './request-times.ts';
 
 /** What the scheduler wants done. Called while an event is being handled; must not call the scheduler back. */
 export interface SchedulerActions {
@@ -31,18 +34,14 @@ export interface SchedulerOptions {
   readonly firstDeadlineMs?: number;
   /** Silence that is always allowed: a busy host may well not answer for so long. Default 500. */
   readonly minDeadlineMs?: number;
+  /** Whether a piece may be asked of a neighbour now; what was refused is asked at `roomAgain`. Default: always. */
+  readonly mayAsk?: (neighbour: number) => boolean;
 }
 
-/** A deadline is this many times the recent time of a request. */
-const DEADLINE_FACTOR = 4;
-/** Nobody is given more silence than this; then the piece is asked of another and the neighbour rests. */
-const MAX_DEADLINE_MS = 30_000;
 /** First rest of a silent neighbour; doubles each time up to the largest. */
 const FIRST_REST_MS = 1000;
 /** The longest rest of a silent neighbour; then it is asked again. */
 const MAX_REST_MS = 60_000;
-/** Weight of the newest value in running means. */
-const MEAN_WEIGHT = 0.2;
 /** A seeder that sends nothing for so long is asked again; it counts a credit that it still has only once. */
 const CREDIT_REFRESH_MS = 2000;
 /** In the end game a request is doubled after this many times the recent time of a request. */
@@ -51,10 +50,6 @@ const END_GAME_FACTOR = 2;
 const END_GAME_MIN_MS = 50;
 /** Neighbours that are asked for one piece at a time, in the end game; before it each piece is asked of one. */
 const MAX_ASKED_TWICE = 2;
-/** A piece that no neighbour has for this long, and for `LOST_PIECE_TIMES`, is asked of a seeder by number. */
-const LOST_MS = 1000;
-/** The same wait in times that one piece takes, so that a thin link is given longer. */
-const LOST_PIECE_TIMES = 50;
 
 /** One blob's downloads from all neighbours. Neighbours are numbers that the caller gives out and may reuse. */
 export class PieceScheduler {
@@ -66,21 +61,19 @@ export class PieceScheduler {
   readonly #askedCounts: Uint8Array;
   /** Arrived, hash not known yet. */
   readonly #arrived: PieceSet;
-  /** Wanted pieces without holder when this was last looked at, and when that was. */
-  readonly #lost: PieceSet;
-  #lostCheckedMs = 0;
-  /** Running means over all neighbours: time of a request, time between pieces. */
-  #recentMs = 0;
-  #intervalMs = 0;
-  #lastArrivalMs = 0;
+  readonly #lost: LostPieces;
+  readonly #times: RequestTimes;
+  /** Who is asked first when all are: another each time that there is little room, so that none has it all. */
+  #firstTurn = 0;
 
   constructor(actions: SchedulerActions, options: SchedulerOptions) {
     this.#actions = actions;
-    this.#options = { firstDeadlineMs: 3000, minDeadlineMs: 500, ...options };
+    this.#options = { firstDeadlineMs: 3000, minDeadlineMs: 500, mayAsk: () => true, ...options };
+    this.#times = new RequestTimes(this.#options);
     this.#picker = new PiecePicker(options.pieceCount);
     this.#askedCounts = new Uint8Array(options.pieceCount);
     this.#arrived = new PieceSet(options.pieceCount);
-    this.#lost = new PieceSet(options.pieceCount);
+    this.#lost = new LostPieces(options.pieceCount);
   }
 
   get isComplete(): boolean {
@@ -90,6 +83,19 @@ export class PieceScheduler {
   /** Where clients read, as piece numbers. */
   setReaders(pieces: readonly number[]): void {
     this.#picker.setReaders(pieces);
+  }
+
+  /** What is to be fetched; undefined for everything alike. What was asked for and is not needed any more still comes. */
+  setNeeds(needs: PieceNeeds | undefined, nowMs: number): void {
+    this.#picker.setNeeds(needs, (piece) => this.#isFree(piece));
+    this.#chooseSeeder(nowMs);
+    this.#fillAll(nowMs);
+  }
+
+  /** More may be asked for than when `mayAsk` said no. */
+  roomAgain(nowMs: number): void {
+    this.#firstTurn += 1;
+    this.#fillAll(nowMs);
   }
 
   /** A piece that was verified in an earlier life of this download. */
@@ -111,9 +117,9 @@ export class PieceScheduler {
   neighbourPieces(id: number, has: PieceSet, nowMs: number): void {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined) return;
-    if (!neighbour.isSeeder) this.#countHolders(neighbour.has, -1);
+    if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
     neighbour.has = has;
-    if (!neighbour.isSeeder) this.#countHolders(has, 1);
+    if (!neighbour.isSeeder) this.#picker.countHolder(has, 1);
     this.#chooseSeeder(nowMs);
     this.#fill(neighbour, nowMs);
   }
@@ -140,7 +146,7 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined) return;
     this.#neighbours[id] = undefined;
-    if (!neighbour.isSeeder) this.#countHolders(neighbour.has, -1);
+    if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
     for (const asked of neighbour.asked) this.#giveBack(asked.pieceIndex);
     this.#chooseSeeder(nowMs);
     this.#fillAll(nowMs);
@@ -219,15 +225,15 @@ export class PieceScheduler {
 
   /**
    * A neighbour that offers pieces of its own choice is left the choice while few have everything. Of many, pieces are
-   * asked by number: they would choose the same.
+   * asked by number: they would choose the same. So are they when only some pieces are needed.
    */
   #chooseSeeder(nowMs: number): void {
-    const areFew = areHoldersFew(this.#neighbours);
+    const areFew = !this.#picker.isPartial && areHoldersFew(this.#neighbours);
     for (const each of this.#neighbours) {
       const isSeeder = areFew && (each?.creditLimit ?? 0) > 0;
       if (each === undefined || each.isSeeder === isSeeder) continue;
       each.isSeeder = isSeeder;
-      this.#countHolders(each.has, isSeeder ? -1 : 1);
+      this.#picker.countHolder(each.has, isSeeder ? -1 : 1);
       this.#fill(each, nowMs);
     }
   }
@@ -235,14 +241,7 @@ export class PieceScheduler {
   #isLate(neighbour: Neighbour, nowMs: number): boolean {
     const oldest = neighbour.asked[0];
     if (oldest === undefined) return false;
-    return nowMs - Math.max(oldest.askedMs, neighbour.lastByteMs) > this.#deadlineMs(neighbour);
-  }
-
-  #deadlineMs(neighbour: Neighbour): number {
-    const { firstDeadlineMs, minDeadlineMs } = this.#options;
-    const usualMs = Math.max(neighbour.recentMs, this.#recentMs);
-    if (usualMs === 0) return firstDeadlineMs;
-    return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
+    return nowMs - Math.max(oldest.askedMs, neighbour.lastByteMs) > this.#times.deadlineMs(neighbour);
   }
 
   /** Takes everything from a silent neighbour and leaves it alone for a while. */
@@ -261,28 +260,28 @@ export class PieceScheduler {
     neighbour.lastByteMs = nowMs;
     neighbour.nextRestMs = FIRST_REST_MS;
     neighbour.restUntilMs = 0;
-    neighbour.recentMs = mean(neighbour.recentMs, tookMs);
-    this.#recentMs = mean(this.#recentMs, tookMs);
-    if (this.#lastArrivalMs > 0) this.#intervalMs = mean(this.#intervalMs, nowMs - this.#lastArrivalMs);
-    this.#lastArrivalMs = nowMs;
+    this.#times.measure(neighbour, tookMs, nowMs);
   }
 
   #fillAll(nowMs: number): void {
-    for (const neighbour of this.#neighbours) if (neighbour !== undefined) this.#fill(neighbour, nowMs);
+    const all = this.#neighbours;
+    for (let turn = 0; turn < all.length; turn += 1) {
+      const neighbour = all[(this.#firstTurn + turn) % all.length];
+      if (neighbour !== undefined) this.#fill(neighbour, nowMs);
+    }
   }
 
   /** Asks a neighbour for as much as it may be asked for. */
   #fill(neighbour: Neighbour, nowMs: number): void {
     if (nowMs < neighbour.restUntilMs) return;
     if (neighbour.isSeeder) {
+      this.#askFirst(neighbour, nowMs);
       this.#fillCredits(neighbour, nowMs);
       return;
     }
     while (neighbour.asked.length < neighbour.depth) {
       const piece = this.#pick(neighbour, nowMs);
-      if (piece === NO_PIECE) break;
-      this.#ask(neighbour, piece, { nowMs, isByCredit: false });
-      this.#actions.request(neighbour.id, piece);
+      if (piece === NO_PIECE || !this.#request(neighbour, piece, nowMs)) break;
     }
     if (neighbour.asked.length === 0 && this.#picker.wanted.count === 0) this.#endGame(neighbour, nowMs);
   }
@@ -301,14 +300,25 @@ export class PieceScheduler {
   /** Pieces that a neighbour is sure to give by its own choice: it has not given each once yet, and is not silent. */
   #awaitedOf(seeder: Neighbour | undefined, nowMs: number): number {
     if (seeder === undefined || seeder.isPassOver) return 0;
-    const silentMs = nowMs - Math.max(seeder.lastByteMs, seeder.creditAskedMs);
-    return silentMs < this.#deadlineMs(seeder) ? seeder.openCredits : 0;
+    return seeder.creditSilentMs(nowMs) < this.#times.deadlineMs(seeder) ? seeder.openCredits : 0;
+  }
+
+  /**
+   * What somebody waits for and no other has is asked of a seeder by number: one piece at a time when it gives to many,
+   * who may all wait for the same.
+   */
+  #askFirst(seeder: Neighbour, nowMs: number): void {
+    const limit = seeder.creditLimit > 1 ? seeder.depth : 1;
+    while (seeder.askedByNumber < limit) {
+      const piece = this.#picker.pickFirst(seeder.has);
+      if (piece === NO_PIECE || !this.#request(seeder, piece, nowMs)) return;
+    }
   }
 
   #fillCredits(seeder: Neighbour, nowMs: number): void {
-    const silentMs = nowMs - Math.max(seeder.lastByteMs, seeder.creditAskedMs);
-    if (seeder.openCredits > 0 && silentMs > CREDIT_REFRESH_MS) seeder.openCredits = 0;
+    if (seeder.openCredits > 0 && seeder.creditSilentMs(nowMs) > CREDIT_REFRESH_MS) seeder.openCredits = 0;
     while (seeder.creditsInUse < seeder.creditLimit && this.#picker.wanted.count > seeder.openCredits) {
+      if (!this.#options.mayAsk(seeder.id)) return;
       seeder.openCredits += 1;
       seeder.creditAskedMs = nowMs;
       this.#actions.requestAny(seeder.id);
@@ -320,44 +330,41 @@ export class PieceScheduler {
    * usual. Among equals the last pieces are under way already, and doubling them would only fetch them twice.
    */
   #endGame(idle: Neighbour, nowMs: number): void {
-    const latestMs = nowMs - Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.#recentMs);
-    const piece = longestAsked(this.#neighbours, {
-      except: idle,
-      latestMs,
-      mayDouble: (asked) =>
-        !this.#isHere(asked) && (this.#askedCounts[asked] ?? 0) < MAX_ASKED_TWICE && idle.has.has(asked),
-    });
-    if (piece === undefined) return;
-    this.#ask(idle, piece, { nowMs, isByCredit: false });
-    this.#actions.request(idle.id, piece);
+    const latestMs = nowMs - Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.#times.recentMs);
+    const mayDouble = (piece: number): boolean => idle.has.has(piece) && this.#mayDouble(piece);
+    const late = longestAsked(this.#neighbours, { except: idle, latestMs, mayDouble });
+    if (late !== undefined) this.#request(idle, late, nowMs);
   }
 
-  /** Pieces that nobody near has, long after the seeder handed each out once: their only holder left. */
+  #mayDouble(piece: number): boolean {
+    const isOpen = this.#picker.isNeeded(piece) && !this.#isHere(piece);
+    return isOpen && (this.#askedCounts[piece] ?? 0) < MAX_ASKED_TWICE;
+  }
+
   #lookForLost(nowMs: number): void {
-    if (nowMs - this.#lostCheckedMs < Math.max(LOST_MS, LOST_PIECE_TIMES * this.#intervalMs)) return;
-    this.#lostCheckedMs = nowMs;
-    const seeder = this.#neighbours.find(
-      (each) => each?.isSeeder === true && each.isPassOver && nowMs >= each.restUntilMs,
-    );
-    const { wanted } = this.#picker;
-    for (let piece = wanted.next(0); piece >= 0; piece = wanted.next(piece + 1)) {
-      if (this.#picker.holderCount(piece) > 0 || seeder === undefined) {
-        this.#lost.remove(piece);
-      } else if (!this.#lost.add(piece) && seeder.asked.length < seeder.depth) {
-        this.#ask(seeder, piece, { nowMs, isByCredit: false });
-        this.#actions.request(seeder.id, piece);
-      }
+    const seeder = this.#neighbours.find((each) => each?.isSeeder && each.isPassOver && nowMs >= each.restUntilMs);
+    const now = { isPassOver: seeder !== undefined, intervalMs: this.#times.intervalMs };
+    for (const piece of this.#lost.look(this.#picker, now, nowMs)) {
+      if (seeder !== undefined && seeder.asked.length < seeder.depth) this.#request(seeder, piece, nowMs);
     }
+  }
+
+  /** @returns false when there is no room. */
+  #request(neighbour: Neighbour, pieceIndex: number, nowMs: number): boolean {
+    if (!this.#options.mayAsk(neighbour.id)) return false;
+    this.#ask(neighbour, pieceIndex, { nowMs, isByCredit: false });
+    this.#actions.request(neighbour.id, pieceIndex);
+    return true;
   }
 
   #ask(neighbour: Neighbour, pieceIndex: number, how: { readonly nowMs: number; readonly isByCredit: boolean }): void {
     neighbour.asked.push({ pieceIndex, askedMs: how.nowMs, isByCredit: how.isByCredit });
     this.#askedCounts[pieceIndex] = (this.#askedCounts[pieceIndex] ?? 0) + 1;
     this.#picker.wanted.remove(pieceIndex);
-    this.#lost.remove(pieceIndex);
+    this.#lost.found(pieceIndex);
   }
 
-  /** All are cancelled before any is asked for more: the end game must not double what is being cancelled. */
+  /** All are cancelled before any is asked for more: what is being cancelled must not be doubled. */
   #cancelElsewhere(piece: number, nowMs: number): void {
     const freed: Neighbour[] = [];
     for (const other of this.#neighbours) {
@@ -373,6 +380,10 @@ export class PieceScheduler {
     return this.#arrived.has(piece) || this.#picker.isHeld(piece);
   }
 
+  #isFree(piece: number): boolean {
+    return this.#askedCounts[piece] === 0 && !this.#isHere(piece);
+  }
+
   #release(piece: number): void {
     this.#askedCounts[piece] = Math.max(0, (this.#askedCounts[piece] ?? 0) - 1);
   }
@@ -383,18 +394,6 @@ export class PieceScheduler {
   }
 
   #giveBackIfFree(piece: number): void {
-    const isBusy = this.#askedCounts[piece] !== 0 || this.#isHere(piece);
-    if (!isBusy) this.#picker.wanted.add(piece);
+    if (this.#isFree(piece)) this.#picker.want(piece);
   }
-
-  #countHolders(has: PieceSet, by: 1 | -1): void {
-    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) {
-      if (by === 1) this.#picker.holderAdded(piece);
-      else this.#picker.holderRemoved(piece);
-    }
-  }
-}
-
-function mean(before: number, value: number): number {
-  return before === 0 ? value : before + MEAN_WEIGHT * (value - before);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { piecesOfRanges } from '../../../node/swarm/scheduler/piece-needs.ts';
 import { PieceScheduler } from '../../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../../node/swarm/scheduler/piece-set.ts';
 import { seededRandom } from '../../simulation/core/seeded-random.ts';
@@ -204,4 +205,127 @@ test('Whatever neighbours do, nothing is asked twice outside the end game, nor o
     }),
     { numRuns: 300 },
   );
+});
+
+test('With only some pieces needed nothing else is asked for, and those who give by their own choice are asked by number', () => {
+  const { made, take } = scheduler({ pieceCount: 100, depth: 8 });
+  made.setNeeds(
+    { first: piecesOfRanges({ pieceCount: 100, pieceBytes: 10 }, [{ first: 955, last: 979 }]), rest: 'unwanted' },
+    0,
+  );
+  made.neighbourAdded(0, 0);
+  made.neighbourOffers(0, { credits: 8, isPassOver: false }, 0);
+
+  made.neighbourPieces(0, PieceSet.full(100), 0);
+
+  assert.deepEqual(take().toSorted(), ['request 0 95', 'request 0 96', 'request 0 97']);
+});
+
+test('With the rest wanted too, a piece that somebody waits for is asked by number of one who gives by its own choice', () => {
+  const { made, take } = scheduler({ pieceCount: 100 });
+  made.neighbourAdded(0, 0);
+  made.neighbourOffers(0, { credits: 2, isPassOver: false }, 0);
+  made.neighbourPieces(0, PieceSet.full(100), 0);
+  assert.deepEqual(take(), ['any 0', 'any 0']);
+
+  made.setNeeds(
+    { first: piecesOfRanges({ pieceCount: 100, pieceBytes: 10 }, [{ first: 990, last: 5000 }]), rest: 'wanted' },
+    1,
+  );
+  assert.deepEqual(take(), ['request 0 99']);
+  made.pieceArrived(0, 99, 2);
+  made.pieceVerified(99);
+
+  assert.deepEqual(take(), []);
+});
+
+test('While the rest is wanted too, it gets some of the requests and what somebody waits for gets nearly all', () => {
+  const first = piecesOfRanges({ pieceCount: 4000, pieceBytes: 1 }, [{ first: 2000, last: 3999 }]);
+  const { made, take } = scheduler({ pieceCount: 4000, depth: 1000 });
+  made.setNeeds({ first, rest: 'wanted' }, 0);
+
+  withFull(made, 0, 4000);
+
+  const firstCount = take().filter((line) => first.has(Number(line.split(' ')[2]))).length;
+  assert.ok(firstCount >= 850 && firstCount < 1000, `${firstCount} of 1000`);
+});
+
+test('Whatever is needed and when, only that is asked for while it is not all, and all of it comes', () => {
+  const ranges = fc.array(fc.record({ first: fc.nat(59), length: fc.integer({ min: 1, max: 20 }) }), { maxLength: 3 });
+  const step = fc.record({ ranges, rest: fc.constantFrom('wanted' as const, 'unwanted' as const), turns: fc.nat(5) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), fc.nat(1000), (steps, seed) => {
+      const pieceCount = 60;
+      const out = [new Set<number>(), new Set<number>()];
+      const held = new Set<number>();
+      let isNeeded = (_piece: number): boolean => true;
+      let isPartial = false;
+      const made = new PieceScheduler(
+        {
+          request: (neighbour, piece) => {
+            assert.ok(isNeeded(piece), 'asked for a piece that is not needed');
+            out[neighbour]?.add(piece);
+          },
+          requestAny: () => assert.ok(!isPartial, 'asked for any piece when some are not needed'),
+          cancel: (neighbour, piece) => out[neighbour]?.delete(piece),
+          stalled: () => undefined,
+        },
+        { pieceCount, depth: 3, random: seededRandom(seed) },
+      );
+      withFull(made, 0, pieceCount);
+      withFull(made, 1, pieceCount);
+      made.neighbourOffers(1, { credits: 1, isPassOver: true }, 0);
+      let nowMs = 0;
+      const arrive = (neighbour: number): void => {
+        const [piece] = out[neighbour] ?? [];
+        if (piece === undefined) return;
+        out[neighbour]?.delete(piece);
+        made.pieceArrived(neighbour, piece, nowMs);
+        made.pieceVerified(piece);
+        held.add(piece);
+      };
+      let needed = new PieceSet(pieceCount);
+      for (const { ranges: wanted, rest, turns } of steps) {
+        const byteRanges = wanted.map(({ first, length }) => ({ first, last: first + length - 1 }));
+        needed = piecesOfRanges({ pieceCount, pieceBytes: 1 }, byteRanges);
+        const only = needed;
+        isNeeded = (piece) => rest === 'wanted' || only.has(piece);
+        isPartial = rest === 'unwanted';
+        made.setNeeds({ first: needed, rest }, nowMs);
+        for (let turn = 0; turn < turns; turn += 1) arrive(turn % 2);
+      }
+      for (let turn = 0; turn < 400; turn += 1) {
+        nowMs += 10;
+        arrive(turn % 2);
+        made.tick(nowMs);
+      }
+      for (let piece = needed.next(0); piece >= 0; piece = needed.next(piece + 1)) {
+        assert.ok(held.has(piece), `piece ${piece} never came`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('What there is no room for is asked when there is, and of another neighbour each time', () => {
+  let room = 0;
+  const asked: number[] = [];
+  const made = new PieceScheduler(
+    {
+      request: (neighbour) => asked.push(neighbour),
+      requestAny: () => undefined,
+      cancel: () => undefined,
+      stalled: () => undefined,
+    },
+    { pieceCount: 100, depth: 8, random: seededRandom(1), mayAsk: () => room-- > 0 },
+  );
+  for (const neighbour of [0, 1, 2]) withFull(made, neighbour, 100);
+  assert.deepEqual(asked, []);
+
+  for (let turn = 0; turn < 6; turn += 1) {
+    room = 1;
+    made.roomAgain(turn);
+  }
+
+  assert.equal(asked.join(''), '120120');
 });

@@ -1,0 +1,43 @@
+// How long requests of one download take: its deadlines follow from it.
+
+import type { Neighbour } from './neighbour.ts';
+
+/** A deadline is this many times the recent time of a request. */
+const DEADLINE_FACTOR = 4;
+/** Nobody is given more silence than this; then the piece is asked of another and the neighbour rests. */
+const MAX_DEADLINE_MS = 30_000;
+/** Weight of the newest value in running means. */
+const MEAN_WEIGHT = 0.2;
+
+export class RequestTimes {
+  readonly #options: { readonly firstDeadlineMs: number; readonly minDeadlineMs: number };
+  #lastArrivalMs = 0;
+  /** Running means over all neighbours: time of a request, time between pieces. 0 before the first. */
+  recentMs = 0;
+  intervalMs = 0;
+
+  /** @param options silence allowed before anything was measured, and always. */
+  constructor(options: { readonly firstDeadlineMs: number; readonly minDeadlineMs: number }) {
+    this.#options = options;
+  }
+
+  /** A request of this neighbour's was answered. */
+  measure(neighbour: Neighbour, tookMs: number, nowMs: number): void {
+    neighbour.recentMs = mean(neighbour.recentMs, tookMs);
+    this.recentMs = mean(this.recentMs, tookMs);
+    if (this.#lastArrivalMs > 0) this.intervalMs = mean(this.intervalMs, nowMs - this.#lastArrivalMs);
+    this.#lastArrivalMs = nowMs;
+  }
+
+  /** Silence after which a neighbour is late. */
+  deadlineMs(neighbour: Neighbour): number {
+    const { firstDeadlineMs, minDeadlineMs } = this.#options;
+    const usualMs = Math.max(neighbour.recentMs, this.recentMs);
+    if (usualMs === 0) return firstDeadlineMs;
+    return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
+  }
+}
+
+function mean(before: number, value: number): number {
+  return before === 0 ? value : before + MEAN_WEIGHT * (value - before);
+}
