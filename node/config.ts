@@ -53,13 +53,14 @@ const peerSettings = Type.Object(
       description:
         'Peers connected at once; others are told that we are busy. Some images at a time with 32 links each.',
     }),
-    linkBytesPerSecond: bytes({
-      default: 125 * 1000 * 1000,
-      minimum: 64 * KIB,
-      maximum: 100 * GIB,
-      description:
-        "What this host's link carries in a second, from which only the depth of pipelines follows. 1 Gbit/s.",
-    }),
+    linkBytesPerSecond: Type.Optional(
+      bytes({
+        minimum: 64 * KIB,
+        maximum: 100 * GIB,
+        description:
+          "What this host's link carries in a second. The depth of pipelines follows from it, 1 Gbit/s when it is not set; when it is, reports of pulls tell how near to it they came.",
+      }),
+    ),
   },
   { default: {}, additionalProperties: false },
 );

@@ -22,9 +22,12 @@ import { Orders } from './coordinator-link/orders.ts';
 import { keepReporting } from './coordinator-link/reporter.ts';
 import { keepRenewed } from './identity/certificate-renewal.ts';
 import type { NodeIdentityFile } from './identity/node-identity.ts';
+import { PullBook } from './pulls/pull-book.ts';
+import { ResolvedImages } from './pulls/resolved-images.ts';
 import { readiness } from './readiness.ts';
 import { openAccess } from './registry/access.ts';
 import { createRegistryApp } from './registry/registry-app.ts';
+import { PullReportsFile } from './store/pull-reports-file.ts';
 import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from './store/known-journal.ts';
 import { KnownPeersFile } from './store/known-peers-file.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -77,19 +80,22 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const session = watchSession(link);
 
   const announcer = opening.use(new Announcer({ link, blobs: store.blobs, clock, log, random }));
-  const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer, swarmAddress }));
+  const images = new ResolvedImages();
+  const memory = opening.use(new PullReportsFile({ log }, { directory: folder.known }));
+  const pulls = await PullBook.open({ clock, memory, images }, config.peers);
+  const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer, pulls, swarmAddress }));
   opening.use(new Orders({ link, blobs: store.blobs, swarm, announcer, clock, log, metrics, random }));
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
-  const content = contentOf(config, { ...deps, link, known, store, swarm, announcer });
+  const content = contentOf(config, { ...deps, link, known, store, swarm, announcer, images });
   const startedMs = clock.nowMs();
   let isStopping = false;
   const health = {
     isReady: () => readiness({ isStopping, hadSession: session.hadOne, upMs: clock.nowMs() - startedMs }),
   };
   const app = createRegistryApp(
-    { content, access: openAccess, health, log: log.child({ part: 'registry' }), metrics, clock },
+    { content, access: openAccess, health, pulls, log: log.child({ part: 'registry' }), metrics, clock },
     { ...config.registry, deletion: config.deletion },
   );
   opening.defer(() => drain(app, { clock, drainMs: config.drainMs }));
@@ -116,12 +122,13 @@ function contentOf(
     readonly store: Store;
     readonly swarm: Swarm;
     readonly announcer: Announcer;
+    readonly images: ResolvedImages;
   },
 ): Content {
-  const { link, known, store, swarm, announcer, metrics } = deps;
+  const { link, known, store, swarm, announcer, images, metrics } = deps;
   const log = deps.log.child({ part: 'content' });
   return {
-    manifests: new NodeManifests({ link, known, log }, { staleTags: config.staleTags }),
+    manifests: new NodeManifests({ link, known, images, log }, { staleTags: config.staleTags }),
     blobs: new NodeBlobs({ link, known, store: store.blobs, swarm, metrics }),
     uploads: new NodeUploads({ link, known, store: store.uploads, onAdopted: (blob) => announcer.add(blob) }),
   };
@@ -133,10 +140,11 @@ async function startSwarm(
     readonly link: CoordinatorLink;
     readonly store: Store;
     readonly announcer: Announcer;
+    readonly pulls: PullBook;
     readonly swarmAddress: string;
   },
 ): Promise<Swarm> {
-  const { clock, log, metrics, random, identity, link, store, announcer } = deps;
+  const { clock, log, metrics, random, identity, link, store, announcer, pulls } = deps;
   const { nodeId, fleetId } = identity;
   const transport = new TlsTransport({ tls: () => identity.tls(), log }, { listen: config.swarm, fleetId });
   identity.onChange(() => transport.renew());
@@ -148,6 +156,7 @@ async function startSwarm(
       random,
       link,
       transport,
+      pulls,
       store: store.blobs,
       partials: store.partials,
       memory: new KnownPeersFile({ log }, { directory: dataFolder(config.data).known }),

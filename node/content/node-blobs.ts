@@ -67,7 +67,7 @@ export class NodeBlobs implements Blobs {
     if (blob === undefined) return undefined;
     const local = await this.#store.open(digest);
     if (local !== undefined) return this.#counted(local, 'disk');
-    return this.#counted(await this.#swarm.open({ digest, sizeBytes: blob.sizeBytes }, signal), 'peer');
+    return this.#counted(await this.#swarm.open({ digest, sizeBytes: blob.sizeBytes, repository }, signal), 'peer');
   }
 
   async remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Logger } from '../../shared/runtime/log.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { ResolvedImages } from '../pulls/resolved-images.ts';
 import type { KnownIndex } from './known-index.ts';
 import type { ManifestPush, ManifestReference, Manifests, PulledManifest } from './content.ts';
 
@@ -16,15 +17,23 @@ const STALE_WARNING = 'the coordinator is away; this tag may have moved since it
 export class NodeManifests implements Manifests {
   readonly #link: CoordinatorLink;
   readonly #known: KnownIndex;
+  readonly #images: Pick<ResolvedImages, 'note'>;
   readonly #log: Logger;
   readonly #options: NodeManifestsOptions;
 
   constructor(
-    deps: { readonly link: CoordinatorLink; readonly known: KnownIndex; readonly log: Logger },
+    deps: {
+      readonly link: CoordinatorLink;
+      readonly known: KnownIndex;
+      /** Told of each manifest that a client gets, so that reports of pulls can name it. */
+      readonly images: Pick<ResolvedImages, 'note'>;
+      readonly log: Logger;
+    },
     options: NodeManifestsOptions,
   ) {
     this.#link = deps.link;
     this.#known = deps.known;
+    this.#images = deps.images;
     this.#log = deps.log;
     this.#options = options;
   }
@@ -34,6 +43,12 @@ export class NodeManifests implements Manifests {
    * never seen here and `stale_tag_refused` for a tag that must not be served stale.
    */
   async pull(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest> {
+    const manifest = await this.#resolve(repository, reference, signal);
+    this.#images.note(repository, reference, manifest);
+    return manifest;
+  }
+
+  async #resolve(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest> {
     let answer;
     try {
       answer = await this.#link.call('manifest.resolve', { repository, reference }, signal);

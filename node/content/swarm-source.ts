@@ -9,7 +9,15 @@ export interface SwarmSource {
    * The download goes on until done even when every reader leaves, for `lingerMs` at most.
    * @throws {AppError} `blob_unavailable` when nobody known has it and none turns up in time.
    */
-  open(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<BlobReader>;
+  open(
+    blob: {
+      readonly digest: Digest;
+      readonly sizeBytes: number;
+      /** Where it was asked for, for the report. */
+      readonly repository?: string;
+    },
+    signal: AbortSignal,
+  ): Promise<BlobReader>;
   /** Downloads a blob whole and adopts it; resolves when it is flushed under its final name. */
   replicate(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<void>;
   /** Running downloads, for status. */

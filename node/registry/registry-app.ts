@@ -16,6 +16,7 @@ import { exchange } from './api-exchange.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { answerClientError, limitConnections, type ResponsesUnderWay } from './client-error.ts';
 import { operationsRoutes, type Health } from './operations-routes.ts';
+import { pullRoutes, type PullReports } from './pull-routes.ts';
 import { DEFAULT_REGISTRY_OPTIONS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
@@ -25,6 +26,7 @@ export interface RegistryDeps {
   readonly content: Content;
   readonly access: AccessPolicy;
   readonly health: Health;
+  readonly pulls: PullReports;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -69,6 +71,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   });
   closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
+  void app.register(pullRoutes(deps));
   return app;
 }
 

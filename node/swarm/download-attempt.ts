@@ -11,6 +11,7 @@ import { isSameTable } from '../../shared/pieces/piece-table.ts';
 import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { PartialBlob } from '../content/blob-store.ts';
+import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import type { LocatedBlob } from './blob-locator.ts';
 import type { DownloadDeps } from './download.ts';
@@ -47,6 +48,7 @@ interface AttemptOptions {
   readonly sizeBytes: number;
   readonly located: LocatedBlob;
   readonly linkBytesPerSecond: number;
+  readonly record: PullRecord;
 }
 
 export class DownloadAttempt {
@@ -106,14 +108,16 @@ export class DownloadAttempt {
   /** @throws why the blob cannot be had at all. */
   async run(): Promise<AttemptEnd> {
     const { partials, blobs } = this.#deps;
-    const { digest, located } = this.#options;
+    const { digest, located, record } = this.#options;
     const partial = await partials.openPartial(digest, located.table);
     const blob = blobs.begin(digest, partial, located.trust);
     this.#blob = blob;
+    record.opened(blob.heldBytes);
     this.#owner.opened(blob);
     let end: AttemptEnd | undefined;
     try {
       if (!blob.has.isComplete) await this.#fetch(partial, blob);
+      record.fetched(this.#deps.clock.nowMs());
       await partial.verifyWhole();
       this.#owner.isWhole();
       await partial.finish();
@@ -169,6 +173,7 @@ export class DownloadAttempt {
     const { digest, sizeBytes, located } = this.#options;
     const deps = {
       ...this.#deps,
+      record: this.#options.record,
       badPiece: (connection: PeerConnection, piece: number) => this.#badPiece(connection, piece),
       locateAgain: () => this.#locateAgain(),
     };
@@ -180,7 +185,7 @@ export class DownloadAttempt {
 
   async #exchangePieces(partial: PartialBlob, blob: SharedBlob): Promise<void> {
     const { clock, random, channels } = this.#deps;
-    const { digest, located, linkBytesPerSecond } = this.#options;
+    const { digest, located, linkBytesPerSecond, record } = this.#options;
     const completed = new Promise<void>((resolve, reject) => {
       const owner: ExchangeOwner = {
         verified: (piece, channel) => this.#verified(blob, piece, channel),
@@ -189,7 +194,7 @@ export class DownloadAttempt {
         complete: resolve,
         failed: reject,
       };
-      this.#exchange = new PieceExchange({ partial, blob, clock, random, owner }, { linkBytesPerSecond });
+      this.#exchange = new PieceExchange({ partial, blob, clock, random, owner, record }, { linkBytesPerSecond });
     });
     const exchange = this.#exchange;
     const use = (connection: PeerConnection): void => {
@@ -219,6 +224,7 @@ export class DownloadAttempt {
       for (const { nodeId } of holders) this.#vouchers.add(nodeId);
       return holders;
     }
+    this.#options.record.named(known.neighbours);
     if (!this.#isProvisional) return known.neighbours;
     if (isSameTable(known.table, located.table)) this.#confirm();
     else {

@@ -12,6 +12,7 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobStore, PartialStore } from '../content/blob-store.ts';
+import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import type { BlobChannels } from './blob-channels.ts';
 import type { BlobLocator } from './blob-locator.ts';
@@ -66,6 +67,7 @@ export class Download implements ReadableDownload {
   readonly #options: DownloadOptions;
   readonly #stop = new AbortController();
   readonly #slot: DownloadSlot;
+  readonly #record: PullRecord;
   readonly #readers = new Set<DownloadReader>();
   readonly #waiters = new PieceWaiters();
   /** Callers of `replicate`; they keep the download going as readers do. */
@@ -86,6 +88,8 @@ export class Download implements ReadableDownload {
       readonly digest: Digest;
       readonly sizeBytes: number;
       readonly priority: DownloadPriority;
+      /** Told what happens. */
+      readonly record: PullRecord;
       /** Starts when this is settled: an earlier download of the same blob has its files open until then. */
       readonly after: Promise<void>;
     },
@@ -95,6 +99,7 @@ export class Download implements ReadableDownload {
     this.digest = blob.digest;
     this.sizeBytes = blob.sizeBytes;
     this.#options = options;
+    this.#record = blob.record;
     this.#lastProgressMs = deps.clock.nowMs();
     this.#slot = deps.slots.take(blob.priority);
     this.done = this.#run(blob.after);
@@ -127,6 +132,7 @@ export class Download implements ReadableDownload {
   join(): DownloadReader {
     const reader = new DownloadReader(this);
     this.#readers.add(reader);
+    this.#record.clientJoined(this.#deps.clock.nowMs());
     this.#linger?.cancel();
     this.#slot.promote();
     return reader;
@@ -151,6 +157,7 @@ export class Download implements ReadableDownload {
   }
 
   neighboursChanged(change: { readonly added: readonly Peer[]; readonly removed: readonly string[] }): void {
+    this.#record.named(change.added);
     this.#attempt?.neighboursChanged(change);
   }
 
@@ -184,6 +191,7 @@ export class Download implements ReadableDownload {
   async read(target: Uint8Array, position: number, signal: AbortSignal): Promise<number> {
     if (this.#state === 'failed') throw this.#failure;
     if (this.#blob === undefined) throw new AppError('blob_unavailable', 'the download of this blob ended');
+    if (!this.#record.isClientServed) this.#record.clientServed(this.#deps.clock.nowMs());
     return this.#blob.read(target, position, signal);
   }
 
@@ -203,21 +211,21 @@ export class Download implements ReadableDownload {
   }
 
   async #run(after: Promise<void>): Promise<void> {
-    const { metrics, log } = this.#deps;
-    const startMs = this.#deps.clock.nowMs();
+    const { clock, metrics, log } = this.#deps;
+    const startMs = clock.nowMs();
     try {
       await Promise.allSettled([after]);
       await withSignal(this.#slot.granted, this.#stop.signal);
-      this.#lastProgressMs = this.#deps.clock.nowMs();
+      this.#lastProgressMs = clock.nowMs();
+      this.#record.granted(this.#lastProgressMs);
       this.#watchProgress();
       await this.#fetchAndAdopt();
       metrics.downloadEnded('adopted');
-      log.info(
-        { digest: this.digest, bytes: this.sizeBytes, ms: this.#deps.clock.nowMs() - startMs },
-        'blob downloaded',
-      );
+      this.#record.ended(clock.nowMs());
+      log.info({ digest: this.digest, bytes: this.sizeBytes, ms: clock.nowMs() - startMs }, 'blob downloaded');
     } catch (error) {
       this.#fail(error);
+      this.#record.ended(clock.nowMs(), this.#failure);
       metrics.downloadEnded('failed');
       log.warn({ digest: this.digest, err: this.#failure }, 'download failed');
       throw this.#failure;
@@ -241,12 +249,14 @@ export class Download implements ReadableDownload {
 
   async #fetchAndAdopt(): Promise<void> {
     for (;;) {
+      this.#record.locating(this.#deps.clock.nowMs());
       const located = await this.#deps.locator.locate(this, this.#stop.signal);
+      this.#record.located(this.#deps.clock.nowMs(), located.neighbours);
       if (this.#lastTable !== undefined && !isSameTable(this.#lastTable, located.table)) this.#tearReaders();
       this.#lastTable = located.table;
       const { digest, sizeBytes } = this;
       const { linkBytesPerSecond } = this.#options;
-      const options = { digest, sizeBytes, located, linkBytesPerSecond };
+      const options = { digest, sizeBytes, located, linkBytesPerSecond, record: this.#record };
       this.#attempt = new DownloadAttempt(this.#deps, this.#attemptOwner(), options, this.#stop.signal);
       if ((await this.#attempt.run()) === 'adopted') break;
     }

@@ -3,6 +3,8 @@
 import type { DataPlace } from '../../shared/protocol/peer-frames.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { PartialBlob, PieceBuffer } from '../content/blob-store.ts';
+import type { PeerTally } from '../pulls/peer-tally.ts';
+import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import { EarlyBlocks } from './early-bytes.ts';
 import { PieceAssembly } from './piece-assembly.ts';
@@ -31,6 +33,7 @@ export interface ExchangeOptions {
 interface Slot {
   readonly channel: BlobChannel;
   readonly assemblies: Map<number, PieceAssembly>;
+  readonly tally: PeerTally;
 }
 
 /** Deadlines and depths are looked at so often. */
@@ -43,6 +46,9 @@ export class PieceExchange {
   readonly #owner: ExchangeOwner;
   readonly #options: ExchangeOptions;
   readonly #scheduler: PieceScheduler;
+  readonly #record: PullRecord;
+  /** Pieces that somebody was asked for. */
+  readonly #askedOnce: PieceSet;
   /** Neighbours by the number that the scheduler knows them by; freed numbers are used again. */
   readonly #slots: Array<Slot | undefined> = [];
   readonly #numbers = new Map<BlobChannel, number>();
@@ -59,6 +65,8 @@ export class PieceExchange {
       readonly clock: Clock;
       readonly random: () => number;
       readonly owner: ExchangeOwner;
+      /** Told who did what. */
+      readonly record: PullRecord;
     },
     options: ExchangeOptions,
   ) {
@@ -69,6 +77,8 @@ export class PieceExchange {
     this.#options = options;
     this.lastByteMs = deps.clock.nowMs();
     const { pieceCount } = deps.blob;
+    this.#record = deps.record;
+    this.#askedOnce = new PieceSet(pieceCount);
     this.#scheduler = new PieceScheduler(this.#actions(), { pieceCount, depth: 2, random: deps.random });
     for (let piece = deps.blob.has.next(0); piece >= 0; piece = deps.blob.has.next(piece + 1)) {
       this.#scheduler.pieceKept(piece);
@@ -95,7 +105,8 @@ export class PieceExchange {
     if (this.#isStopped || this.#numbers.has(channel)) return;
     let number = this.#slots.indexOf(undefined);
     if (number < 0) number = this.#slots.length;
-    this.#slots[number] = { channel, assemblies: new Map() };
+    const { peerId, transport } = channel.connection;
+    this.#slots[number] = { channel, assemblies: new Map(), tally: this.#record.peer(peerId, transport) };
     this.#numbers.set(channel, number);
     this.#scheduler.neighbourAdded(number, this.#clock.nowMs());
     this.#setDepths();
@@ -124,6 +135,7 @@ export class PieceExchange {
     const number = this.#numbers.get(channel);
     if (number === undefined) return;
     this.#abandon(number, pieceIndex);
+    this.#slots[number]?.tally.refused();
     this.#scheduler.requestRejected(number, pieceIndex, this.#clock.nowMs());
   }
 
@@ -131,9 +143,12 @@ export class PieceExchange {
     const number = this.#numbers.get(channel);
     if (number === undefined) return;
     this.#numbers.delete(channel);
-    for (const assembly of this.#slots[number]?.assemblies.values() ?? []) assembly.abandon();
+    const nowMs = this.#clock.nowMs();
+    const slot = this.#slots[number];
+    if (slot !== undefined && slot.assemblies.size > 0) slot.tally.lost(nowMs);
+    for (const assembly of slot?.assemblies.values() ?? []) assembly.abandon();
     this.#slots[number] = undefined;
-    this.#scheduler.neighbourGone(number, this.#clock.nowMs());
+    this.#scheduler.neighbourGone(number, nowMs);
   }
 
   /** @throws {AppError} `message_invalid` when the payload does not fit. */
@@ -146,6 +161,7 @@ export class PieceExchange {
       return;
     }
     this.lastByteMs = nowMs;
+    slot.tally.received(bytes.byteLength, nowMs);
     this.#scheduler.bytesArrived(number, nowMs);
     // A piece that was cancelled and asked for again starts anew: what came of it before is worth nothing.
     if (place.offset === 0) this.#abandon(number, place.pieceIndex);
@@ -180,6 +196,7 @@ export class PieceExchange {
         channel.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
         return undefined;
       }
+      slot.tally.asked({ isAgain: !this.#askedOnce.add(pieceIndex) });
     }
     const assembly = new PieceAssembly({
       pieceIndex,
@@ -187,7 +204,7 @@ export class PieceExchange {
       blocks: this.#earlyBlocks,
       acquire: (signal) => this.#partial.acquireBuffer(pieceIndex, signal),
       consumed: (bytes) => channel.connection.consumed(bytes),
-      filled: (buffer) => this.#track(this.#verify(channel, buffer)),
+      filled: (buffer) => this.#track(this.#verify(slot, buffer)),
       failed: (error) => this.#owner.failed(error),
     });
     assemblies.set(pieceIndex, assembly);
@@ -199,7 +216,7 @@ export class PieceExchange {
     void verification.finally(() => this.#verifying.delete(verification));
   }
 
-  async #verify(channel: BlobChannel, buffer: PieceBuffer): Promise<void> {
+  async #verify({ channel, tally }: Slot, buffer: PieceBuffer): Promise<void> {
     const { pieceIndex } = buffer;
     let isGood: boolean;
     try {
@@ -212,12 +229,16 @@ export class PieceExchange {
     }
     if (this.#isStopped) return;
     if (!isGood) {
+      tally.wrong();
       this.#scheduler.pieceBad(pieceIndex, this.#clock.nowMs());
       this.#owner.badPiece(channel, pieceIndex);
       return;
     }
     this.#scheduler.pieceVerified(pieceIndex);
-    if (this.#blob.has.add(pieceIndex)) this.#owner.verified(pieceIndex, channel);
+    if (this.#blob.has.add(pieceIndex)) {
+      tally.verified(this.#blob.pieceLength(pieceIndex));
+      this.#owner.verified(pieceIndex, channel);
+    }
     if (this.#scheduler.isComplete) this.#owner.complete();
   }
 
@@ -226,6 +247,7 @@ export class PieceExchange {
     return {
       request: (number, pieceIndex) => {
         const channel = channelOf(number);
+        this.#slots[number]?.tally.asked({ isAgain: !this.#askedOnce.add(pieceIndex) });
         channel?.connection.send({ type: 'request', channel: channel.localNumber, pieceIndex });
       },
       requestAny: (number) => {
@@ -238,8 +260,10 @@ export class PieceExchange {
         channel?.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
       },
       stalled: (number) => {
-        const channel = channelOf(number);
-        if (channel !== undefined) this.#owner.stalled(channel);
+        const slot = this.#slots[number];
+        if (slot === undefined) return;
+        slot.tally.stalled(this.#clock.nowMs());
+        this.#owner.stalled(slot.channel);
       },
     };
   }

@@ -75,6 +75,15 @@ export class SharedBlob {
     return this.#whole !== undefined;
   }
 
+  /** Bytes of the verified pieces. */
+  get heldBytes(): number {
+    const last = this.pieceCount - 1;
+    const { count } = this.has;
+    return this.has.has(last)
+      ? (count - 1) * this.cut.pieceBytes + this.pieceLength(last)
+      : count * this.cut.pieceBytes;
+  }
+
   pieceLength(pieceIndex: number): number {
     return pieceLength(this.cut, pieceIndex);
   }

@@ -6,6 +6,8 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PartialBlob } from '../content/blob-store.ts';
+import type { PeerTally } from '../pulls/peer-tally.ts';
+import type { PullRecord } from '../pulls/pull-record.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { Peers } from './peers.ts';
 import type { SmallBlobs } from './small-blobs.ts';
@@ -18,6 +20,8 @@ export interface SmallDownloadDeps {
   readonly locateAgain: () => Promise<readonly Peer[]>;
   readonly peers: Peers;
   readonly small: SmallBlobs;
+  /** Told who did what. */
+  readonly record: PullRecord;
   readonly badPiece: (connection: PeerConnection, pieceIndex: number) => void;
 }
 
@@ -31,10 +35,11 @@ export async function fetchSmallBlob(
   signal: AbortSignal,
 ): Promise<PeerConnection> {
   let { neighbours } = blob;
-  for (;;) {
+  for (let isAgain = false; ;) {
     for (const peer of inOrder(deps, neighbours)) {
-      const connection = await tryPeer(deps, { ...blob, peer }, signal);
+      const connection = await tryPeer(deps, { ...blob, peer, isAgain }, signal);
       if (connection !== undefined) return connection;
+      isAgain = true;
     }
     await deps.clock.sleep(RETRY_MS * (0.5 + deps.random()), signal);
     const located = await deps.locateAgain();
@@ -52,26 +57,35 @@ function inOrder(deps: SmallDownloadDeps, neighbours: readonly Peer[]): Peer[] {
 
 async function tryPeer(
   deps: SmallDownloadDeps,
-  blob: { readonly digest: Digest; readonly partial: PartialBlob; readonly peer: Peer },
+  blob: { readonly digest: Digest; readonly partial: PartialBlob; readonly peer: Peer; readonly isAgain: boolean },
   signal: AbortSignal,
 ): Promise<PeerConnection | undefined> {
-  const { partial, digest, peer } = blob;
+  const { partial, digest, peer, isAgain } = blob;
   let connection: PeerConnection;
+  let tally: PeerTally | undefined;
   let bytes: Uint8Array;
   try {
     connection = await deps.peers.connect(peer, signal);
+    tally = deps.record.peer(connection.peerId, connection.transport);
+    tally.asked({ isAgain });
     bytes = await deps.small.fetch(connection, { digest, sizeBytes: partial.table.sizeBytes }, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!isAppError(error)) throw error;
     deps.log.debug({ peer: peer.nodeId, digest, err: error }, 'a neighbour did not give a small blob');
+    tally?.refused();
     return undefined;
   }
+  tally.received(bytes.byteLength, deps.clock.nowMs());
   if (bytes.byteLength === partial.table.sizeBytes) {
     const buffer = await partial.acquireBuffer(0, signal);
     buffer.bytes.set(bytes);
-    if (await partial.writePiece(buffer)) return connection;
+    if (await partial.writePiece(buffer)) {
+      tally.verified(bytes.byteLength);
+      return connection;
+    }
   }
+  tally.wrong();
   deps.badPiece(connection, 0);
   return undefined;
 }

@@ -12,6 +12,7 @@ import type { BlobReader } from '../content/blob-reader.ts';
 import type { BlobStore, PartialStore } from '../content/blob-store.ts';
 import type { PeerMemory } from '../content/peer-memory.ts';
 import type { SwarmSource } from '../content/swarm-source.ts';
+import type { PullRecord, PullSubject } from '../pulls/pull-record.ts';
 import { BlobChannels } from './blob-channels.ts';
 import { BlobLocator } from './blob-locator.ts';
 import { Download, type DownloadDeps } from './download.ts';
@@ -39,6 +40,8 @@ export interface SwarmDeps {
   /** Peers known before the last stop. */
   readonly memory: PeerMemory;
   readonly transport: Transport;
+  /** Keeps the reports of downloads. */
+  readonly pulls: { begin(subject: PullSubject): PullRecord };
   /** A download was adopted under its final name. Must not throw. */
   readonly onAdopted: (digest: Digest, sizeBytes: number) => void;
 }
@@ -47,8 +50,8 @@ export interface SwarmDeps {
 const NO_PROGRESS_MS = 60_000;
 /** A download that every client left goes on for so long, since docker tries again; then it stops and keeps its pieces. */
 const LINGER_MS = 60_000;
-/** What this host's link carries when nobody says: 10 Gbit/s. */
-const LINK_BYTES_PER_SECOND = 1.25e9;
+/** What this host's link carries when nobody says: 1 Gbit/s. */
+const LINK_BYTES_PER_SECOND = 125e6;
 
 export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
   /** Default `NO_PROGRESS_MS`. */
@@ -59,6 +62,13 @@ export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
   readonly advertise?: string;
   /** Only the depth of pipelines follows from it. Default `LINK_BYTES_PER_SECOND`. */
   readonly linkBytesPerSecond?: number;
+}
+
+interface WantedBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** Where a client asked for it. */
+  readonly repository?: string;
 }
 
 export class Swarm implements SwarmSource, AsyncDisposable {
@@ -130,7 +140,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     return this.#address;
   }
 
-  async open(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<BlobReader> {
+  async open(blob: WantedBlob, signal: AbortSignal): Promise<BlobReader> {
     signal.throwIfAborted();
     const running = this.#running(blob.digest);
     if (running !== undefined) return running.join();
@@ -139,7 +149,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     return this.#download(blob, 'client').join();
   }
 
-  async replicate(blob: { readonly digest: Digest; readonly sizeBytes: number }, signal: AbortSignal): Promise<void> {
+  async replicate(blob: WantedBlob, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const here = this.#running(blob.digest) === undefined ? await this.#deps.store.open(blob.digest) : undefined;
     if (here !== undefined) {
@@ -195,7 +205,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   }
 
   /** The one download of a digest. */
-  #download(blob: { readonly digest: Digest; readonly sizeBytes: number }, priority: DownloadPriority): Download {
+  #download(blob: WantedBlob, priority: DownloadPriority): Download {
     const running = this.#running(blob.digest);
     if (running !== undefined) return running;
     if (this.#isStopping) throw new AppError('shutting_down', 'the node is stopping');
@@ -203,7 +213,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const { linkBytesPerSecond = LINK_BYTES_PER_SECOND } = this.#options;
     const after = this.#downloads.get(blob.digest)?.done ?? Promise.resolve();
     const options = { noProgressMs, lingerMs, linkBytesPerSecond };
-    const download = new Download(this.#downloadDeps, { ...blob, priority, after }, options);
+    const record = this.#deps.pulls.begin({ ...blob, cause: priority === 'client' ? 'client' : 'order' });
+    const download = new Download(this.#downloadDeps, { ...blob, priority, record, after }, options);
     this.#downloads.set(blob.digest, download);
     const forget = (): void => {
       if (this.#downloads.get(blob.digest) === download) this.#downloads.delete(blob.digest);

@@ -16,6 +16,11 @@ export interface RegistryListener extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const noPulls: RegistryDeps['pulls'] = {
+  list: () => ({ nowMs: 0, kept: { blobs: 0, ageMs: 0 }, pulls: [] }),
+  detail: () => undefined,
+};
+
 /** Everything that is not given is a small working fake, or the default. Disposing cuts open connections. */
 export async function listenRegistry(
   deps: Partial<RegistryDeps> = {},
@@ -27,6 +32,7 @@ export async function listenRegistry(
       content: createFakeContent(),
       access: openAccess,
       health: { isReady: () => ({ ready: true }) },
+      pulls: noPulls,
       log: silentLogger,
       clock: systemClock,
       ...deps,

@@ -10,6 +10,8 @@ import { Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobStore, PartialStore } from '../../node/content/blob-store.ts';
 import type { PeerMemory } from '../../node/content/peer-memory.ts';
 import { Swarm, type SwarmOptions } from '../../node/swarm/swarm.ts';
+import { PullBook } from '../../node/pulls/pull-book.ts';
+import { ResolvedImages } from '../../node/pulls/resolved-images.ts';
 import { TlsTransport } from '../../node/swarm/tls-transport.ts';
 import type { Transport } from '../../node/swarm/transport.ts';
 import { FakeLink } from './fake-link.ts';
@@ -22,6 +24,7 @@ export interface SwarmNode extends AsyncDisposable {
   readonly link: FakeLink;
   readonly store: MemoryBlobStore;
   readonly metrics: Metrics;
+  readonly pulls: PullBook;
   /** Reports about peers that this node made. */
   readonly reports: ReadonlyArray<{ readonly nodeId: string; readonly reason: string }>;
 }
@@ -100,6 +103,11 @@ export class SwarmFleet implements AsyncDisposable {
     const { fleetId } = this.identity;
     const tls = new TlsTransport({ tls: () => material, log }, { listen: '127.0.0.1:0', fleetId });
     const metrics = new Metrics();
+    const pulls = await PullBook.open({
+      clock: systemClock,
+      memory: { load: async () => [], append: () => undefined },
+      images: new ResolvedImages(),
+    });
     const swarm = await Swarm.start(
       {
         clock: systemClock,
@@ -111,6 +119,7 @@ export class SwarmFleet implements AsyncDisposable {
         partials: realStore ?? store,
         memory: this.#memoryOf(nodeId),
         transport: wrap === undefined ? tls : wrap(tls),
+        pulls,
         onAdopted: () => undefined,
       },
       { nodeId, fleetId, noProgressMs: 8000, backoffMs: 100, ...rest },
@@ -121,6 +130,7 @@ export class SwarmFleet implements AsyncDisposable {
       link,
       store,
       metrics,
+      pulls,
       reports,
       [Symbol.asyncDispose]: async () => {
         this.#nodes.delete(nodeId);

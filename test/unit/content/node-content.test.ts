@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import type { BlobReader } from '../../../node/content/blob-reader.ts';
 import type { BlobStore, UploadStore } from '../../../node/content/blob-store.ts';
 import { NodeBlobs } from '../../../node/content/node-blobs.ts';
+import { ResolvedImages } from '../../../node/pulls/resolved-images.ts';
 import { NodeManifests } from '../../../node/content/node-manifests.ts';
 import { NodeUploads } from '../../../node/content/node-uploads.ts';
 import type { SwarmSource } from '../../../node/content/swarm-source.ts';
@@ -45,7 +46,10 @@ const resolving = {
 test('A tag resolves to the last known answer with a warning while the coordinator is away', async () => {
   await using known = await openKnown();
   const link = new FakeLink(resolving);
-  const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'serve' });
+  const manifests = new NodeManifests(
+    { link, known, images: new ResolvedImages(), log: silentLogger },
+    { staleTags: 'serve' },
+  );
   await manifests.pull('app', { tag: 'v1' }, signal);
   link.disconnect();
 
@@ -60,7 +64,10 @@ test('A tag resolves to the last known answer with a warning while the coordinat
 test('A stale tag is refused when the setting says so, a digest is not', async () => {
   await using known = await openKnown();
   const link = new FakeLink(resolving);
-  const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'refuse' });
+  const manifests = new NodeManifests(
+    { link, known, images: new ResolvedImages(), log: silentLogger },
+    { staleTags: 'refuse' },
+  );
   await manifests.pull('app', { tag: 'v1' }, signal);
   link.disconnect();
 
@@ -71,7 +78,10 @@ test('A stale tag is refused when the setting says so, a digest is not', async (
 test('What was never seen here is unreachable, not absent, while the coordinator is away', async () => {
   await using known = await openKnown();
   const link = new FakeLink({});
-  const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'serve' });
+  const manifests = new NodeManifests(
+    { link, known, images: new ResolvedImages(), log: silentLogger },
+    { staleTags: 'serve' },
+  );
   link.disconnect();
 
   await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) =>
@@ -86,7 +96,10 @@ test('A tag that was deleted at the coordinator is not served from memory afterw
     'manifest.resolve': () =>
       isThere ? resolving['manifest.resolve']() : { found: false, reason: 'manifest_unknown' },
   });
-  const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'serve' });
+  const manifests = new NodeManifests(
+    { link, known, images: new ResolvedImages(), log: silentLogger },
+    { staleTags: 'serve' },
+  );
   await manifests.pull('app', { tag: 'v1' }, signal);
   isThere = false;
   await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) => isAppError(error, 'manifest_unknown'));
@@ -130,7 +143,10 @@ test('A blob of another repository is not there, also when this host has its byt
 test('Leave to read a blob is remembered for its repository while the coordinator is away', async () => {
   await using known = await openKnown();
   const link = new FakeLink(resolving);
-  const manifests = new NodeManifests({ link, known, log: silentLogger }, { staleTags: 'serve' });
+  const manifests = new NodeManifests(
+    { link, known, images: new ResolvedImages(), log: silentLogger },
+    { staleTags: 'serve' },
+  );
   const blobs = new NodeBlobs({
     metrics: new Metrics(),
     link,
