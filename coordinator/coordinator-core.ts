@@ -111,9 +111,11 @@ export class CoordinatorCore implements AsyncDisposable {
     for (const row of database.nodes.all()) {
       if (row.removedMs !== null) continue;
       const isOrigin = row.isOrigin === 1;
-      this.#directory.setNode(row.nodeId, { isOrigin });
+      const zone = row.zone ?? undefined;
+      this.#directory.setNode(row.nodeId, { isOrigin, zone, rack: row.rack ?? undefined });
       if (row.swarmAddress === null) continue;
-      this.sessions.setPeer({ nodeId: row.nodeId, address: row.swarmAddress, isOrigin });
+      const peer = { nodeId: row.nodeId, address: row.swarmAddress, isOrigin };
+      this.sessions.setPeer(zone === undefined ? peer : { ...peer, zone });
       this.#directory.disconnect(row.nodeId, clock.nowMs());
     }
     for (const { nodeId, digest } of database.copies.all()) this.#directory.addHolding(nodeId, digest);
@@ -125,8 +127,7 @@ export class CoordinatorCore implements AsyncDisposable {
     if (!this.sessions.remove(session) || hello === undefined) return;
     this.#replication.originDisconnected(nodeId);
     this.sessions.tell(this.#directory.disconnect(nodeId, clock.nowMs()));
-    const { swarmAddress, version, isOrigin } = hello;
-    this.roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
+    this.roster.seen({ ...hello, nodeId, atMs: clock.wallMs() });
     log.info({ node: nodeId }, 'a node disconnected');
   }
 

@@ -3,7 +3,7 @@
 
 import Type, { type Static } from 'typebox';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
-import { address, bytes, choice, count, duration, onOff, text } from '../shared/runtime/settings.ts';
+import { address, bytes, choice, count, duration, label, onOff, text } from '../shared/runtime/settings.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -127,6 +127,13 @@ export const NodeConfig = Type.Object(
           'Keep every committed blob and never evict one. A fleet needs at least one origin. Default: what this node was before; off on its first start.',
       }),
     ),
+    zone: Type.Optional(
+      label({
+        description:
+          'Where this host stands: hosts of one zone have fast links to each other, and thin or dear ones to other zones. A blob comes into a zone once. Hosts without a zone are one of their own.',
+      }),
+    ),
+    rack: Type.Optional(label({ description: 'The rack within the zone. What origins give is spread over racks.' })),
     coordinator: Type.Optional(
       address({ description: "The coordinator's address. Needed on the first start; kept in the data folder then." }),
     ),

@@ -75,7 +75,14 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const known = opening.use(await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: folder.known }));
   const swarmAddress = config.advertise ?? advertisedAddress(config.swarm);
   const link = opening.use(
-    deps.makeLink({ protocol: SESSION_PROTOCOL, version: deps.version, isOrigin: deps.isOrigin, swarmAddress }),
+    deps.makeLink({
+      protocol: SESSION_PROTOCOL,
+      version: deps.version,
+      isOrigin: deps.isOrigin,
+      swarmAddress,
+      ...(config.zone === undefined ? {} : { zone: config.zone }),
+      ...(config.rack === undefined ? {} : { rack: config.rack }),
+    }),
   );
   const session = watchSession(link);
 

@@ -104,4 +104,9 @@ export const MIGRATIONS: readonly string[] = [
     uses_left INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Where a host stands, as it says itself; NULL when it does not.
+  ALTER TABLE nodes ADD COLUMN zone TEXT;
+  ALTER TABLE nodes ADD COLUMN rack TEXT;
+  `,
 ];

@@ -8,6 +8,8 @@ export interface NodeRow {
   readonly swarmAddress: string | null;
   readonly version: string | null;
   readonly isOrigin: 0 | 1;
+  readonly zone: string | null;
+  readonly rack: string | null;
   readonly certificateExpiresMs: number;
   readonly joinedMs: number;
   readonly lastSeenMs: number | null;
@@ -25,12 +27,12 @@ export class NodeTable {
   readonly #all: Statement<[], NodeRow>;
   readonly #insert: Statement<[string, string, number, number]>;
   readonly #certificate: Statement<[string, number, string]>;
-  readonly #hello: Statement<[string, string, number, number, string]>;
+  readonly #hello: Statement<[string, string, number, string | null, string | null, number, string]>;
   readonly #remove: Statement<[number, string]>;
   readonly #removed: Statement<[number, number], { nodeId: string }>;
 
   constructor(db: Database) {
-    const columns = `SELECT id AS node, node_id AS nodeId, swarm_address AS swarmAddress, version, is_origin AS isOrigin,
+    const columns = `SELECT id AS node, node_id AS nodeId, swarm_address AS swarmAddress, version, is_origin AS isOrigin, zone, rack,
       certificate_expires_ms AS certificateExpiresMs, joined_ms AS joinedMs, last_seen_ms AS lastSeenMs,
       removed_ms AS removedMs FROM nodes`;
     this.#find = db.prepare(`${columns} WHERE node_id = ?`);
@@ -42,7 +44,7 @@ export class NodeTable {
       'UPDATE nodes SET certificate_serial = ?, certificate_expires_ms = ? WHERE node_id = ?',
     );
     this.#hello = db.prepare(
-      'UPDATE nodes SET swarm_address = ?, version = ?, is_origin = ?, last_seen_ms = ? WHERE node_id = ?',
+      'UPDATE nodes SET swarm_address = ?, version = ?, is_origin = ?, zone = ?, rack = ?, last_seen_ms = ? WHERE node_id = ?',
     );
     this.#remove = db.prepare('UPDATE nodes SET removed_ms = ? WHERE node_id = ? AND removed_ms IS NULL');
     this.#removed = db.prepare(
@@ -72,9 +74,12 @@ export class NodeTable {
     readonly swarmAddress: string;
     readonly version: string;
     readonly isOrigin: boolean;
+    readonly zone?: string | undefined;
+    readonly rack?: string | undefined;
     readonly atMs: number;
   }): void {
-    this.#hello.run(hello.swarmAddress, hello.version, hello.isOrigin ? 1 : 0, hello.atMs, hello.nodeId);
+    const { nodeId, swarmAddress, version, isOrigin, zone = null, rack = null, atMs } = hello;
+    this.#hello.run(swarmAddress, version, isOrigin ? 1 : 0, zone, rack, atMs, nodeId);
   }
 
   /** @returns false when there was no such node in the roster. */

@@ -3,9 +3,9 @@
 // of holders; only a node that comes back after its grace looks through the swarms that run.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import { DirectoryNode } from './directory-node.ts';
-import { NeighbourChanges, type NeighbourChange } from './neighbour-changes.ts';
-import { Ring } from './ring.ts';
+import { BlobHolders } from './blob-holders.ts';
+import { DirectoryNode, type NodeTraits } from './directory-node.ts';
+import { NeighbourChanges, type NamedNeighbour, type NeighbourChange } from './neighbour-changes.ts';
 import { Swarm } from './swarm.ts';
 
 export interface DirectoryOptions {
@@ -22,7 +22,7 @@ export class Directory {
   readonly #options: DirectoryOptions;
   readonly #nodes = new Map<string, DirectoryNode>();
   readonly #origins = new Set<DirectoryNode>();
-  readonly #holders = new Map<Digest, Ring<DirectoryNode>>();
+  readonly #holders = new Map<Digest, BlobHolders>();
   /** Only swarms with members. */
   readonly #swarms = new Map<Digest, Swarm>();
   readonly #inGrace = new Set<DirectoryNode>();
@@ -32,15 +32,20 @@ export class Directory {
   }
 
   /** Adds a node of the roster, out of reach until it connects; or changes what it is. */
-  setNode(nodeId: string, options: { readonly isOrigin: boolean }): void {
+  setNode(nodeId: string, traits: NodeTraits): NeighbourChange[] {
     let node = this.#nodes.get(nodeId);
     if (node === undefined) {
-      node = new DirectoryNode(nodeId, { ...options, seed: this.#options.seed });
+      node = new DirectoryNode(nodeId, { seed: this.#options.seed });
       this.#nodes.set(nodeId, node);
     }
-    node.isOrigin = options.isOrigin;
-    if (options.isOrigin) this.#origins.add(node);
+    const changes = new NeighbourChanges();
+    const { isOrigin, zone = '', rack = '' } = traits;
+    if (node.zone !== zone) this.#moveTo(zone, node, changes);
+    node.rack = rack;
+    node.isOrigin = isOrigin;
+    if (isOrigin) this.#origins.add(node);
     else this.#origins.delete(node);
+    return changes.list();
   }
 
   /** A node has a session. Members that wait for what it holds are told of it, and those that knew it are reminded. */
@@ -51,9 +56,7 @@ export class Directory {
     const wasLost = !node.isReachable;
     node.reach = { type: 'connected' };
     this.#inGrace.delete(node);
-    for (const digest of node.servedSwarms) {
-      for (const member of this.#swarms.get(digest)?.membersOf(node) ?? []) changes.add(digest, member.nodeId, nodeId);
-    }
+    for (const digest of linkedSwarms(node)) this.#swarms.get(digest)?.remind(node, changes);
     if (wasLost) {
       for (const swarm of this.#swarms.values()) if (swarm.isWaiting) swarm.holderCame(node, changes);
     }
@@ -78,7 +81,7 @@ export class Directory {
       if (node.reach.type !== 'grace' || node.reach.untilMs > nowMs) continue;
       node.reach = { type: 'lost' };
       this.#inGrace.delete(node);
-      for (const digest of [...node.servedSwarms]) this.#swarms.get(digest)?.holderWent(node, changes);
+      for (const digest of linkedSwarms(node)) this.#swarms.get(digest)?.holderWent(node, changes);
     }
     return changes.list();
   }
@@ -90,7 +93,7 @@ export class Directory {
     const changes = new NeighbourChanges();
     node.reach = { type: 'lost' };
     for (const digest of held) this.#dropHolder(node, digest);
-    for (const digest of [...node.servedSwarms]) this.#swarms.get(digest)?.holderWent(node, changes);
+    for (const digest of linkedSwarms(node)) this.#swarms.get(digest)?.holderWent(node, changes);
     this.#leaveAll(node, changes);
     this.#inGrace.delete(node);
     this.#origins.delete(node);
@@ -104,7 +107,7 @@ export class Directory {
     if (node === undefined) return [];
     let holders = this.#holders.get(digest);
     if (holders === undefined) {
-      holders = new Ring<DirectoryNode>(0);
+      holders = new BlobHolders();
       this.#holders.set(digest, holders);
     }
     const isNew = holders.add(node);
@@ -129,12 +132,12 @@ export class Directory {
 
   /**
    * A node starts to download a blob, or asks again. Its own neighbours are the answer; the changes are for the others.
-   * @returns ids of its neighbours; undefined when it is in too many swarms.
+   * @returns undefined when it is in too many swarms.
    */
   join(
     nodeId: string,
     digest: Digest,
-  ): { readonly neighbours: readonly string[]; readonly changes: readonly NeighbourChange[] } | undefined {
+  ): { readonly neighbours: readonly NamedNeighbour[]; readonly changes: readonly NeighbourChange[] } | undefined {
     const node = this.#nodes.get(nodeId);
     if (node === undefined || node.joinedSwarms.size >= MAX_SWARMS_PER_NODE) return undefined;
     const swarm = this.#swarms.get(digest) ?? this.#startSwarm(digest);
@@ -142,7 +145,11 @@ export class Directory {
     swarm.join(node, changes);
     node.joinedSwarms.add(digest);
     changes.drop(digest, nodeId);
-    return { neighbours: [...swarm.neighboursOf(node)].map((neighbour) => neighbour.nodeId), changes: changes.list() };
+    const neighbours = [...swarm.neighboursOf(node)].map(([neighbour, share]) => ({
+      nodeId: neighbour.nodeId,
+      ...(share === undefined ? {} : { share }),
+    }));
+    return { neighbours, changes: changes.list() };
   }
 
   /** A node stops downloading a blob. */
@@ -156,6 +163,23 @@ export class Directory {
     return changes.list();
   }
 
+  /**
+   * A gateway says that some classes of pieces come into its zone much later than the others. When enough of them say so, other
+   * links get these classes.
+   */
+  complain(
+    nodeId: string,
+    digest: Digest,
+    complaint: { readonly classes: readonly number[]; readonly nowMs: number },
+  ): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    const swarm = this.#swarms.get(digest);
+    if (node === undefined || swarm?.hasMember(node) !== true) return [];
+    const changes = new NeighbourChanges();
+    swarm.complain(node, complaint, changes);
+    return changes.list();
+  }
+
   /** True when a node is recorded as holding a blob whole. */
   holds(nodeId: string, digest: Digest): boolean {
     const node = this.#nodes.get(nodeId);
@@ -164,7 +188,7 @@ export class Directory {
 
   /** Everybody of the roster who is recorded as holding a blob whole. */
   holders(digest: Digest): ReadonlyArray<{ readonly nodeId: string; readonly isOrigin: boolean }> {
-    return this.#holders.get(digest)?.list() ?? [];
+    return [...(this.#holders.get(digest)?.all() ?? [])];
   }
 
   /** True when somebody of the roster, within reach or not, is recorded as holding a blob whole. */
@@ -189,7 +213,7 @@ export class Directory {
     const except = this.#nodes.get(exceptNodeId);
     const holders = this.#holders.get(digest);
     if (holders === undefined || except === undefined) return false;
-    for (const holder of holders.from(except)) if (holder !== except && holder.isReachable) return true;
+    for (const holder of holders.all()) if (holder !== except && holder.isReachable) return true;
     return false;
   }
 
@@ -208,12 +232,24 @@ export class Directory {
   #startSwarm(digest: Digest): Swarm {
     let holders = this.#holders.get(digest);
     if (holders === undefined) {
-      holders = new Ring<DirectoryNode>(0);
+      holders = new BlobHolders();
       this.#holders.set(digest, holders);
     }
     const swarm = new Swarm(digest, holders);
     this.#swarms.set(digest, swarm);
     return swarm;
+  }
+
+  /** A node stands in another zone than before: there its copies count from now on, and nobody there knows it yet. */
+  #moveTo(zone: string, node: DirectoryNode, changes: NeighbourChanges): void {
+    this.#leaveAll(node, changes);
+    const held = [...this.#holders].filter(([, holders]) => holders.remove(node)).map(([digest]) => digest);
+    for (const digest of linkedSwarms(node)) this.#swarms.get(digest)?.holderWent(node, changes);
+    node.zone = zone;
+    for (const digest of held) {
+      this.#holders.get(digest)?.add(node);
+      this.#swarms.get(digest)?.holderCame(node, changes);
+    }
   }
 
   #dropHolder(node: DirectoryNode, digest: Digest): boolean {
@@ -243,4 +279,9 @@ export class Directory {
       this.#forgetMember(node, swarm);
     }
   }
+}
+
+/** Swarms in which others were told of a node because of what it holds. */
+function linkedSwarms(node: DirectoryNode): ReadonlySet<Digest> {
+  return new Set([...node.servedSwarms, ...node.bridgedSwarms]);
 }

@@ -1,244 +1,205 @@
-// The swarm of one blob: who downloads it, and whom each downloader is told of.
-//
-//   member ── member    up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
-//                       places coincide (spare-links.ts)
-//   member ── holder    up to 8 holders per member, 32 members per holder
-//
-// Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
-// first arrivals would fill each other's places; a holder such as an origin is linked to 32 members at most; whoever
-// leaves has its former neighbours joined at once; a freed place at a holder goes to a member that has no holder.
-//
-// Since members are connected among themselves, every member has a path to a holder as soon as one member is linked to one.
+// The swarm of one blob over all zones: in each zone a graph of its own (zone-swarm.ts), and between zones only the links of
+// gateways (boundary.ts), into each zone that nobody can serve from within (zone-routes.ts). In a fleet of one zone there
+// is one graph and nothing else.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { NeighbourChanges } from './neighbour-changes.ts';
-import { Ring, RING_COUNT } from './ring.ts';
-import { SpareLinks } from './spare-links.ts';
+import { isSameShare, type PieceShare } from '../../shared/pieces/piece-share.ts';
+import type { BlobHolders } from './blob-holders.ts';
+import { Boundary, type BoundarySides } from './boundary.ts';
 import type { DirectoryNode } from './directory-node.ts';
+import type { NeighbourChanges } from './neighbour-changes.ts';
+import { chooseRoutes, type RoutedZone, type ZoneRoutes } from './zone-routes.ts';
+import { ZoneSwarm } from './zone-swarm.ts';
 
-/** Up to this many members everybody is linked to everybody: 12 neighbours. Rings of so few would coincide too often. */
-export const MESH_MEMBERS = 13;
-/** Members that one holder is linked to. More only share its uplink thinner; fewer slow the first pass of the pieces. */
-export const MEMBERS_PER_HOLDER = 32;
-/** Holders that one member is linked to: as many as neighbours are worth having, when the blob is everywhere already. */
-export const HOLDERS_PER_MEMBER = 8;
+/** One direction between two zones. */
+interface Crossing {
+  readonly source: string;
+  readonly target: string;
+  readonly boundary: Boundary;
+}
+
+type Shares = Map<DirectoryNode, PieceShare>;
 
 export class Swarm {
   readonly digest: Digest;
-  readonly #holders: Ring<DirectoryNode>;
-  readonly #rings: readonly Ring<DirectoryNode>[];
-  readonly #spares = new SpareLinks<DirectoryNode>();
-  /** Each member with the holders it is linked to. */
-  readonly #members = new Map<DirectoryNode, Set<DirectoryNode>>();
-  /** Each holder that is linked with its members. */
-  readonly #linked = new Map<DirectoryNode, Set<DirectoryNode>>();
-  /** Members without a holder, the longest waiting first. */
-  readonly #waiting = new Set<DirectoryNode>();
+  readonly #holders: BlobHolders;
+  readonly #zones = new Map<string, ZoneSwarm>();
+  #routes: ZoneRoutes = new Map();
+  #crossings: readonly Crossing[] = [];
+  /** Each gateway with those of other zones that it may ask, as they were told. */
+  #told = new Map<DirectoryNode, Shares>();
+  /** Links that each host gives over to other zones. */
+  readonly #load = new Map<DirectoryNode, number>();
 
   /** @param holders everybody who holds the blob whole, kept by the directory. */
-  constructor(digest: Digest, holders: Ring<DirectoryNode>) {
+  constructor(digest: Digest, holders: BlobHolders) {
     this.digest = digest;
     this.#holders = holders;
-    this.#rings = Array.from({ length: RING_COUNT }, (_, ring) => new Ring<DirectoryNode>(ring));
   }
 
   get memberCount(): number {
-    return this.#members.size;
+    let count = 0;
+    for (const zone of this.#zones.values()) count += zone.memberCount;
+    return count;
   }
 
-  /** True while some member has no holder of its own. */
+  /** True while some member has no holder of its own zone. */
   get isWaiting(): boolean {
-    return this.#waiting.size > 0;
+    for (const zone of this.#zones.values()) if (zone.isWaiting) return true;
+    return false;
   }
 
   hasMember(node: DirectoryNode): boolean {
-    return this.#members.has(node);
+    return this.#zones.get(node.zone)?.hasMember(node) === true;
   }
 
-  /** Everybody that a member is told of: members and holders. */
-  neighboursOf(member: DirectoryNode): Set<DirectoryNode> {
-    const neighbours = this.#fellows(member);
-    for (const holder of this.#members.get(member) ?? []) neighbours.add(holder);
+  /** Everybody that a member is told of, with the share of the pieces it may ask for; undefined is all of them. */
+  neighboursOf(member: DirectoryNode): Map<DirectoryNode, PieceShare | undefined> {
+    const neighbours = new Map<DirectoryNode, PieceShare | undefined>();
+    for (const node of this.#zones.get(member.zone)?.neighboursOf(member) ?? []) neighbours.set(node, undefined);
+    for (const [outside, share] of this.#told.get(member) ?? []) neighbours.set(outside, share);
     return neighbours;
   }
 
-  /** Members that are linked to a holder. */
-  membersOf(holder: DirectoryNode): Iterable<DirectoryNode> {
-    return this.#linked.get(holder) ?? [];
-  }
-
   join(member: DirectoryNode, changes: NeighbourChanges): void {
-    if (this.#members.has(member)) return;
-    this.#reshape(changes, member, () => {
-      this.#members.set(member, new Set());
-      for (const ring of this.#rings) ring.add(member);
-    });
-    this.holderWent(member, changes); // it would not ask if it could serve
-    this.#waiting.add(member);
-    for (const holder of this.#chooseHolders(member, HOLDERS_PER_MEMBER)) this.#link(holder, member, changes);
+    if (this.hasMember(member)) return;
+    this.#zone(member.zone).join(member, changes);
+    this.#reroute(member.zone, changes);
   }
 
-  /** A member stops downloading. Its places at holders go to members that have none. */
+  /** A member stops downloading. */
   leave(member: DirectoryNode, changes: NeighbourChanges): void {
-    this.#depart(member, changes);
-    this.#grantFree(member, changes); // it may be recorded as a holder that had asked all the same
+    this.#zone(member.zone).leave(member, changes);
+    this.#reroute(member.zone, changes);
   }
 
-  /** A member holds the blob whole now: it leaves the rings and goes on serving those it knows. */
+  /** A member holds the blob whole now. */
   complete(member: DirectoryNode, changes: NeighbourChanges): void {
-    const fellows = this.#fellows(member);
-    this.#depart(member, changes);
-    for (const fellow of fellows) {
-      if ((this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER) < HOLDERS_PER_MEMBER)
-        this.#link(member, fellow, changes);
-    }
-    this.#grantFree(member, changes);
+    this.#zone(member.zone).complete(member, changes);
+    this.#reroute(member.zone, changes);
   }
 
   /** A node holds the blob, or can be reached again. */
   holderCame(holder: DirectoryNode, changes: NeighbourChanges): void {
-    this.#grantFree(holder, changes);
+    if (!this.#holders.has(holder)) return;
+    this.#zone(holder.zone).holderCame(holder, changes);
+    this.#reroute(holder.zone, changes);
   }
 
-  /** A holder is out of reach or holds the blob no longer: who has no other gets another, if there is one. */
+  /** A holder is out of reach or holds the blob no longer. */
   holderWent(holder: DirectoryNode, changes: NeighbourChanges): void {
-    const members = this.#linked.get(holder);
-    if (members === undefined) return;
-    this.#linked.delete(holder);
-    holder.servedSwarms.delete(this.digest);
-    for (const member of members) {
-      const holders = this.#members.get(member);
-      holders?.delete(holder);
-      if (!this.#fellows(member).has(holder)) changes.remove(this.digest, member.nodeId, holder.nodeId);
-      if (holders?.size !== 0) continue;
-      this.#waiting.add(member);
-      for (const other of this.#chooseHolders(member, 1)) this.#link(other, member, changes);
+    this.#zone(holder.zone).holderWent(holder, changes);
+    this.#reroute(holder.zone, changes);
+  }
+
+  /** A holder has a new session: those who know it are told again. */
+  remind(holder: DirectoryNode, changes: NeighbourChanges): void {
+    for (const member of this.#zones.get(holder.zone)?.membersOf(holder) ?? []) {
+      changes.add(this.digest, member.nodeId, { nodeId: holder.nodeId });
     }
+    for (const [inside, shares] of this.#told) {
+      const share = shares.get(holder);
+      if (share !== undefined) changes.add(this.digest, inside.nodeId, { nodeId: holder.nodeId, share });
+    }
+  }
+
+  /** A gateway says that some classes of pieces fall behind the others in its zone. */
+  complain(
+    reporter: DirectoryNode,
+    complaint: { readonly classes: readonly number[]; readonly nowMs: number },
+    changes: NeighbourChanges,
+  ): void {
+    for (const crossing of this.#crossings) {
+      if (crossing.target === reporter.zone) crossing.boundary.complain(reporter, complaint, this.#sidesOf(crossing));
+    }
+    this.#tell(changes);
   }
 
   /** Nobody downloads any more: holders need not remember this swarm. */
   close(): void {
-    for (const holder of this.#linked.keys()) holder.servedSwarms.delete(this.digest);
-    this.#linked.clear();
+    for (const zone of this.#zones.values()) zone.close();
+    for (const outside of this.#load.keys()) outside.bridgedSwarms.delete(this.digest);
   }
 
-  /** Gives a holder's free places to members that wait for one. */
-  #grantFree(holder: DirectoryNode, changes: NeighbourChanges): void {
-    if (!this.#holders.has(holder)) return;
-    for (const member of this.#waiting) {
-      if (!this.#hasPlace(holder)) return;
-      this.#link(holder, member, changes);
+  #zone(name: string): ZoneSwarm {
+    let zone = this.#zones.get(name);
+    if (zone === undefined) {
+      zone = new ZoneSwarm(this.digest, this.#holders.in(name));
+      this.#zones.set(name, zone);
     }
+    return zone;
   }
 
-  /** Reachable holders with a free place, going round from the member's own place; origins only when others do not suffice. */
-  #chooseHolders(member: DirectoryNode, wanted: number): DirectoryNode[] {
-    const chosen: DirectoryNode[] = [];
-    const origins: DirectoryNode[] = [];
-    for (const holder of this.#holders.from(member)) {
-      if (chosen.length >= wanted) break;
-      if (!this.#hasPlace(holder)) continue;
-      if (holder.isOrigin) origins.push(holder);
-      else chosen.push(holder);
+  /** Something changed in a zone: looks whether others still get their copy, or another now has to come in. */
+  #reroute(changed: string, changes: NeighbourChanges): void {
+    for (const zone of this.#holders.zones) this.#zone(zone);
+    if (this.#zones.size < 2) return;
+    const zones: RoutedZone[] = [];
+    for (const [name, zone] of this.#zones) {
+      zones.push({ name, memberCount: zone.memberCount, hasServer: zone.hasServer });
     }
-    return [...chosen, ...origins].slice(0, wanted);
-  }
-
-  /** May be linked to one more member. A holder that downloads the blob itself says by that that it cannot serve it. */
-  #hasPlace(holder: DirectoryNode): boolean {
-    return (
-      holder.isReachable && !this.#members.has(holder) && (this.#linked.get(holder)?.size ?? 0) < MEMBERS_PER_HOLDER
+    const before = this.#crossings;
+    this.#routes = chooseRoutes(zones, this.#routes);
+    this.#crossings = [...this.#routes].flatMap(([target, sources]) =>
+      sources.map((source) => {
+        const kept = before.find((each) => each.source === source && each.target === target);
+        return kept ?? { source, target, boundary: new Boundary() };
+      }),
     );
-  }
-
-  #link(holder: DirectoryNode, member: DirectoryNode, changes: NeighbourChanges): void {
-    const isKnown = this.#fellows(member).has(holder);
-    let members = this.#linked.get(holder);
-    if (members === undefined) {
-      members = new Set();
-      this.#linked.set(holder, members);
+    for (const crossing of this.#crossings) {
+      const isTouched = crossing.source === changed || crossing.target === changed || !before.includes(crossing);
+      if (isTouched) crossing.boundary.balance(this.#sidesOf(crossing));
     }
-    members.add(member);
-    this.#members.get(member)?.add(holder);
-    this.#waiting.delete(member);
-    holder.servedSwarms.add(this.digest);
-    if (!isKnown) changes.add(this.digest, member.nodeId, holder.nodeId);
+    this.#tell(changes);
   }
 
-  #depart(member: DirectoryNode, changes: NeighbourChanges): void {
-    const holders = this.#members.get(member);
-    if (holders === undefined) return;
-    this.#reshape(changes, member, () => {
-      this.#members.delete(member);
-      for (const ring of this.#rings) ring.remove(member);
-    });
-    this.#waiting.delete(member);
-    changes.drop(this.digest, member.nodeId);
-    for (const holder of holders) {
-      const members = this.#linked.get(holder);
-      members?.delete(member);
-      if (members?.size === 0) {
-        this.#linked.delete(holder);
-        holder.servedSwarms.delete(this.digest);
+  #sidesOf({ source, target }: Crossing): BoundarySides {
+    const inner = this.#zone(target);
+    const outer = this.#zone(source);
+    return {
+      isInside: (node) => inner.hasMember(node),
+      isOutside: (node) => outer.hasMember(node) || outer.isServer(node),
+      isServer: (node) => outer.isServer(node),
+      insides: () => inner.members,
+      outsides: () => outer.givers(),
+      load: (node) => this.#load.get(node) ?? 0,
+    };
+  }
+
+  /** Notes for every gateway how its links to other zones differ from what it was told. */
+  #tell(changes: NeighbourChanges): void {
+    const before = this.#told;
+    const now = this.#readLinks();
+    for (const [inside, shares] of before) {
+      if (!this.hasMember(inside)) continue;
+      for (const [outside, share] of shares) {
+        const { nodeId } = outside;
+        if (now.get(inside)?.has(outside) !== true) changes.remove(this.digest, inside.nodeId, { nodeId, share });
       }
-      this.#grantFree(holder, changes);
     }
+    for (const [inside, shares] of now) {
+      for (const [outside, share] of shares) {
+        const old = before.get(inside)?.get(outside);
+        if (old === undefined) changes.add(this.digest, inside.nodeId, { nodeId: outside.nodeId, share });
+        else if (!isSameShare(old, share))
+          changes.update(this.digest, inside.nodeId, { nodeId: outside.nodeId, share });
+      }
+    }
+    this.#told = now;
   }
 
-  /** The other members that a member is linked to. */
-  #fellows(member: DirectoryNode): Set<DirectoryNode> {
-    const fellows = new Set<DirectoryNode>();
-    if (!this.#members.has(member)) return fellows;
-    if (this.#isMesh) {
-      for (const other of this.#members.keys()) fellows.add(other);
-      fellows.delete(member);
-      return fellows;
+  #readLinks(): Map<DirectoryNode, Shares> {
+    const links = new Map<DirectoryNode, Shares>();
+    for (const outside of this.#load.keys()) outside.bridgedSwarms.delete(this.digest);
+    this.#load.clear();
+    for (const { boundary } of this.#crossings) {
+      for (const { inside, outside, share } of boundary.links()) {
+        const shares: Shares = links.get(inside) ?? new Map<DirectoryNode, PieceShare>();
+        links.set(inside, shares.set(outside, share));
+        this.#load.set(outside, (this.#load.get(outside) ?? 0) + 1);
+        outside.bridgedSwarms.add(this.digest);
+      }
     }
-    for (const other of this.#onRings(member)) fellows.add(other);
-    for (const other of this.#spares.of(member)) fellows.add(other);
-    return fellows;
-  }
-
-  get #isMesh(): boolean {
-    return this.#members.size <= MESH_MEMBERS;
-  }
-
-  #onRings(member: DirectoryNode): Set<DirectoryNode> {
-    const beside = new Set<DirectoryNode>();
-    for (const ring of this.#rings) for (const other of ring.around(member)) beside.add(other);
-    beside.delete(member);
-    return beside;
-  }
-
-  #balance(touched: Iterable<DirectoryNode>): void {
-    if (this.#isMesh) {
-      this.#spares.clear();
-      return;
-    }
-    const members: DirectoryNode[] = [];
-    for (const node of touched) {
-      if (this.#members.has(node)) members.push(node);
-      else this.#spares.remove(node);
-    }
-    this.#spares.balance(members, (member) => this.#onRings(member));
-  }
-
-  /** Puts `member` in or takes it out, and notes for everybody around it what that changes. */
-  #reshape(changes: NeighbourChanges, member: DirectoryNode, change: () => void): void {
-    const touched = this.#members.size <= MESH_MEMBERS + 1 ? new Set(this.#members.keys()) : this.#onRings(member);
-    touched.add(member);
-    const affected = new Set([...touched, ...this.#spares.short]);
-    for (const node of touched) for (const other of this.#spares.of(node)) affected.add(other);
-    const before = new Map<DirectoryNode, Set<DirectoryNode>>();
-    for (const node of affected) before.set(node, this.neighboursOf(node));
-
-    change();
-    this.#balance(touched);
-
-    for (const [node, old] of before) {
-      const now = this.neighboursOf(node);
-      for (const other of old) if (!now.has(other)) changes.remove(this.digest, node.nodeId, other.nodeId);
-      for (const other of now) if (!old.has(other)) changes.add(this.digest, node.nodeId, other.nodeId);
-    }
+    return links;
   }
 }

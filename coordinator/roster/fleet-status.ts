@@ -85,10 +85,13 @@ export class FleetStatusReader {
     const lastSeenMs = isConnected ? clock.wallMs() : row.lastSeenMs;
     const swarmAddress = session?.hello?.swarmAddress ?? row.swarmAddress;
     const version = session?.hello?.version ?? row.version;
+    const { zone, rack } = session?.hello ?? { zone: row.zone ?? undefined, rack: row.rack ?? undefined };
     return {
       nodeId,
       state: stateOf(row, isConnected),
       isOrigin: session?.isOrigin ?? row.isOrigin === 1,
+      ...(zone === undefined ? {} : { zone }),
+      ...(rack === undefined ? {} : { rack }),
       ...(swarmAddress === null ? {} : { swarmAddress }),
       ...(version === null ? {} : { version }),
       ...(lastSeenMs === null ? {} : { lastSeenMs }),

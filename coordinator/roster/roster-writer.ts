@@ -3,11 +3,14 @@
 
 import type { FleetDatabase } from '../database/fleet-database.ts';
 
+/** What a node said of itself, and when. */
 export interface Sighting {
   readonly nodeId: string;
   readonly swarmAddress: string;
   readonly version: string;
   readonly isOrigin: boolean;
+  readonly zone?: string | undefined;
+  readonly rack?: string | undefined;
   readonly atMs: number;
 }
 

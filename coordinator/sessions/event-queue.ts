@@ -1,7 +1,7 @@
 // Events that wait for one node. Changes of the same swarm are merged, so the queue holds the latest word and not the story.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { CoordinatorEvent, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorEvent, NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
 
 /**
  * Ids and orders that may wait; beyond, the session is closed. A node that is so far behind gets a fresh picture sooner by a new session than by
@@ -12,7 +12,7 @@ export const MAX_QUEUED_FACTS = 20_000;
 const MAX_REMOVED_PER_EVENT = 1000;
 
 interface SwarmNews {
-  readonly added: Map<string, Peer>;
+  readonly added: Map<string, NamedPeer>;
   readonly removed: Set<string>;
 }
 
@@ -60,7 +60,7 @@ export class EventQueue {
     this.#swarms.delete(digest);
   }
 
-  #mergeNeighbours(digest: Digest, added: readonly Peer[], removed: readonly string[]): void {
+  #mergeNeighbours(digest: Digest, added: readonly NamedPeer[], removed: readonly string[]): void {
     let news = this.#swarms.get(digest);
     if (news === undefined) {
       news = { added: new Map(), removed: new Set() };

@@ -68,6 +68,10 @@ export function sessionMethods(services: SessionServices): Methods {
       session.dropEventsOf(digest);
       return {};
     },
+    'blob.lagging': ({ nodeId }, { digest, classes }) => {
+      sessions.tell(directory.complain(nodeId, digest, { classes, nowMs: services.clock.nowMs() }));
+      return {};
+    },
     'holdings.announce': (session, params) => announce(services, session, params),
     'peer.report': (session, params) => {
       if (database.nodes.find(params.nodeId) !== undefined) complaints.add(session.nodeId, params);
@@ -85,7 +89,7 @@ export function sessionMethods(services: SessionServices): Methods {
 function hello(services: SessionServices, session: Session, params: Params<'session.hello'>): Result<'session.hello'> {
   const { clock, database, directory, log, replication, sessions } = services;
   const { nodeId } = session;
-  const { protocol, version, isOrigin, swarmAddress } = params;
+  const { protocol, version, isOrigin, swarmAddress, zone, rack } = params;
   if (protocol !== SESSION_PROTOCOL) {
     const text = `the coordinator speaks session protocol ${SESSION_PROTOCOL}, the node ${protocol}; run the same version on both`;
     throw new AppError('protocol_mismatch', text, { detail: { coordinator: SESSION_PROTOCOL, node: protocol } });
@@ -96,15 +100,15 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
       detail: { node: nodeId },
     });
   }
-  services.roster.seen({ nodeId, swarmAddress, version, isOrigin, atMs: clock.wallMs() });
+  services.roster.seen({ ...params, nodeId, atMs: clock.wallMs() });
   session.isOpen = true;
   session.isOrigin = isOrigin;
   session.hello = params;
-  sessions.setPeer({ nodeId, address: swarmAddress, isOrigin });
+  sessions.setPeer({ nodeId, address: swarmAddress, isOrigin, ...(zone === undefined ? {} : { zone }) });
   // With an older session goes what it had joined: the node says again what it downloads.
   if (sessions.get(nodeId) !== undefined) sessions.tell(directory.disconnect(nodeId, clock.nowMs()));
   sessions.set(session);
-  directory.setNode(nodeId, { isOrigin });
+  sessions.tell(directory.setNode(nodeId, { isOrigin, zone, rack }));
   sessions.tell(directory.connect(nodeId));
   if (isOrigin) replication.originConnected(nodeId);
   log.info({ node: nodeId, origin: isOrigin, version }, 'a node connected');

@@ -1,7 +1,7 @@
 // The sessions that are open, one per node, and where peers dial each node.
 
-import type { NeighbourChange } from '../directory/neighbour-changes.ts';
-import type { CoordinatorEvent, Params, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { NamedNeighbour, NeighbourChange } from '../directory/neighbour-changes.ts';
+import type { CoordinatorEvent, NamedPeer, Params, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Session } from './session.ts';
 
 export class SessionTable {
@@ -54,11 +54,11 @@ export class SessionTable {
   }
 
   /** Nodes as others may dial them; those whose address was never heard are left out. */
-  peers(nodeIds: Iterable<string>): Peer[] {
-    const peers: Peer[] = [];
-    for (const nodeId of nodeIds) {
+  peers(named: Iterable<NamedNeighbour>): NamedPeer[] {
+    const peers: NamedPeer[] = [];
+    for (const { nodeId, share } of named) {
       const peer = this.#peers.get(nodeId);
-      if (peer !== undefined) peers.push(peer);
+      if (peer !== undefined) peers.push(share === undefined ? peer : { ...peer, share });
     }
     return peers;
   }

@@ -23,6 +23,8 @@ const NODE_COLUMNS: readonly Column[] = [
   { title: 'HELD', align: 'right' },
   { title: 'FREE', align: 'right' },
   { title: 'BAD', align: 'right' },
+  { title: 'ZONE', align: 'left' },
+  { title: 'RACK', align: 'left' },
   { title: 'ADDRESS', align: 'left' },
   { title: 'VERSION', align: 'left' },
 ];
@@ -99,6 +101,8 @@ function nodeCells(node: NodeStatus, nowMs: number): string[] {
     showBytes(node.blobBytes),
     freeBytes === undefined ? '' : showBytes(freeBytes),
     node.badPieces === 0 ? '' : String(node.badPieces),
+    plain(node.zone ?? ''),
+    plain(node.rack ?? ''),
     plain(node.swarmAddress ?? ''),
     plain(node.version ?? ''),
   ];

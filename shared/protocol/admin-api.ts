@@ -73,6 +73,9 @@ const NodeStatus = object({
   /** `connected`; `lost` while it may come back; `removed` from the roster. */
   state: Type.Union([Type.Literal('connected'), Type.Literal('lost'), Type.Literal('removed')]),
   isOrigin: Type.Boolean(),
+  /** Where it stands, as it says itself. */
+  zone: Type.Optional(Type.String()),
+  rack: Type.Optional(Type.String()),
   /** Where peers dial it; absent before its first session. */
   swarmAddress: Type.Optional(Type.String()),
   version: Type.Optional(Type.String()),

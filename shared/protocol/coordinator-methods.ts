@@ -9,6 +9,7 @@
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
+import { LABEL_PATTERN } from '../runtime/label.ts';
 
 /** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
 export const SESSION_PROTOCOL = 1;
@@ -36,11 +37,33 @@ const SizeBytes = Type.Integer({ minimum: 0, maximum: 8 * 1024 ** 4 });
 const NodeId = Type.String({ minLength: 1, maxLength: 64 });
 const Address = Type.String({ minLength: 1, maxLength: 300, description: 'host:port' });
 
+/** Where a host stands; absent for hosts that do not say. */
+const Label = Type.String({ pattern: LABEL_PATTERN });
+/** Classes of piece numbers that a share may speak of, and so the links between two zones: far above the 32 that are of use. */
+const MAX_PIECE_CLASSES = 1024;
+
 const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
 
-/** A node as others may dial it. */
-export const Peer = object({ nodeId: NodeId, address: Address, isOrigin: Type.Boolean() });
+/** A node as others may dial it. @property zone absent for nodes without one, which are a zone of their own. */
+export const Peer = object({
+  nodeId: NodeId,
+  address: Address,
+  isOrigin: Type.Boolean(),
+  zone: Type.Optional(Label),
+});
 export type Peer = Readonly<Static<typeof Peer>>;
+
+const PieceShareShape = object({
+  of: Type.Integer({ minimum: 1, maximum: MAX_PIECE_CLASSES }),
+  classes: Type.Array(Type.Integer({ minimum: 0, maximum: MAX_PIECE_CLASSES - 1 }), { maxItems: MAX_PIECE_CLASSES }),
+});
+
+/**
+ * A node that was named for one blob. With a `share` it is of another zone, and only the pieces of that share may be asked of
+ * it (shared/pieces/piece-share.ts); named again it may have another. Whoever is of another zone and was not named is asked nothing.
+ */
+const NamedPeer = object({ ...Peer.properties, share: Type.Optional(PieceShareShape) });
+export type NamedPeer = DeepReadonly<Static<typeof NamedPeer>>;
 
 const BlobSize = object({ digest: DigestText, sizeBytes: SizeBytes });
 const Missing = object({
@@ -96,6 +119,8 @@ export const METHODS = {
       version: Type.String({ maxLength: 64 }),
       isOrigin: Type.Boolean(),
       swarmAddress: Address,
+      zone: Type.Optional(Label),
+      rack: Type.Optional(Label),
     }),
     result: object({ fleetId: Type.String(), nodeId: NodeId, removedNodes: Type.Array(NodeId) }),
   },
@@ -181,9 +206,17 @@ export const METHODS = {
    */
   'blob.locate': {
     params: object({ digest: DigestText }),
-    result: object({ table: Type.Optional(PieceTableShape), neighbours: Type.Array(Peer) }),
+    result: object({ table: Type.Optional(PieceTableShape), neighbours: Type.Array(NamedPeer) }),
   },
   'blob.leave': { params: object({ digest: DigestText }), result: object({}) },
+  /**
+   * Said by a node that was given shares: these classes of pieces come into its zone much later than the others. When others
+   * say so too, other links get them.
+   */
+  'blob.lagging': {
+    params: object({ digest: DigestText, classes: PieceShareShape.properties.classes }),
+    result: object({}),
+  },
   /**
    * What this node holds whole. A session starts with a snapshot in one or more parts (`snapshot: 'begin'`, then
    * `'continue'`; `'end'` on the last, a lone part is `'whole'`), which replaces what was known; deltas follow (`snapshot` absent).
@@ -232,7 +265,7 @@ export const CoordinatorEvent = Type.Union([
   object({
     type: Type.Literal('swarm.neighbours'),
     digest: DigestText,
-    added: Type.Array(Peer),
+    added: Type.Array(NamedPeer),
     removed: Type.Array(NodeId),
   }),
   /** An order: hold this blob. The node answers by announcing it. */
@@ -240,7 +273,7 @@ export const CoordinatorEvent = Type.Union([
   /** These nodes are no longer of the fleet: close what is open to them, refuse them. */
   object({ type: Type.Literal('roster.removed'), nodeIds: Type.Array(NodeId) }),
 ]);
-export type CoordinatorEvent = Readonly<Static<typeof CoordinatorEvent>>;
+export type CoordinatorEvent = DeepReadonly<Static<typeof CoordinatorEvent>>;
 
 /** A node's way to the coordinator, over a socket or in the same process. */
 export interface CoordinatorLink {

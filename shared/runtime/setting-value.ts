@@ -1,6 +1,7 @@
 // What people write for a setting, as a value, and values as people write them. Pure.
 
 import { isHostPort } from './host-port.ts';
+import { isLabel, MAX_LABEL_CHARS } from './label.ts';
 import { nearest } from './nearest.ts';
 import type { Setting, SettingValue } from './settings.ts';
 
@@ -37,6 +38,13 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
   switch (setting.kind) {
     case 'text':
       return parseText(setting, raw);
+    case 'label':
+      if (typeof raw === 'string' && isLabel(raw)) return { type: 'value', value: raw };
+      return wrong(
+        setting,
+        raw,
+        `write letters, digits, dots, dashes or underscores, ${MAX_LABEL_CHARS} at most, for example eu-west-1a`,
+      );
     case 'address':
       if (typeof raw === 'string' && isHostPort(raw)) return { type: 'value', value: raw };
       return wrong(setting, raw, 'write host:port, for example 127.0.0.1:5000');

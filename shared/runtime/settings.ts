@@ -10,8 +10,9 @@ import Type, { type TObject, type TSchema, type TUnsafe } from 'typebox';
 import { Check } from 'typebox/value';
 import { invariant } from './errors.ts';
 import { isHostPort } from './host-port.ts';
+import { isLabel } from './label.ts';
 
-export type SettingKind = 'text' | 'address' | 'switch' | 'count' | 'duration' | 'bytes' | 'choice' | 'list';
+export type SettingKind = 'text' | 'label' | 'address' | 'switch' | 'count' | 'duration' | 'bytes' | 'choice' | 'list';
 
 export type SettingValue = string | number | boolean | readonly string[];
 
@@ -29,6 +30,14 @@ export function text(
   about: About<string> & { readonly isSecret?: boolean; readonly placeholder?: string },
 ): TUnsafe<string> {
   return Type.Unsafe<string>({ type: 'string', minLength: 1, maxLength: 4096, setting: 'text', ...about });
+}
+
+/** A name for a place: letters, digits, dots, dashes and underscores, 63 at most. */
+export function label(about: About<string>): TUnsafe<string> {
+  return Type.Refine(
+    Type.Unsafe<string>({ type: 'string', setting: 'label', ...about }),
+    (value) => typeof value === 'string' && isLabel(value),
+  );
 }
 
 /** `host:port` */
@@ -98,7 +107,7 @@ export interface Setting {
 
 const Leaf = Type.Object({
   setting: Type.Union(
-    (['text', 'address', 'switch', 'count', 'duration', 'bytes', 'choice', 'list'] as const).map((kind) =>
+    (['text', 'label', 'address', 'switch', 'count', 'duration', 'bytes', 'choice', 'list'] as const).map((kind) =>
       Type.Literal(kind),
     ),
   ),
@@ -114,6 +123,7 @@ const Leaf = Type.Object({
 
 const PLACEHOLDERS: Readonly<Record<SettingKind, string>> = {
   text: 'TEXT',
+  label: 'NAME',
   address: 'HOST:PORT',
   switch: '',
   count: 'NUMBER',

@@ -58,13 +58,13 @@ export class FleetLinks {
 
   #neighboursOf(host: number): Pair[] {
     const neighbours = this.#directory.join(name(host), BLOB)?.neighbours ?? [];
-    return neighbours.map((neighbour) => [host, numberOf(neighbour)]);
+    return neighbours.map((neighbour) => [host, numberOf(neighbour.nodeId)]);
   }
 }
 
 /** Links that the directory takes back are kept by the product while they are open, so only new ones matter. */
 function pairsOf(changes: readonly NeighbourChange[]): Pair[] {
-  return changes.flatMap(({ nodeId, added }) => added.map((other): Pair => [numberOf(nodeId), numberOf(other)]));
+  return changes.flatMap(({ nodeId, added }) => added.map((other): Pair => [numberOf(nodeId), numberOf(other.nodeId)]));
 }
 
 function name(host: number): string {

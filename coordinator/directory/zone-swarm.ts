@@ -1,0 +1,265 @@
+// The swarm of one blob in one zone: who downloads it there, and whom of the zone each downloader is told of.
+//
+//   member ── member    up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
+//                       places coincide (spare-links.ts)
+//   member ── holder    up to 8 holders per member, 32 members per holder
+//
+// Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
+// first arrivals would fill each other's places; a holder such as an origin is linked to 32 members at most; whoever
+// leaves has its former neighbours joined at once; a freed place at a holder goes to a member that has no holder.
+//
+// Since members are connected among themselves, every member has a path to a holder as soon as one member is linked to one.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { NeighbourChanges } from './neighbour-changes.ts';
+import { Ring, RING_COUNT } from './ring.ts';
+import { SpareLinks } from './spare-links.ts';
+import type { DirectoryNode } from './directory-node.ts';
+
+/** Up to this many members everybody is linked to everybody: 12 neighbours. Rings of so few would coincide too often. */
+export const MESH_MEMBERS = 13;
+/** Members that one holder is linked to. More only share its uplink thinner; fewer slow the first pass of the pieces. */
+export const MEMBERS_PER_HOLDER = 32;
+/** Holders that one member is linked to: as many as neighbours are worth having, when the blob is everywhere already. */
+export const HOLDERS_PER_MEMBER = 8;
+
+export class ZoneSwarm {
+  readonly digest: Digest;
+  readonly #holders: Ring<DirectoryNode>;
+  readonly #rings: readonly Ring<DirectoryNode>[];
+  readonly #spares = new SpareLinks<DirectoryNode>();
+  /** Each member with the holders it is linked to. */
+  readonly #members = new Map<DirectoryNode, Set<DirectoryNode>>();
+  /** Each holder that is linked with its members. */
+  readonly #linked = new Map<DirectoryNode, Set<DirectoryNode>>();
+  /** Members without a holder, the longest waiting first. */
+  readonly #waiting = new Set<DirectoryNode>();
+
+  /** @param holders everybody in the zone who holds the blob whole, kept by the directory. */
+  constructor(digest: Digest, holders: Ring<DirectoryNode>) {
+    this.digest = digest;
+    this.#holders = holders;
+    this.#rings = Array.from({ length: RING_COUNT }, (_, ring) => new Ring<DirectoryNode>(ring));
+  }
+
+  get memberCount(): number {
+    return this.#members.size;
+  }
+
+  /** True while some member has no holder of its own. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Those who download, in the order they came. */
+  get members(): Iterable<DirectoryNode> {
+    return this.#members.keys();
+  }
+
+  /** True when somebody has the blob whole and can give it. */
+  get hasServer(): boolean {
+    for (const holder of this.#holders.list()) if (this.isServer(holder)) return true;
+    return false;
+  }
+
+  hasMember(node: DirectoryNode): boolean {
+    return this.#members.has(node);
+  }
+
+  /** Has the blob whole and can give it. A holder that downloads it says by that that it cannot. */
+  isServer(node: DirectoryNode): boolean {
+    return node.isReachable && this.#holders.has(node) && !this.#members.has(node);
+  }
+
+  /** Everybody in the zone who can give the blob, the best first: who has it whole and is no origin, who downloads it, origins. */
+  *givers(): Generator<DirectoryNode> {
+    for (const holder of this.#holders.list()) if (!holder.isOrigin && this.isServer(holder)) yield holder;
+    yield* this.#members.keys();
+    for (const holder of this.#holders.list()) if (holder.isOrigin && this.isServer(holder)) yield holder;
+  }
+
+  /** Everybody of the zone that a member is told of: members and holders. */
+  neighboursOf(member: DirectoryNode): Set<DirectoryNode> {
+    const neighbours = this.#fellows(member);
+    for (const holder of this.#members.get(member) ?? []) neighbours.add(holder);
+    return neighbours;
+  }
+
+  /** Members that are linked to a holder. */
+  membersOf(holder: DirectoryNode): Iterable<DirectoryNode> {
+    return this.#linked.get(holder) ?? [];
+  }
+
+  join(member: DirectoryNode, changes: NeighbourChanges): void {
+    if (this.#members.has(member)) return;
+    this.#reshape(changes, member, () => {
+      this.#members.set(member, new Set());
+      for (const ring of this.#rings) ring.add(member);
+    });
+    this.holderWent(member, changes); // it would not ask if it could serve
+    this.#waiting.add(member);
+    for (const holder of this.#chooseHolders(member, HOLDERS_PER_MEMBER)) this.#link(holder, member, changes);
+  }
+
+  /** A member stops downloading. Its places at holders go to members that have none. */
+  leave(member: DirectoryNode, changes: NeighbourChanges): void {
+    this.#depart(member, changes);
+    this.#grantFree(member, changes); // it may be recorded as a holder that had asked all the same
+  }
+
+  /** A member holds the blob whole now: it leaves the rings and goes on serving those it knows. */
+  complete(member: DirectoryNode, changes: NeighbourChanges): void {
+    const fellows = this.#fellows(member);
+    this.#depart(member, changes);
+    for (const fellow of fellows) {
+      if ((this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER) < HOLDERS_PER_MEMBER)
+        this.#link(member, fellow, changes);
+    }
+    this.#grantFree(member, changes);
+  }
+
+  /** A node holds the blob, or can be reached again. */
+  holderCame(holder: DirectoryNode, changes: NeighbourChanges): void {
+    this.#grantFree(holder, changes);
+  }
+
+  /** A holder is out of reach or holds the blob no longer: who has no other gets another, if there is one. */
+  holderWent(holder: DirectoryNode, changes: NeighbourChanges): void {
+    const members = this.#linked.get(holder);
+    if (members === undefined) return;
+    this.#linked.delete(holder);
+    holder.servedSwarms.delete(this.digest);
+    for (const member of members) {
+      const holders = this.#members.get(member);
+      holders?.delete(holder);
+      if (!this.#fellows(member).has(holder)) changes.remove(this.digest, member.nodeId, { nodeId: holder.nodeId });
+      if (holders?.size !== 0) continue;
+      this.#waiting.add(member);
+      for (const other of this.#chooseHolders(member, 1)) this.#link(other, member, changes);
+    }
+  }
+
+  /** Nobody downloads any more: holders need not remember this swarm. */
+  close(): void {
+    for (const holder of this.#linked.keys()) holder.servedSwarms.delete(this.digest);
+    this.#linked.clear();
+  }
+
+  /** Gives a holder's free places to members that wait for one. */
+  #grantFree(holder: DirectoryNode, changes: NeighbourChanges): void {
+    if (!this.#holders.has(holder)) return;
+    for (const member of this.#waiting) {
+      if (!this.#hasPlace(holder)) return;
+      this.#link(holder, member, changes);
+    }
+  }
+
+  /** Reachable holders with a free place, going round from the member's own place; origins only when others do not suffice. */
+  #chooseHolders(member: DirectoryNode, wanted: number): DirectoryNode[] {
+    const chosen: DirectoryNode[] = [];
+    const origins: DirectoryNode[] = [];
+    for (const holder of this.#holders.from(member)) {
+      if (chosen.length >= wanted) break;
+      if (!this.#hasPlace(holder)) continue;
+      if (holder.isOrigin) origins.push(holder);
+      else chosen.push(holder);
+    }
+    return [...chosen, ...origins].slice(0, wanted);
+  }
+
+  /** May be linked to one more member. */
+  #hasPlace(holder: DirectoryNode): boolean {
+    return this.isServer(holder) && (this.#linked.get(holder)?.size ?? 0) < MEMBERS_PER_HOLDER;
+  }
+
+  #link(holder: DirectoryNode, member: DirectoryNode, changes: NeighbourChanges): void {
+    const isKnown = this.#fellows(member).has(holder);
+    let members = this.#linked.get(holder);
+    if (members === undefined) {
+      members = new Set();
+      this.#linked.set(holder, members);
+    }
+    members.add(member);
+    this.#members.get(member)?.add(holder);
+    this.#waiting.delete(member);
+    holder.servedSwarms.add(this.digest);
+    if (!isKnown) changes.add(this.digest, member.nodeId, { nodeId: holder.nodeId });
+  }
+
+  #depart(member: DirectoryNode, changes: NeighbourChanges): void {
+    const holders = this.#members.get(member);
+    if (holders === undefined) return;
+    this.#reshape(changes, member, () => {
+      this.#members.delete(member);
+      for (const ring of this.#rings) ring.remove(member);
+    });
+    this.#waiting.delete(member);
+    changes.drop(this.digest, member.nodeId);
+    for (const holder of holders) {
+      const members = this.#linked.get(holder);
+      members?.delete(member);
+      if (members?.size === 0) {
+        this.#linked.delete(holder);
+        holder.servedSwarms.delete(this.digest);
+      }
+      this.#grantFree(holder, changes);
+    }
+  }
+
+  /** The other members that a member is linked to. */
+  #fellows(member: DirectoryNode): Set<DirectoryNode> {
+    const fellows = new Set<DirectoryNode>();
+    if (!this.#members.has(member)) return fellows;
+    if (this.#isMesh) {
+      for (const other of this.#members.keys()) fellows.add(other);
+      fellows.delete(member);
+      return fellows;
+    }
+    for (const other of this.#onRings(member)) fellows.add(other);
+    for (const other of this.#spares.of(member)) fellows.add(other);
+    return fellows;
+  }
+
+  get #isMesh(): boolean {
+    return this.#members.size <= MESH_MEMBERS;
+  }
+
+  #onRings(member: DirectoryNode): Set<DirectoryNode> {
+    const beside = new Set<DirectoryNode>();
+    for (const ring of this.#rings) for (const other of ring.around(member)) beside.add(other);
+    beside.delete(member);
+    return beside;
+  }
+
+  #balance(touched: Iterable<DirectoryNode>): void {
+    if (this.#isMesh) {
+      this.#spares.clear();
+      return;
+    }
+    const members: DirectoryNode[] = [];
+    for (const node of touched) {
+      if (this.#members.has(node)) members.push(node);
+      else this.#spares.remove(node);
+    }
+    this.#spares.balance(members, (member) => this.#onRings(member));
+  }
+
+  /** Puts `member` in or takes it out, and notes for everybody around it what that changes. */
+  #reshape(changes: NeighbourChanges, member: DirectoryNode, change: () => void): void {
+    const touched = this.#members.size <= MESH_MEMBERS + 1 ? new Set(this.#members.keys()) : this.#onRings(member);
+    touched.add(member);
+    const affected = new Set([...touched, ...this.#spares.short]);
+    for (const node of touched) for (const other of this.#spares.of(node)) affected.add(other);
+    const before = new Map<DirectoryNode, Set<DirectoryNode>>();
+    for (const node of affected) before.set(node, this.neighboursOf(node));
+
+    change();
+    this.#balance(touched);
+
+    for (const [node, old] of before) {
+      const now = this.neighboursOf(node);
+      for (const other of old) if (!now.has(other)) changes.remove(this.digest, node.nodeId, { nodeId: other.nodeId });
+      for (const other of now) if (!old.has(other)) changes.add(this.digest, node.nodeId, { nodeId: other.nodeId });
+    }
+  }
+}

@@ -1,0 +1,16 @@
+// Which piece numbers may be asked for over a link between two zones. The pieces of a blob fall into classes by the rest of
+// their number; over all links into a zone each class belongs to exactly one, so that one copy crosses and no more.
+
+/** The pieces whose number has one of these rests when divided by `of`. No classes: none at all. */
+export interface PieceShare {
+  readonly of: number;
+  /** Below `of`, ascending, none twice. */
+  readonly classes: readonly number[];
+}
+
+/** True for the same pieces in the same words; `undefined` stands for every piece. */
+export function isSameShare(one: PieceShare | undefined, other: PieceShare | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  if (one.of !== other.of || one.classes.length !== other.classes.length) return false;
+  return one.classes.every((pieceClass, at) => pieceClass === other.classes[at]);
+}
