@@ -3,10 +3,12 @@
 import { COMMANDS } from './cli/commands.ts';
 import { EXIT, runProgram } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
+import { freeBuffersAtOnce } from './free-buffers-at-once.ts';
 
 /** What is still open after a command ended may hold the process for so long, and is then cut; nothing of ours should. */
 const LINGER_MS = 1_000;
 
+freeBuffersAtOnce();
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
