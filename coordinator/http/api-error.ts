@@ -28,6 +28,7 @@ export const API_STATUS: Readonly<Record<ErrorCode, number>> = {
   not_enough_copies: 503,
   not_enough_space: 507,
   coordinator_unreachable: 503,
+  node_unreachable: 503,
   stale_tag_refused: 503,
   blob_unavailable: 503,
   message_invalid: 400,

@@ -2,6 +2,7 @@
 
 import type { Static, TObject } from 'typebox';
 import type { SettingValue } from '../../shared/runtime/settings.ts';
+import type { Operand } from './flag-parser.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A flag of one command that is not a setting. */
@@ -33,6 +34,8 @@ export interface Command {
   readonly about: readonly string[];
   /** What to type, and what for. */
   readonly examples: readonly { readonly line: string; readonly does: string }[];
+  /** Words that it takes besides its flags; the ones that it can do without last. */
+  readonly operands?: readonly Operand[];
   readonly flags: readonly Flag[];
   /** Loaded only for the command that runs: a schema brings its library along. */
   settings?(): Promise<CommandSettings>;
@@ -45,6 +48,8 @@ export interface Invocation {
   readonly terminal: Terminal;
   /** Own flags of the command, as typed. */
   readonly flags: Readonly<Record<string, string | boolean>>;
+  /** In the order of the command's own list; all that are required are there. */
+  readonly operands: readonly string[];
   /** Settings from all sources. @throws {AppError} `config_invalid` */
   readonly config: <S extends TObject>(schema: S) => Promise<Readonly<Static<S>>>;
   /** Aborted by the first SIGINT or SIGTERM. */

@@ -3,6 +3,7 @@
 import type { Command } from './command.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
 import { nodeCommand } from './commands/node.ts';
+import { pullsCommand } from './commands/pulls.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCreateCommand } from './commands/token-create.ts';
 import { upCommand } from './commands/up.ts';
@@ -15,5 +16,6 @@ export const COMMANDS: readonly Command[] = [
   nodeCommand,
   tokenCreateCommand,
   statusCommand,
+  pullsCommand,
   versionCommand,
 ];

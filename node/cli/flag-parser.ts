@@ -1,4 +1,4 @@
-// The command line as flags. Everything that is wrong with it is told at once.
+// The command line as flags and operands. Everything that is wrong with it is told at once.
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../../shared/runtime/nearest.ts';
@@ -9,17 +9,30 @@ export interface FlagShape {
   readonly takesValue: boolean;
 }
 
+/** A word that a command takes besides its flags. */
+export interface Operand {
+  /** What stands for it in help, for example `ID`. */
+  readonly name: string;
+  readonly isRequired: boolean;
+}
+
 export interface ParsedFlags {
   readonly flags: Readonly<Record<string, string | boolean>>;
+  /** Words that are no flags, in order. */
+  readonly operands: readonly string[];
   /** Empty when all is well. */
   readonly problems: readonly string[];
 }
 
 /**
- * Reads flags as `--name value`, `--name=value`, `--name` and `--no-name`. Nothing else may stand on the line.
+ * Reads flags as `--name value`, `--name=value`, `--name` and `--no-name`, and the operands between them.
  * @param args what follows the command's words.
  */
-export function parseFlags(args: readonly string[], shapes: readonly FlagShape[]): ParsedFlags {
+export function parseFlags(
+  args: readonly string[],
+  shapes: readonly FlagShape[],
+  wanted: readonly Operand[] = [],
+): ParsedFlags {
   const options = Object.fromEntries(
     shapes.map(({ name, takesValue }) => [name, { type: takesValue ? ('string' as const) : ('boolean' as const) }]),
   );
@@ -31,12 +44,16 @@ export function parseFlags(args: readonly string[], shapes: readonly FlagShape[]
     tokens: true,
   });
   const flags: Record<string, string | boolean> = {};
+  const operands: string[] = [];
   const problems: string[] = [];
   let unknownAt = Number.NaN;
   for (const token of tokens) {
     // A word after an unknown flag was meant as its value: one mistake, told once.
     const isOfUnknown = token.index === unknownAt + 1;
-    if (token.kind === 'positional' && !isOfUnknown) problems.push(`"${token.value}" is one word too many`);
+    if (token.kind === 'positional' && !isOfUnknown) {
+      if (operands.length < wanted.length) operands.push(token.value);
+      else problems.push(`"${token.value}" is one word too many`);
+    }
     if (token.kind !== 'option') continue;
     const read = readOption(token, shapes);
     if ('problem' in read && read.isUnknown === true) unknownAt = token.index;
@@ -44,7 +61,10 @@ export function parseFlags(args: readonly string[], shapes: readonly FlagShape[]
     else if (read.name in flags) problems.push(`--${read.name} is given twice`);
     else flags[read.name] = read.value;
   }
-  return { flags, problems };
+  for (const { name, isRequired } of wanted.slice(operands.length)) {
+    if (isRequired && flags['help'] !== true) problems.push(`${name} is missing`);
+  }
+  return { flags, operands, problems };
 }
 
 interface OptionToken {

@@ -3,6 +3,7 @@
 import { showSetting } from '../../shared/runtime/setting-value.ts';
 import { settingsOf, type Setting, type SettingValue } from '../../shared/runtime/settings.ts';
 import type { Command, CommandSettings, Flag } from './command.ts';
+import type { Operand } from './flag-parser.ts';
 
 /** Lines longer than this tire the eye, however wide the window is. */
 const MAX_COLUMNS = 100;
@@ -47,7 +48,7 @@ export function commandHelp(command: Command, settings: CommandSettings | undefi
   const main = all.filter(({ path }) => path.length === 1);
   const detailed = all.filter(({ path }) => path.length > 1);
   const sections = [
-    `usage: shoal ${command.words.join(' ')} [flags]`,
+    `usage: shoal ${[...command.words, ...(command.operands ?? []).map(operandText)].join(' ')} [flags]`,
     ...command.about.map((text) => paragraph(text, width)),
     ...command.examples.map(({ line, does }) => `${paragraph(does, width)}\n\n    ${line}`),
     section(
@@ -58,6 +59,10 @@ export function commandHelp(command: Command, settings: CommandSettings | undefi
     ...(detailed.length > 0 ? [section('details and limits', entries(detailed), width)] : []),
   ];
   return `${sections.join('\n\n')}\n`;
+}
+
+function operandText({ name, isRequired }: Operand): string {
+  return isRequired ? name : `[${name}]`;
 }
 
 /** The file flag of every command that has settings. */

@@ -25,6 +25,12 @@ export function showDuration(ms: number): string {
   return minutes > 0 ? `${minutes}m ${seconds % 60}s` : `${seconds}s`;
 }
 
+/** Finer than `showDuration`, for what takes seconds: `340 ms`, `8.1 s`, `2m 3s`. */
+export function showTime(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : showDuration(ms);
+}
+
 /** `1 blob`, `2 blobs`. */
 export function showCount(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

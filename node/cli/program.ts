@@ -15,6 +15,7 @@ export const EXIT = { done: 0, failed: 1, wrongUsage: 2, notReachable: 3 } as co
 const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {
   config_invalid: EXIT.wrongUsage,
   coordinator_unreachable: EXIT.notReachable,
+  node_unreachable: EXIT.notReachable,
 };
 
 /**
@@ -50,7 +51,7 @@ async function runCommand(
 ): Promise<number> {
   const { terminal } = call;
   const settings = await command.settings?.();
-  const { flags, problems } = parseFlags(call.args, flagShapes(command, settings));
+  const { flags, operands, problems } = parseFlags(call.args, flagShapes(command, settings), command.operands);
   if (flags['help'] === true) {
     terminal.out(commandHelp(command, settings, terminal.size().columns));
     return EXIT.done;
@@ -67,6 +68,7 @@ async function runCommand(
     terminal,
     stop: call.stop,
     flags: own,
+    operands,
     config: (schema) => {
       const file = flags['config'];
       return loadConfig(schema, {
@@ -88,8 +90,10 @@ function flagShapes(command: Command, settings: CommandSettings | undefined): re
   return [...own, ...shapes, { name: CONFIG_FLAG.name, takesValue: true }];
 }
 
+/** `node remove` goes before `node`. */
 function findCommand(commands: readonly Command[], words: readonly string[]): Command | undefined {
-  return commands.find((command) => command.words.every((word, index) => words[index] === word));
+  const fitting = commands.filter((command) => command.words.every((word, index) => words[index] === word));
+  return fitting.sort((one, other) => other.words.length - one.words.length)[0];
 }
 
 async function showHelp(commands: readonly Command[], words: readonly string[], terminal: Terminal): Promise<number> {

@@ -2,16 +2,12 @@
 
 import type { FleetStatus, NodeStatus } from '../../shared/protocol/admin-api.ts';
 import { showBytes, showCount, showDuration } from './human-units.ts';
+import { bar, cut, plain, table, type Column } from './text-table.ts';
 
 export interface ViewSize {
   readonly columns: number;
   /** Lines on the screen; absent when all may be printed. */
   readonly rows?: number;
-}
-
-interface Column {
-  readonly title: string;
-  readonly align: 'left' | 'right';
 }
 
 const NODE_COLUMNS: readonly Column[] = [
@@ -36,7 +32,6 @@ const DOWNLOAD_COLUMNS: readonly Column[] = [
   { title: 'SIZE', align: 'right' },
   { title: 'PEERS', align: 'right' },
 ];
-const BAR_CHARS = 20;
 const DIGEST_CHARS = 'sha256:'.length + 12;
 /** Trouble first: what is lost, then what works, then what was removed. */
 const STATE_ORDER: Readonly<Record<NodeStatus['state'], number>> = { lost: 0, connected: 1, removed: 2 };
@@ -116,50 +111,18 @@ function downloadCells({
   readonly download: NodeStatus['downloads'][number];
 }): string[] {
   const share = download.sizeBytes === 0 ? 1 : Math.min(1, download.doneBytes / download.sizeBytes);
-  const full = Math.floor(share * BAR_CHARS);
   return [
     plain(node.nodeId),
     download.digest.slice(0, DIGEST_CHARS),
     `${Math.floor(share * 100)}%`,
-    `[${'#'.repeat(full)}${'.'.repeat(BAR_CHARS - full)}]`,
+    bar(share),
     showBytes(download.sizeBytes),
     String(download.peers),
   ];
-}
-
-/** Columns in which no row has anything are left out, as SEEN and BAD are while all is well. */
-function table(allColumns: readonly Column[], allRows: readonly (readonly string[])[]): string[] {
-  const isUsed = (index: number): boolean => allRows.length === 0 || allRows.some((row) => row[index] !== '');
-  const columns = allColumns.filter((_, index) => isUsed(index));
-  const rows = allRows.map((row) => row.filter((_, index) => isUsed(index)));
-  const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    columns
-      .map(({ align }, index) => {
-        const cell = cells[index] ?? '';
-        const width = widths[index] ?? 0;
-        return align === 'left' ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join('  ');
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
-}
-
-/** At most `room` lines; the last one says how many are not shown. */
-function cut(lines: readonly string[], room: number | undefined, what: string): readonly string[] {
-  if (room === undefined || lines.length <= room) return lines;
-  const shown = Math.max(1, room - 1);
-  return [...lines.slice(0, shown), `… and ${showCount(lines.length - shown, what)} more`];
 }
 
 function byTrouble(one: NodeStatus, other: NodeStatus): number {
   const byState = STATE_ORDER[one.state] - STATE_ORDER[other.state];
   if (byState !== 0) return byState;
   return one.nodeId < other.nodeId ? -1 : 1;
-}
-
-/** Text of other hosts without what could command a terminal. */
-function plain(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?');
 }

@@ -12,7 +12,7 @@ import {
 } from '../../shared/protocol/pull-report.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { PullRecord, type PullSubject } from './pull-record.ts';
-import { summarize } from './pull-summary.ts';
+import { mergePeers, summarize } from './pull-summary.ts';
 
 /** Reports of blobs that clients wanted, the oldest images go first: 80 images of ten layers, 5 MB at the very most. */
 const MAX_CLIENT_REPORTS = 800;
@@ -118,7 +118,7 @@ export class PullBook {
     if (pull === undefined) return undefined;
     const blobs = this.#reports(pull);
     const nowMs = Math.round(this.#deps.clock.wallMs());
-    return { ...summarize({ ...pull, blobs, link: this.#link }), nowMs, blobs };
+    return { ...summarize({ ...pull, blobs, link: this.#link }), nowMs, peers: mergePeers(blobs), blobs };
   }
 
   #reports(pull: Pull): BlobPull[] {

@@ -40,7 +40,7 @@ export function summarize(pull: {
   });
   return {
     id,
-    ...(image === undefined ? {} : { image }),
+    ...(image === undefined ? blobOf(blobs) : { image }),
     cause: blobs.some(({ cause }) => cause === 'client') ? 'client' : 'order',
     state,
     startedAtMs,
@@ -58,6 +58,10 @@ export function summarize(pull: {
     originCount: origins.size,
     verdict,
   };
+}
+
+function blobOf([blob]: readonly BlobPull[]): { readonly blob?: BlobPull['digest'] } {
+  return blob === undefined ? {} : { blob: blob.digest };
 }
 
 /** What a blob's own verdict explains of its time. */
@@ -90,7 +94,7 @@ function stretchOf(blobs: readonly BlobPull[]): {
 }
 
 /** Each peer once per transport, those that gave most first. Those that are not told one by one stay one line. */
-function mergePeers(blobs: readonly BlobPull[]): PeerShare[] {
+export function mergePeers(blobs: readonly BlobPull[]): PeerShare[] {
   const merged = new Map<string, PeerShare>();
   for (const peer of blobs.flatMap(({ peers }) => peers)) {
     const key = `${peer.transport ?? ''} ${peer.nodeId ?? ''}`;

@@ -40,6 +40,7 @@ const OCI: Readonly<Record<ErrorCode, OciFailure>> = {
   not_enough_space: { oci: 'UNAVAILABLE', status: 507 },
   not_enough_copies: { oci: 'UNAVAILABLE', status: 503 },
   coordinator_unreachable: { oci: 'UNAVAILABLE', status: 503 },
+  node_unreachable: { oci: 'UNAVAILABLE', status: 503 },
   stale_tag_refused: { oci: 'UNAVAILABLE', status: 503 },
   blob_unavailable: { oci: 'UNAVAILABLE', status: 503 },
   shutting_down: { oci: 'UNAVAILABLE', status: 503 },

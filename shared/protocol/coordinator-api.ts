@@ -8,6 +8,7 @@ import { coordinatorOf } from '../identity/coordinator-check.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../runtime/errors.ts';
 import { parseHostPort } from '../runtime/host-port.ts';
+import { parseJson, readText } from '../runtime/json-answer.ts';
 import { ApiFailure } from './admin-api.ts';
 
 /** Silence or slowness after which a call is given up: a coordinator answers these in milliseconds. */
@@ -94,21 +95,5 @@ async function exchange(
     request.once('error', reject);
     request.end(body);
   });
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > MAX_ANSWER_BYTES) throw new Error('the answer is too large');
-    chunks.push(chunk);
-  }
-  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch {
-    return undefined; // the caller names what it got by its status
-  }
+  return { status: response.statusCode ?? 0, text: await readText(response, MAX_ANSWER_BYTES) };
 }

@@ -159,6 +159,8 @@ const summary = {
   id: Count,
   /** Absent for a blob that no manifest asked for here names, and for orders. */
   image: Type.Optional(PulledImage),
+  /** The blob, where it is not one of an image. */
+  blob: Type.Optional(DigestText),
   cause: Cause,
   state: oneOf(['running', 'done', 'failed']),
   startedAtMs: Count,
@@ -195,5 +197,11 @@ export const PullList = object({
 export type PullList = Readonly<Static<typeof PullList>>;
 
 /** Answer of `GET /pulls/ID`. */
-export const PullDetail = object({ ...summary, nowMs: Count, blobs: Type.Array(BlobPull) });
+export const PullDetail = object({
+  ...summary,
+  nowMs: Count,
+  /** Of all its blobs together, those that gave most first. */
+  peers: Type.Array(PeerShare),
+  blobs: Type.Array(BlobPull),
+});
 export type PullDetail = Readonly<Static<typeof PullDetail>>;

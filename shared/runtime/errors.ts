@@ -25,6 +25,7 @@ export const ERROR_CODES = [
   'not_enough_copies',
   'not_enough_space',
   'coordinator_unreachable',
+  'node_unreachable',
   'stale_tag_refused',
   'blob_unavailable',
   'message_invalid',

@@ -208,3 +208,24 @@ test('What is not reachable ends with 3 and says what to do', async () => {
   assert.match(stopped.messages, /nothing listens there.*Start it with `shoal up`/);
   assert.match(unjoined.messages, /shoal node --coordinator HOST:PORT --join TOKEN/);
 });
+
+test('pulls asks the node of this host, and says what to do when there is none', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  await using up = await startShoal('up', '--data', join(folder.path, 'data'));
+  const [, port = ''] = /localhost:(\d+)/.exec(up.terminal.output) ?? [];
+  const http = `127.0.0.1:${port}`;
+
+  const list = await shoal('pulls', '--http', http);
+  const json = await shoal('pulls', '--json', '--http', http);
+  const unknown = await shoal('pulls', '12', '--http', http);
+  const noId = await shoal('pulls', 'v1', '--http', http);
+  const nobody = await shoal('pulls', '--http', '127.0.0.1:1');
+
+  assert.match(list.output, /no pulls yet/);
+  assert.deepEqual((JSON.parse(json.output) as { pulls: unknown }).pulls, []);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.messages, /there is no report 12, or not any more; `shoal pulls` lists them/);
+  assert.equal(noId.code, 2);
+  assert.equal(nobody.code, 3);
+  assert.match(nobody.messages, /cannot reach the node at 127.0.0.1:1: nothing listens there/);
+});

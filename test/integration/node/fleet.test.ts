@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { Check } from 'typebox/value';
+import { PullDetail, type PullList } from '../../../shared/protocol/pull-report.ts';
 import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
 import { eventually } from '../../support/eventually.ts';
 import { exchange } from '../../support/http-exchange.ts';
@@ -66,6 +68,43 @@ describe('a fleet of an origin and two nodes', () => {
 
     assert.equal((await receivedBytes(puller)) - before_, layer.length);
   });
+});
+
+test('A host tells of a pull under the name of its image, with bytes that add up, also after a restart', async () => {
+  await using fleet = await ComposedFleet.start({ durability: { copies: 1, waitMs: 20_000 } });
+  const origin = await fleet.startOwnNode();
+  const name = freshName();
+  const layer = Buffer.concat([...seededBytes('reported', 3 * MIB)]);
+  const image = await pushImage(origin, { name, tag: 'v7', layer });
+  const reports: unknown[] = [];
+  for (let start = 0; start < 2; start += 1) {
+    await using puller = await fleet.startNode('puller');
+    await ready(puller);
+    const wire = new RegistryWire(puller.baseUrl);
+    await wire.send('GET', `/v2/${name}/manifests/v7`);
+    for (const digest of [image.layerDigest, digestText(Buffer.from('{}'))]) {
+      assert.equal((await wire.send('GET', `/v2/${name}/blobs/${digest}`)).status, 200);
+    }
+    const { pulls } = (await (await fetch(`${puller.baseUrl}/pulls`)).json()) as PullList;
+    assert.equal(pulls.length, 1); // what is on the disk after the restart is not fetched again
+    const report = await eventually({ what: 'the report to be done' }, async () => {
+      const detail = (await (await fetch(`${puller.baseUrl}/pulls/${pulls[0]?.id}`)).json()) as PullDetail;
+      return detail.state === 'done' && detail;
+    });
+    assert.ok(Check(PullDetail, report));
+    assert.deepEqual([report.image?.repository, report.image?.tag, report.image?.digest], [name, 'v7', image.digest]);
+    assert.equal(report.fetchedBytes, layer.length + 2);
+    assert.equal(
+      report.peers.reduce((sum, peer) => sum + peer.receivedBytes, 0),
+      report.sizeBytes + report.wastedBytes,
+    );
+    assert.deepEqual(
+      report.peers.map(({ nodeId, isOrigin }) => [nodeId, isOrigin]),
+      [[origin.running.nodeId, true]],
+    );
+    reports.push({ ...report, nowMs: 0 });
+  }
+  assert.deepEqual(reports[1], reports[0]);
 });
 
 async function pushImage(

@@ -56,6 +56,8 @@ usage: shoal <command> [flags]
   node          run a node; --coordinator and --join on its first start
   token create  print a token that lets a new host join the fleet
   status        show the fleet: nodes, roles, health, blobs, running downloads
+  pulls         tell what this host pulled lately, from whom, and why it took
+                its time
   version       print the version and the protocol numbers
 
 \`shoal help <command>\` shows what a command does, an example and every flag with

@@ -1,0 +1,69 @@
+// `shoal pulls`
+
+import Type from 'typebox';
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { PullDetail, PullList } from '../../../shared/protocol/pull-report.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { AppError } from '../../../shared/runtime/errors.ts';
+import { count, onOff } from '../../../shared/runtime/settings.ts';
+import { NodeConfig } from '../../config.ts';
+import type { Command } from '../command.ts';
+import { askNode } from '../node-access.ts';
+import { flagsOf, readOwnFlags } from '../own-flags.ts';
+import { renderPull, renderPulls } from '../pulls-view.ts';
+
+const Settings = Type.Object({ http: NodeConfig.properties.http }, { additionalProperties: false });
+
+const Flags = Type.Object(
+  {
+    json: onOff({ default: false, description: 'One JSON document, for programs.' }),
+    limit: count({ default: 20, minimum: 1, maximum: 1000, description: 'How many to list.' }),
+  },
+  { additionalProperties: false },
+);
+
+export const pullsCommand: Command = {
+  words: ['pulls'],
+  summary: 'tell what this host pulled lately, from whom, and why it took its time',
+  about: [
+    'Lists what the node of this host fetched from other hosts, the newest first, each with the reason for the time that it took. With the ID of one of them it tells more: bytes by peer, waits by blob. What clients got from the disk of this host is not listed.',
+    'A node keeps reports for a week, a thousand blobs at most, also over a restart.',
+  ],
+  examples: [
+    { does: 'The last pulls, and all about the first of them:', line: 'shoal pulls; shoal pulls 17' },
+    {
+      does: 'Pulls of more than ten seconds, in a script:',
+      line: `shoal pulls --json | jq '.pulls[] | select(.tookMs > 10000) | .verdict.text'`,
+    },
+  ],
+  operands: [{ name: 'ID', isRequired: false }],
+  flags: flagsOf(Flags),
+  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  async run(invocation) {
+    const { terminal, stop } = invocation;
+    const [id] = invocation.operands;
+    const { json, limit } = await readOwnFlags(Flags, invocation);
+    const { http } = await invocation.config(Settings);
+    const deps = { clock: systemClock };
+    // Another program may cut what it gets; a terminal would fold the lines into each other.
+    const columns = terminal.isInteractive ? terminal.size().columns : Number.MAX_SAFE_INTEGER;
+    if (id === undefined) {
+      const list = await askNode(deps, { http, path: `/pulls?limit=${limit}`, answer: PullList }, stop);
+      if (list === undefined)
+        throw new AppError('message_invalid', `the node at ${http} keeps no reports; is it older?`);
+      terminal.out(json ? jsonText(list) : renderPulls(list, columns));
+      return 0;
+    }
+    if (!/^\d{1,15}$/.test(id)) throw new AppError('config_invalid', `"${id}" is no ID; \`shoal pulls\` lists them`);
+    const pull = await askNode(deps, { http, path: `/pulls/${id}`, answer: PullDetail }, stop);
+    if (pull === undefined) {
+      throw new AppError('blob_unknown', `there is no report ${id}, or not any more; \`shoal pulls\` lists them`);
+    }
+    terminal.out(json ? jsonText(pull) : renderPull(pull, columns));
+    return 0;
+  },
+};
+
+function jsonText(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
