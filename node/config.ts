@@ -61,6 +61,11 @@ const peerSettings = Type.Object(
           "What this host's link carries in a second. The depth of pipelines follows from it, 1 Gbit/s when it is not set; when it is, reports of pulls tell how near to it they came.",
       }),
     ),
+    backgroundFill: onOff({
+      default: true,
+      description:
+        'When a client reads parts of a blob that is not here, fetch the rest after them. On: the host that read a part mostly needs the rest, and becomes one more that others can get it from. Off for hosts whose snapshotter reads images lazily.',
+    }),
   },
   { default: {}, additionalProperties: false },
 );

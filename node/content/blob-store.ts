@@ -27,9 +27,14 @@ export interface BlobStore {
 export interface PartialStore {
   /**
    * Opens or resumes the partial blob of `digest`. Pieces kept from before are hashed again before they count.
+   * @param options.room `all` keeps room for all that is missing; `as_needed` finds out piece by piece. Default `all`.
    * @throws {AppError} `not_enough_space` when the rest would not fit.
    */
-  openPartial(digest: Digest, table: PieceTable): Promise<PartialBlob>;
+  openPartial(
+    digest: Digest,
+    table: PieceTable,
+    options?: { readonly room: 'all' | 'as_needed' },
+  ): Promise<PartialBlob>;
 }
 
 /** One blob on its way in. One owner at a time. */
@@ -44,6 +49,8 @@ export interface PartialBlob extends AsyncDisposable {
    * @returns false when the hash is wrong; nothing was written then.
    */
   writePiece(buffer: PieceBuffer): Promise<boolean>;
+  /** Keeps room for all that is missing. @throws {AppError} `not_enough_space`; it goes on as before then. */
+  reserveRest(): Promise<void>;
   /** Reads verified bytes at `position`; the caller keeps to verified pieces. @returns bytes read. */
   read(target: Uint8Array, position: number): Promise<number>;
   /**

@@ -1,5 +1,6 @@
 // The use cases of a node as the registry API sees them: no HTTP above these names, no files or peers in them.
 
+import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
 import type { BlobReader } from './blob-reader.ts';
@@ -57,8 +58,16 @@ export interface Manifests {
 export interface Blobs {
   /** @returns undefined when the repository does not hold it. Never starts a download. */
   stat(repository: string, digest: Digest, signal: AbortSignal): Promise<{ readonly sizeBytes: number } | undefined>;
-  /** Opens for reading, from here or from peers; undefined as `stat`. The caller closes the reader. */
-  open(repository: string, digest: Digest, signal: AbortSignal): Promise<BlobReader | undefined>;
+  /**
+   * Opens for reading, from here or from peers; undefined as `stat`. The caller closes the reader.
+   * @param ranges says what will be read once the size is known; undefined for all of it. Nothing else need be fetched.
+   */
+  open(
+    repository: string,
+    digest: Digest,
+    ranges: (sizeBytes: number) => readonly ByteRange[] | undefined,
+    signal: AbortSignal,
+  ): Promise<BlobReader | undefined>;
   /** @throws {AppError} `blob_unknown` */
   remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void>;
   /** @returns false when it cannot be mounted; never an error for a blob that is not there. */

@@ -1,5 +1,6 @@
 // Blobs of a repository: the coordinator says whether the repository holds one, this host or its peers give the bytes.
 
+import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
@@ -62,12 +63,20 @@ export class NodeBlobs implements Blobs {
   }
 
   /** @throws {AppError} `blob_unavailable` when the repository holds it but no host that has it can be reached. */
-  async open(repository: string, digest: Digest, signal: AbortSignal): Promise<BlobReader | undefined> {
+  async open(
+    repository: string,
+    digest: Digest,
+    ranges: (sizeBytes: number) => readonly ByteRange[] | undefined,
+    signal: AbortSignal,
+  ): Promise<BlobReader | undefined> {
     const blob = await this.stat(repository, digest, signal);
     if (blob === undefined) return undefined;
     const local = await this.#store.open(digest);
     if (local !== undefined) return this.#counted(local, 'disk');
-    return this.#counted(await this.#swarm.open({ digest, sizeBytes: blob.sizeBytes, repository }, signal), 'peer');
+    const wanted = ranges(blob.sizeBytes);
+    if (wanted?.length === 0) return readerOfNothing(blob.sizeBytes);
+    const { sizeBytes } = blob;
+    return this.#counted(await this.#swarm.open({ digest, sizeBytes, repository, ranges: wanted }, signal), 'peer');
   }
 
   async remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void> {
@@ -97,4 +106,9 @@ export class NodeBlobs implements Blobs {
       [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
     };
   }
+}
+
+/** For an answer that has a size and no bytes: no download begins for it. */
+function readerOfNothing(sizeBytes: number): BlobReader {
+  return { sizeBytes, read: async () => 0, [Symbol.asyncDispose]: async () => undefined };
 }

@@ -33,12 +33,13 @@ export function blobRoutes(
 async function getBlob(blobs: Blobs, path: PathOf<'blob'>, request: ApiRequest): Promise<Answer> {
   const digest = heldDigest(path.digest);
   if (matchesEntityTag(request.headers['if-none-match'], digest)) return headBlob(blobs, path, request);
-  const reader = await blobs.open(path.repository, digest, request.signal);
-  if (reader === undefined) throw blobUnknown(digest);
   const ifRange = request.headers['if-range'];
   const range = allowsRange(typeof ifRange === 'string' ? ifRange : undefined, digest)
     ? request.headers.range
     : undefined;
+  const ranges = (sizeBytes: number): readonly ByteRange[] | undefined => rangesRead(range, sizeBytes);
+  const reader = await blobs.open(path.repository, digest, ranges, request.signal);
+  if (reader === undefined) throw blobUnknown(digest);
   return answerFrom(reader, digest, range);
 }
 
@@ -62,6 +63,15 @@ async function deleteBlob(
   await deps.blobs.remove(path.repository, digest, request.signal);
   deps.log.info({ repository: path.repository, digest }, 'blob deleted');
   return emptyAnswer(202);
+}
+
+/** What the answer will read of the blob; undefined for all of it. @param range as for `answerFrom`. */
+function rangesRead(range: string | undefined, sizeBytes: number): readonly ByteRange[] | undefined {
+  const decision = decideRange(range, sizeBytes);
+  if (decision.type === 'unsatisfiable') return [];
+  if (decision.type === 'multiple') return decision.ranges;
+  if (decision.type === 'whole' || rangeLength(decision.range) === sizeBytes) return undefined;
+  return [decision.range];
 }
 
 /** @param range the `Range` header, or undefined when it does not count. */

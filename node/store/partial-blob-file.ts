@@ -128,6 +128,11 @@ export class PartialBlobFile implements PartialBlob {
     return writing;
   }
 
+  reserveRest(): Promise<void> {
+    this.#demandOpen();
+    return this.#files.space.resize(this.table.sizeBytes - bytesOfPieces(this.table, this.verified));
+  }
+
   async read(target: Uint8Array, position: number): Promise<number> {
     this.#demandOpen();
     const { bytesRead } = await this.#files.data.read(target, 0, target.byteLength, position);
@@ -289,6 +294,13 @@ export class PartialBlobFile implements PartialBlob {
 
 function* piecesOf(field: Bitfield): Generator<number, undefined> {
   for (let index = 0; index < field.length; index += 1) if (field.has(index)) yield index;
+}
+
+/** How long these pieces are together. */
+export function bytesOfPieces(table: PieceTable, pieces: Bitfield): number {
+  let bytes = 0;
+  for (const piece of piecesOf(pieces)) bytes += pieceLength(table, piece);
+  return bytes;
 }
 
 /** Where the bytes of a partial blob lie in its directory. */

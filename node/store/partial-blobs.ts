@@ -5,18 +5,12 @@ import { mkdir, open, readFile, readdir, rm, stat, utimes, writeFile, type FileH
 import { basename, join } from 'node:path';
 import { isDigest, type Digest } from '../../shared/oci/digest.ts';
 import { Bitfield } from '../../shared/pieces/bitfield.ts';
-import {
-  isSameTable,
-  parsePieceTable,
-  pieceCount,
-  pieceLength,
-  type PieceTable,
-} from '../../shared/pieces/piece-table.ts';
+import { isSameTable, parsePieceTable, pieceCount, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, invariant, isAppError } from '../../shared/runtime/errors.ts';
 import type { PartialBlob, PartialStore } from '../content/blob-store.ts';
 import { hasCode, spaceError } from './flushed-file.ts';
-import { PartialBlobFile, partialPath, type PartialBlobDeps } from './partial-blob-file.ts';
+import { PartialBlobFile, bytesOfPieces, partialPath, type PartialBlobDeps } from './partial-blob-file.ts';
 import { decodePieceTable, encodePieceTable } from './piece-table-file.ts';
 import type { SpaceGuard, SpaceReservation } from './space-guard.ts';
 import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
@@ -51,7 +45,11 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
     return partials;
   }
 
-  async openPartial(digest: Digest, table: PieceTable): Promise<PartialBlob> {
+  async openPartial(
+    digest: Digest,
+    table: PieceTable,
+    options: { readonly room: 'all' | 'as_needed' } = { room: 'all' },
+  ): Promise<PartialBlob> {
     parsePieceTable(table);
     const before = this.#open.get(digest);
     if (before !== undefined) {
@@ -61,7 +59,7 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
     }
     if (this.#isClosed) throw new AppError('shutting_down', 'the node is shutting down');
     invariant(!this.#open.has(digest), 'a partial blob has one owner');
-    const opening = this.#openFiles(digest, table);
+    const opening = this.#openFiles(digest, table, options);
     this.#open.set(digest, opening);
     try {
       return await opening;
@@ -79,11 +77,16 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
     for (const outcome of left) if (outcome.status === 'fulfilled') await outcome.value[Symbol.asyncDispose]();
   }
 
-  async #openFiles(digest: Digest, table: PieceTable): Promise<PartialBlobFile> {
+  async #openFiles(
+    digest: Digest,
+    table: PieceTable,
+    options: { readonly room: 'all' | 'as_needed' },
+  ): Promise<PartialBlobFile> {
     const directory = this.#deps.paths.partial(digest);
     if (await this.#isUnusable(digest, directory, table)) await startAfresh(directory, table);
     const marked = await readMarks(directory, table);
-    const space = await this.#deps.space.reserve(table.sizeBytes - bytesOf(table, marked));
+    const missingBytes = options.room === 'all' ? table.sizeBytes - bytesOfPieces(table, marked) : 0;
+    const space = await this.#deps.space.reserve(missingBytes);
     const files = await openFiles(directory, table, space);
     await touch(directory, this.#deps.clock.wallMs());
     const onClose = (): void => {
@@ -162,12 +165,6 @@ async function readMarks(directory: string, table: PieceTable): Promise<Bitfield
     if (!hasCode(error, 'ENOENT') && !isAppError(error, 'message_invalid')) throw error;
     return new Bitfield(pieceCount(table));
   }
-}
-
-function bytesOf(table: PieceTable, pieces: Bitfield): number {
-  let bytes = 0;
-  for (let index = 0; index < pieces.length; index += 1) if (pieces.has(index)) bytes += pieceLength(table, index);
-  return bytes;
 }
 
 /** Expiry goes by our own clock. */

@@ -20,6 +20,8 @@ export async function readFreeBytes(path: string): Promise<number> {
 export interface SpaceReservation {
   /** Call before writing: takes from the reservation, and beyond it from what is free. @throws {AppError} `not_enough_space` */
   spend(bytes: number): Promise<void>;
+  /** Reserves so many bytes from now on, whatever it was before. @throws {AppError} `not_enough_space`; nothing changes then */
+  resize(bytes: number): Promise<void>;
   /** Gives back what was not spent; harmless when called again. */
   release(): void;
 }
@@ -68,6 +70,11 @@ export class SpaceGuard {
         if (amount > leftBytes) await this.#demand(amount - leftBytes);
         take(amount);
         this.#freeBytes -= amount;
+      },
+      resize: async (wantedBytes) => {
+        await this.#demand(wantedBytes - leftBytes);
+        this.#promisedBytes += wantedBytes - leftBytes;
+        leftBytes = wantedBytes;
       },
       release: () => take(leftBytes),
     };

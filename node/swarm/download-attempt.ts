@@ -18,6 +18,7 @@ import type { DownloadDeps } from './download.ts';
 import { NeighbourKeeper } from './neighbour-keeper.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PieceExchange, type ExchangeOwner } from './piece-exchange.ts';
+import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import type { SharedBlob } from './shared-blob.ts';
 import { fetchSmallBlob } from './small-download.ts';
 import { withSignal } from './with-signal.ts';
@@ -39,8 +40,12 @@ export interface AttemptOwner {
   failing(error: unknown): void;
   /** This table led nowhere: what was read so far may be wrong (`revoked`) or was right as far as it went. */
   useless(end: 'revoked' | 'deserted'): void;
+  /** The table is no peer's word any more. */
+  confirmed(): void;
   /** Where clients read, as piece numbers. */
   readerPieces(pieceBytes: number): readonly number[];
+  /** What is to be fetched; undefined for everything alike. */
+  needs(): PieceNeeds | undefined;
 }
 
 interface AttemptOptions {
@@ -49,6 +54,8 @@ interface AttemptOptions {
   readonly located: LocatedBlob;
   readonly linkBytesPerSecond: number;
   readonly record: PullRecord;
+  /** Whether room for all of it is kept from the start. */
+  readonly room: 'all' | 'as_needed';
 }
 
 export class DownloadAttempt {
@@ -62,6 +69,7 @@ export class DownloadAttempt {
   readonly #signal: AbortSignal;
   /** Named by the coordinator while its answer, which has the table, was on the way. */
   readonly #early: Peer[] = [];
+  #partial: PartialBlob | undefined;
   /** Set when the table is of no use; the download then goes on without this attempt and its blob. */
   #end: 'revoked' | 'deserted' | undefined;
   #blob: SharedBlob | undefined;
@@ -83,12 +91,12 @@ export class DownloadAttempt {
 
   /** Clients get nothing before the digest of the whole decided. */
   get isDisputed(): boolean {
-    return this.#isProvisional && this.#options.located.isDisputed;
+    return this.isProvisional && this.#options.located.isDisputed;
   }
 
   neighboursChanged(change: { readonly added: readonly Peer[]; readonly removed: readonly string[] }): void {
     this.#keeper?.remove(change.removed);
-    if (this.#isProvisional) this.#early.push(...change.added.slice(0, MAX_EARLY - this.#early.length));
+    if (this.isProvisional) this.#early.push(...change.added.slice(0, MAX_EARLY - this.#early.length));
     else this.#keeper?.add(change.added);
   }
 
@@ -105,12 +113,22 @@ export class DownloadAttempt {
     this.#exchange?.setReaders(this.#owner.readerPieces(this.#options.located.table.pieceBytes));
   }
 
+  needsChanged(): void {
+    this.#exchange?.setNeeds(this.#owner.needs());
+  }
+
+  /** From now on all of it is wanted. @throws {AppError} `not_enough_space` */
+  async reserveRest(): Promise<void> {
+    await this.#partial?.reserveRest();
+  }
+
   /** @throws why the blob cannot be had at all. */
   async run(): Promise<AttemptEnd> {
     const { partials, blobs } = this.#deps;
-    const { digest, located, record } = this.#options;
-    const partial = await partials.openPartial(digest, located.table);
+    const { digest, located, record, room } = this.#options;
+    const partial = await partials.openPartial(digest, located.table, { room });
     const blob = blobs.begin(digest, partial, located.trust);
+    this.#partial = partial;
     this.#blob = blob;
     record.opened(blob.heldBytes);
     this.#owner.opened(blob);
@@ -137,20 +155,22 @@ export class DownloadAttempt {
     return end;
   }
 
-  get #isProvisional(): boolean {
+  /** The table is only a peer's word so far. */
+  get isProvisional(): boolean {
     return this.#options.located.trust === 'provisional' && this.#blob?.isConfirmed !== true;
   }
 
   /** What a failure means for a table in doubt; undefined when it is a failure of the download. */
   #endOf(error: unknown): 'revoked' | 'deserted' | undefined {
     if (this.#over.signal.aborted && error === this.#over.signal.reason) return this.#end;
-    if (!this.#isProvisional || !isAppError(error, 'digest_mismatch')) return undefined;
+    if (!this.isProvisional || !isAppError(error, 'digest_mismatch')) return undefined;
     this.#banVouchers();
     this.#end = 'revoked';
     return this.#end;
   }
 
   async #close(partial: PartialBlob, blob: SharedBlob, outcome: 'whole' | 'failed'): Promise<void> {
+    this.#partial = undefined;
     this.#keeper?.stop();
     await this.#exchange?.stop();
     this.#deps.channels.exchangeEnded(this.#options.digest, outcome);
@@ -202,6 +222,7 @@ export class DownloadAttempt {
     };
     this.#keeper = new NeighbourKeeper({ ...this.#deps, use, locateAgain: () => this.#locateAgain() }, { digest });
     this.preferReaders();
+    this.needsChanged();
     this.#keeper.start(located.neighbours);
     await withSignal(completed, this.#signal);
   }
@@ -225,7 +246,7 @@ export class DownloadAttempt {
       return holders;
     }
     this.#options.record.named(known.neighbours);
-    if (!this.#isProvisional) return known.neighbours;
+    if (!this.isProvisional) return known.neighbours;
     if (isSameTable(known.table, located.table)) this.#confirm();
     else {
       this.#banVouchers();
@@ -237,6 +258,7 @@ export class DownloadAttempt {
   #confirm(): void {
     if (this.#blob === undefined) return;
     this.#blob.confirm();
+    this.#owner.confirmed();
     this.#keeper?.add(this.#early.splice(0));
     for (let piece = this.#blob.has.next(0); piece >= 0; piece = this.#blob.has.next(piece + 1)) {
       this.#deps.channels.announce(this.#options.digest, piece);
@@ -250,7 +272,7 @@ export class DownloadAttempt {
     metrics.piece('bad');
     this.#ban(connection.peerId);
     const isDeserted = [...this.#vouchers].every((nodeId) => this.#deps.peers.isRefused(nodeId));
-    if (this.#isProvisional && isDeserted) this.#giveUp('deserted');
+    if (this.isProvisional && isDeserted) this.#giveUp('deserted');
   }
 
   /** Whoever gave a table that does not make up the blob. */

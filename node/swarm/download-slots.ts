@@ -23,8 +23,8 @@ interface Waiting {
 export interface DownloadSlot {
   /** Resolves when the download may run. */
   readonly granted: Promise<void>;
-  /** A client waits for this download now. */
-  promote(): void;
+  /** Whether a client waits for this download now. One that runs goes on in any case. */
+  setPriority(priority: DownloadPriority): void;
   /** Ends the wait or gives the place free. Safe to call twice. */
   release(): void;
 }
@@ -59,11 +59,11 @@ export class DownloadSlots {
     this.#startNext();
     return {
       granted,
-      promote: () => {
-        if (state === 'waiting') waiting.priority = 'client';
-        else if (state === 'running' && runsAs === 'background') {
-          runsAs = 'client';
-          this.#backgroundCount -= 1;
+      setPriority: (next) => {
+        if (state === 'waiting') waiting.priority = next;
+        else if (state === 'running' && runsAs !== next) {
+          runsAs = next;
+          this.#backgroundCount += next === 'background' ? 1 : -1;
         }
         this.#startNext();
       },

@@ -3,8 +3,12 @@
 //   waiting for a place ─▶ locating ─▶ exchanging pieces ─▶ checking the whole ─▶ adopting ─▶ done
 //        │                    │  ▲            │ the table was a peer's and is wrong (download-attempt.ts)
 //        │                    │  └────────────┤
-//        └────────────────────┴───────────────┴── failed: verified pieces stay on disk for the next time
+//        └────────────────────┴───────────────┴── failed, or left by all: verified pieces stay on disk for the next time
+//
+// Readers of the whole want every piece; readers of parts want theirs, first, and while nobody wants the others too the
+// download is idle when it has them. What either may get when: readable-bytes.ts.
 
+import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import { isSameTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
@@ -18,11 +22,16 @@ import type { BlobChannels } from './blob-channels.ts';
 import type { BlobLocator } from './blob-locator.ts';
 import { DownloadAttempt, type AttemptOwner } from './download-attempt.ts';
 import { DownloadReader, type ReadableDownload } from './download-reader.ts';
-import type { DownloadPriority, DownloadSlot, DownloadSlots } from './download-slots.ts';
+import { DownloadAudience } from './download-audience.ts';
+import { areMet, needsOf } from './download-needs.ts';
+import { DownloadPlace } from './download-place.ts';
+import type { DownloadPriority, DownloadSlots } from './download-slots.ts';
 import type { PeerReports } from './peer-reports.ts';
 import type { Peers } from './peers.ts';
 import type { PieceExchange } from './piece-exchange.ts';
 import { PieceWaiters } from './piece-waiters.ts';
+import type { PieceNeeds } from './scheduler/piece-needs.ts';
+import { readableBytes } from './readable-bytes.ts';
 import type { SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
 import type { SmallBlobs } from './small-blobs.ts';
@@ -35,6 +44,8 @@ export interface DownloadOptions {
   /** A download that nobody waits for any more goes on for so long. */
   readonly lingerMs: number;
   readonly linkBytesPerSecond: number;
+  /** Whether the rest of a blob of which parts are read is fetched as well. */
+  readonly backgroundFill: () => boolean;
 }
 
 export interface DownloadDeps {
@@ -66,18 +77,17 @@ export class Download implements ReadableDownload {
   readonly #deps: DownloadDeps;
   readonly #options: DownloadOptions;
   readonly #stop = new AbortController();
-  readonly #slot: DownloadSlot;
+  readonly #place: DownloadPlace;
+  readonly #audience: DownloadAudience;
   readonly #record: PullRecord;
-  readonly #readers = new Set<DownloadReader>();
   readonly #waiters = new PieceWaiters();
-  /** Callers of `replicate`; they keep the download going as readers do. */
-  #replicaCount = 0;
+  /** Nobody waited for so long that it ended. */
+  #isLeft = false;
   #state: 'running' | 'whole' | 'adopted' | 'failed' = 'running';
   #failure: unknown;
   #blob: SharedBlob | undefined;
   #attempt: DownloadAttempt | undefined;
   #lastTable: PieceTable | undefined;
-  #linger: Scheduled | undefined;
   #watch: Scheduled | undefined;
   #lastProgressMs: number;
   #isBlobReleased = false;
@@ -101,7 +111,9 @@ export class Download implements ReadableDownload {
     this.#options = options;
     this.#record = blob.record;
     this.#lastProgressMs = deps.clock.nowMs();
-    this.#slot = deps.slots.take(blob.priority);
+    const heard = { wholeAsked: () => this.#wholeAsked(), left: () => this.#leftByAll() };
+    this.#audience = new DownloadAudience({ clock: deps.clock, ...heard }, options);
+    this.#place = new DownloadPlace(deps.slots, blob);
     this.done = this.#run(blob.after);
     // Readers and callers of `replicate` learn of a failure by themselves; there may be none.
     this.done.catch(() => undefined);
@@ -128,25 +140,30 @@ export class Download implements ReadableDownload {
     return { digest: this.digest, sizeBytes: this.sizeBytes, doneBytes: Math.min(this.sizeBytes, doneBytes), peers };
   }
 
-  /** One more client. It leaves by closing its reader. */
-  join(): DownloadReader {
-    const reader = new DownloadReader(this);
-    this.#readers.add(reader);
+  /** Nothing is to be fetched now: all that clients read is here, and nobody wants the rest. */
+  get isIdle(): boolean {
+    const has = this.#blob?.has;
+    return this.#state === 'running' && has?.isComplete === false && areMet(this.#needs(), has);
+  }
+
+  /** One more client, who reads all of it or some ranges. It leaves by closing its reader. */
+  join(ranges: readonly ByteRange[] | undefined): DownloadReader {
+    const reader = new DownloadReader(this, ranges);
+    this.#audience.addReader(reader);
     this.#record.clientJoined(this.#deps.clock.nowMs());
-    this.#linger?.cancel();
-    this.#slot.promote();
+    if (ranges !== undefined && this.#options.backgroundFill()) this.#fill();
+    this.#needsChanged();
     return reader;
   }
 
   /** Waits until the blob is adopted. @throws {AppError} why it will not be. */
   async replicate(signal: AbortSignal): Promise<void> {
-    this.#replicaCount += 1;
-    this.#linger?.cancel();
+    this.#audience.addReplica();
+    this.#needsChanged();
     try {
       await withSignal(this.done, signal);
     } finally {
-      this.#replicaCount -= 1;
-      this.#lingerIfAlone();
+      this.#audience.removeReplica();
     }
   }
 
@@ -174,18 +191,12 @@ export class Download implements ReadableDownload {
     this.#attempt?.channelClosed(peerId, 'lost');
   }
 
-  readableBytes(position: number, wantedBytes: number): number {
+  readableBytes(reader: DownloadReader, position: number, wantedBytes: number): number {
     const blob = this.#blob;
     if (blob === undefined || this.#state === 'failed') return 0;
     if (this.#state !== 'running') return wantedBytes;
     if (this.#attempt?.isDisputed === true) return 0;
-    const { pieceBytes } = blob.cut;
-    let end = position;
-    for (let piece = Math.floor(position / pieceBytes); end < position + wantedBytes; piece += 1) {
-      if (piece >= blob.pieceCount - 1 || !blob.has.has(piece)) break;
-      end = (piece + 1) * pieceBytes;
-    }
-    return Math.min(wantedBytes, end - position);
+    return readableBytes(blob, { position, wantedBytes, isPart: reader.ranges !== undefined });
   }
 
   async read(target: Uint8Array, position: number, signal: AbortSignal): Promise<number> {
@@ -204,9 +215,8 @@ export class Download implements ReadableDownload {
   }
 
   async leave(reader: DownloadReader): Promise<void> {
-    this.#readers.delete(reader);
-    this.#attempt?.preferReaders();
-    this.#lingerIfAlone();
+    this.#audience.removeReader(reader);
+    this.#needsChanged();
     await this.#releaseBlob();
   }
 
@@ -215,7 +225,7 @@ export class Download implements ReadableDownload {
     const startMs = clock.nowMs();
     try {
       await Promise.allSettled([after]);
-      await withSignal(this.#slot.granted, this.#stop.signal);
+      await withSignal(this.#place.take(), this.#stop.signal);
       this.#lastProgressMs = clock.nowMs();
       this.#record.granted(this.#lastProgressMs);
       this.#watchProgress();
@@ -226,13 +236,14 @@ export class Download implements ReadableDownload {
     } catch (error) {
       this.#fail(error);
       this.#record.ended(clock.nowMs(), this.#failure);
-      metrics.downloadEnded('failed');
-      log.warn({ digest: this.digest, err: this.#failure }, 'download failed');
+      metrics.downloadEnded(this.#isLeft ? 'left' : 'failed');
+      if (this.#isLeft) log.info(this.status(), 'nobody waits for a blob any more; its pieces are kept');
+      else log.warn({ digest: this.digest, err: this.#failure }, 'download failed');
       throw this.#failure;
     } finally {
       this.#watch?.cancel();
-      this.#linger?.cancel();
-      this.#slot.release();
+      this.#audience.stop();
+      this.#place.leave();
       this.#waiters.wakeAll();
       this.#leaveSwarm();
       await this.#releaseBlob();
@@ -256,7 +267,9 @@ export class Download implements ReadableDownload {
       this.#lastTable = located.table;
       const { digest, sizeBytes } = this;
       const { linkBytesPerSecond } = this.#options;
-      const options = { digest, sizeBytes, located, linkBytesPerSecond, record: this.#record };
+      const isAllKept = this.#audience.isWholeAsked || located.trust === 'provisional';
+      const room = isAllKept ? ('all' as const) : ('as_needed' as const);
+      const options = { digest, sizeBytes, located, linkBytesPerSecond, record: this.#record, room };
       this.#attempt = new DownloadAttempt(this.#deps, this.#attemptOwner(), options, this.#stop.signal);
       if ((await this.#attempt.run()) === 'adopted') break;
     }
@@ -268,11 +281,17 @@ export class Download implements ReadableDownload {
     return {
       opened: (blob) => {
         this.#blob = blob;
+        if (this.#audience.isFilling) this.#fill();
         this.#waiters.wakeAll();
       },
       verified: (piece) => {
         this.#lastProgressMs = this.#deps.clock.nowMs();
         this.#waiters.wake(piece);
+        if (!this.#audience.isWholeWanted && this.isIdle) this.#place.leave();
+      },
+      confirmed: () => {
+        this.#needsChanged();
+        this.#waiters.wakeAll();
       },
       isWhole: () => {
         this.#state = 'whole';
@@ -287,15 +306,64 @@ export class Download implements ReadableDownload {
         this.#blob = undefined; // readers wait for the next one
         if (end === 'revoked') this.#tearReaders();
       },
-      readerPieces: (pieceBytes) => [...this.#readers].map((reader) => Math.floor(reader.position / pieceBytes)),
+      readerPieces: (pieceBytes) => this.#audience.positions(pieceBytes),
+      needs: () => this.#needs(),
     };
+  }
+
+  #needs(): PieceNeeds | undefined {
+    const blob = this.#blob;
+    // Before the coordinator or the digest of the whole confirmed a table no part is given by it.
+    if (blob === undefined || this.#attempt?.isProvisional === true) return undefined;
+    const { pieceCount, cut } = blob;
+    const { isWholeWanted, ranges } = this.#audience;
+    return needsOf({ pieceCount, pieceBytes: cut.pieceBytes }, ranges, { isWholeWanted });
+  }
+
+  /** Fetches what is wanted now, as soon as there is a place for it. */
+  #needsChanged(): void {
+    if (this.isOver) return;
+    this.#place.setPriority(this.#audience.hasReaders ? 'client' : 'background');
+    this.#attempt?.preferReaders();
+    if (this.isIdle) this.#place.leave();
+    if (this.isIdle || this.#place.isGranted) this.#attempt?.needsChanged();
+    else void this.#place.take().then(() => this.#placeGot());
+  }
+
+  #placeGot(): void {
+    if (!this.#place.isGranted) return;
+    this.#lastProgressMs = this.#deps.clock.nowMs();
+    this.#attempt?.needsChanged();
+  }
+
+  #wholeAsked(): void {
+    this.#attempt?.reserveRest().catch((error: unknown) => this.#stop.abort(error));
+  }
+
+  /** Fetches the rest too, unless there is no room for it. */
+  #fill(): void {
+    const audience = this.#audience;
+    audience.isFilling = true;
+    this.#attempt?.reserveRest().catch((error: unknown) => {
+      this.#deps.log.warn(
+        { err: error, digest: this.digest },
+        'no room for a whole blob; only what is read of it comes',
+      );
+      audience.isFilling = false;
+      this.#needsChanged();
+    });
+  }
+
+  #leftByAll(): void {
+    if (this.#state !== 'running') return;
+    this.#isLeft = true;
+    if (this.isIdle) this.#record.ended(this.#deps.clock.nowMs()); // it gave all that it was asked for
+    this.#stop.abort(new AppError('blob_unavailable', 'nobody waits for this blob any more'));
   }
 
   /** Clients that were given bytes which may be wrong get no more; the others wait for the right ones. */
   #tearReaders(): void {
-    for (const reader of this.#readers) {
-      reader.tear(new AppError('digest_mismatch', 'a peer gave a piece table that does not make up the blob'));
-    }
+    this.#audience.tear(new AppError('digest_mismatch', 'a peer gave a piece table that does not make up the blob'));
     this.#waiters.wakeAll();
   }
 
@@ -310,6 +378,7 @@ export class Download implements ReadableDownload {
   /** Fails the download when nothing came for too long. */
   #watchProgress(): void {
     const { clock } = this.#deps;
+    if (!this.#place.isGranted) this.#lastProgressMs = clock.nowMs(); // nothing is wanted, or it waits for others
     const lastMs = Math.max(this.#lastProgressMs, this.exchange?.lastByteMs ?? 0);
     if (this.#state === 'running' && clock.nowMs() - lastMs > this.#options.noProgressMs) {
       const { sizeBytes, doneBytes } = this.status();
@@ -320,18 +389,9 @@ export class Download implements ReadableDownload {
     this.#watch = clock.schedule(WATCH_MS, () => this.#watchProgress());
   }
 
-  #lingerIfAlone(): void {
-    if (this.#readers.size > 0 || this.#replicaCount > 0 || this.isOver) return;
-    this.#linger?.cancel();
-    this.#linger = this.#deps.clock.schedule(this.#options.lingerMs, () => {
-      if (this.#state === 'running')
-        this.#stop.abort(new AppError('blob_unavailable', 'nobody waits for this blob any more'));
-    });
-  }
-
   /** The last reader of a download that is over closes the file. */
   async #releaseBlob(): Promise<void> {
-    if (this.#blob === undefined || this.#isBlobReleased || this.#readers.size > 0) return;
+    if (this.#blob === undefined || this.#isBlobReleased || this.#audience.hasReaders) return;
     if (this.#state !== 'adopted' && this.#state !== 'failed') return;
     this.#isBlobReleased = true;
     await this.#deps.blobs.release(this.#blob);

@@ -9,6 +9,7 @@ import type { BlobChannel } from './blob-channel.ts';
 import { EarlyBlocks } from './early-bytes.ts';
 import { PieceAssembly } from './piece-assembly.ts';
 import { pipelineDepth } from './scheduler/pipeline-depth.ts';
+import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
 import type { SharedBlob } from './shared-blob.ts';
@@ -98,6 +99,11 @@ export class PieceExchange {
   /** Where clients read, as piece numbers. */
   setReaders(pieces: readonly number[]): void {
     this.#scheduler.setReaders(pieces);
+  }
+
+  /** What is to be fetched; undefined for everything alike. */
+  setNeeds(needs: PieceNeeds | undefined): void {
+    if (!this.#isStopped) this.#scheduler.setNeeds(needs, this.#clock.nowMs());
   }
 
   /** The other side opened the channel: pieces may come from there. */

@@ -9,7 +9,8 @@ export interface SwarmMetrics {
   sent(transport: TransportName, bytes: number): void;
   piece(result: 'verified' | 'bad'): void;
   stalled(): void;
-  downloadEnded(result: 'adopted' | 'failed'): void;
+  /** @param result `left`: nobody waited for it any more. */
+  downloadEnded(result: 'adopted' | 'failed' | 'left'): void;
 }
 
 /** Values that are read when somebody asks. */

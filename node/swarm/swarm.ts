@@ -11,7 +11,7 @@ import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { BlobStore, PartialStore } from '../content/blob-store.ts';
 import type { PeerMemory } from '../content/peer-memory.ts';
-import type { SwarmSource } from '../content/swarm-source.ts';
+import type { SwarmSource, WantedBlob } from '../content/swarm-source.ts';
 import type { PullRecord, PullSubject } from '../pulls/pull-record.ts';
 import { BlobChannels } from './blob-channels.ts';
 import { BlobLocator } from './blob-locator.ts';
@@ -62,13 +62,8 @@ export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
   readonly advertise?: string;
   /** Only the depth of pipelines follows from it. Default `LINK_BYTES_PER_SECOND`. */
   readonly linkBytesPerSecond?: number;
-}
-
-interface WantedBlob {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  /** Where a client asked for it. */
-  readonly repository?: string;
+  /** Whether the rest of a blob is fetched as well when parts of it are read. Default true. */
+  readonly backgroundFill?: boolean;
 }
 
 export class Swarm implements SwarmSource, AsyncDisposable {
@@ -143,10 +138,10 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   async open(blob: WantedBlob, signal: AbortSignal): Promise<BlobReader> {
     signal.throwIfAborted();
     const running = this.#running(blob.digest);
-    if (running !== undefined) return running.join();
+    if (running !== undefined) return running.join(blob.ranges);
     const here = await this.#deps.store.open(blob.digest);
     if (here !== undefined) return here;
-    return this.#download(blob, 'client').join();
+    return this.#download(blob, 'client').join(blob.ranges);
   }
 
   async replicate(blob: WantedBlob, signal: AbortSignal): Promise<void> {
@@ -160,7 +155,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   }
 
   downloads(): ReadonlyArray<ReturnType<Download['status']>> {
-    return [...this.#downloads.values()].map((download) => download.status());
+    const running = [...this.#downloads.values()].filter((download) => !download.isIdle);
+    return running.map((download) => download.status());
   }
 
   /** Cuts nodes off that are not of the fleet any more. Removals that the coordinator tells meanwhile are taken up by itself. */
@@ -212,9 +208,11 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const { noProgressMs = NO_PROGRESS_MS, lingerMs = LINGER_MS } = this.#options;
     const { linkBytesPerSecond = LINK_BYTES_PER_SECOND } = this.#options;
     const after = this.#downloads.get(blob.digest)?.done ?? Promise.resolve();
-    const options = { noProgressMs, lingerMs, linkBytesPerSecond };
+    const backgroundFill = (): boolean => this.#options.backgroundFill ?? true;
+    const options = { noProgressMs, lingerMs, linkBytesPerSecond, backgroundFill };
+    const { digest, sizeBytes } = blob;
     const record = this.#deps.pulls.begin({ ...blob, cause: priority === 'client' ? 'client' : 'order' });
-    const download = new Download(this.#downloadDeps, { ...blob, priority, record, after }, options);
+    const download = new Download(this.#downloadDeps, { digest, sizeBytes, priority, record, after }, options);
     this.#downloads.set(blob.digest, download);
     const forget = (): void => {
       if (this.#downloads.get(blob.digest) === download) this.#downloads.delete(blob.digest);

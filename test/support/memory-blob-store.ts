@@ -100,6 +100,7 @@ export class MemoryBlobStore implements BlobStore, PartialStore {
         this.written.push({ digest, pieceIndex: buffer.pieceIndex });
         return true;
       },
+      reserveRest: async () => undefined,
       read: async (target, position) => copyOut(kept.bytes, target, position),
       verifyWhole: async () => {
         if (kept.verified.isComplete && digestOf(kept.bytes) === digest) return;

@@ -9,7 +9,7 @@ import { NodeBlobs } from '../../../node/content/node-blobs.ts';
 import { ResolvedImages } from '../../../node/pulls/resolved-images.ts';
 import { NodeManifests } from '../../../node/content/node-manifests.ts';
 import { NodeUploads } from '../../../node/content/node-uploads.ts';
-import type { SwarmSource } from '../../../node/content/swarm-source.ts';
+import type { SwarmSource, WantedBlob } from '../../../node/content/swarm-source.ts';
 import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from '../../../node/store/known-journal.ts';
 import { digestOf, type Digest } from '../../../shared/oci/digest.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
@@ -42,6 +42,8 @@ const resolving = {
   'manifest.resolve': () =>
     ({ found: true, digest, mediaType, bytes, blobs: [{ digest: layer, sizeBytes: 5 }] }) as const,
 };
+
+const all = (): undefined => undefined;
 
 test('A tag resolves to the last known answer with a warning while the coordinator is away', async () => {
   await using known = await openKnown();
@@ -121,9 +123,32 @@ test('A blob is read from this host first and from the swarm when it is not here
     swarm: { open: async () => readerOf('peers') } as unknown as SwarmSource,
   });
 
-  assert.equal(await firstBytes(await blobs.open('app', layer, signal)), 'peers');
+  assert.equal(await firstBytes(await blobs.open('app', layer, all, signal)), 'peers');
   local.add(layer);
-  assert.equal(await firstBytes(await blobs.open('app', layer, signal)), 'here');
+  assert.equal(await firstBytes(await blobs.open('app', layer, all, signal)), 'here');
+});
+
+test('A range that lies outside a blob begins no download, and one inside says what will be read', async () => {
+  await using known = await openKnown();
+  const asked: unknown[] = [];
+  const blobs = new NodeBlobs({
+    metrics: new Metrics(),
+    link: new FakeLink({ 'blob.stat': () => ({ sizeBytes: 5 }) }),
+    known,
+    store: { open: async () => undefined } as unknown as BlobStore,
+    swarm: {
+      open: async (blob: WantedBlob) => {
+        asked.push(blob.ranges);
+        return readerOf('peers');
+      },
+    } as unknown as SwarmSource,
+  });
+
+  const outside = await blobs.open('app', layer, () => [], signal);
+  await blobs.open('app', layer, (sizeBytes) => [{ first: 1, last: sizeBytes - 2 }], signal);
+
+  assert.equal(outside?.sizeBytes, 5);
+  assert.deepEqual(asked, [[{ first: 1, last: 3 }]]);
 });
 
 test('A blob of another repository is not there, also when this host has its bytes', async () => {
@@ -136,8 +161,8 @@ test('A blob of another repository is not there, also when this host has its byt
     swarm: {} as SwarmSource,
   });
 
-  assert.equal(await blobs.open('other', layer, signal), undefined);
-  assert.notEqual(await blobs.open('app', layer, signal), undefined);
+  assert.equal(await blobs.open('other', layer, all, signal), undefined);
+  assert.notEqual(await blobs.open('app', layer, all, signal), undefined);
 });
 
 test('Leave to read a blob is remembered for its repository while the coordinator is away', async () => {

@@ -20,7 +20,7 @@ test('Background work that a client begins to wait for moves up, and freed place
   const first = slots.take('background');
   const second = slots.take('background');
 
-  second.promote();
+  second.setPriority('client');
   running.release();
   running.release();
   assert.deepEqual([await isGranted(first), await isGranted(second)], [false, true]);
