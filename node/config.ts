@@ -3,7 +3,18 @@
 
 import Type, { type Static } from 'typebox';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
-import { address, bytes, choice, count, duration, label, onOff, text } from '../shared/runtime/settings.ts';
+import {
+  address,
+  bytes,
+  choice,
+  count,
+  duration,
+  label,
+  list,
+  onOff,
+  structure,
+  text,
+} from '../shared/runtime/settings.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -20,6 +31,17 @@ const storeSettings = Type.Object(
       maximum: 365 * DAY_MS,
       description:
         'An upload ends this long after its last byte. A week, so that a broken push can go on after a weekend.',
+    }),
+    uploadPurging: choice({
+      choices: ['on', 'off', 'dry-run'],
+      default: 'on',
+      description: 'Whether expired uploads are thrown away; dry-run only says in the log which ones would be.',
+    }),
+    uploadPurgeMs: duration({
+      default: 10 * 60 * SECOND_MS,
+      minimum: SECOND_MS,
+      maximum: 365 * DAY_MS,
+      description: 'How often expired uploads are looked for. Ten minutes: it costs little.',
     }),
     partialExpiryMs: duration({
       default: 7 * DAY_MS,
@@ -95,6 +117,70 @@ const registrySettings = Type.Object(
       minimum: 3,
       maximum: 4096,
       description: 'Buffers of 1 MiB for all blob answers together; a client that finds none waits.',
+    }),
+    manifestBodyTimeoutMs: duration({
+      default: 30 * SECOND_MS,
+      minimum: SECOND_MS,
+      maximum: HOUR_MS,
+      description:
+        'A manifest that is not here whole by then is given up with 408, however steadily it comes: all share the memory for them. The largest takes half a minute at 140 KB/s.',
+    }),
+    maxRepositories: count({
+      default: 1000,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Repositories in one answer of the catalog; a link leads to the rest. As in the reference registry.',
+    }),
+    maxTags: count({
+      default: 1000,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Tags in one answer; a link leads to the rest. As in the reference registry.',
+    }),
+    accessLog: onOff({
+      default: false,
+      description:
+        "A line on stdout for each request, in the form of Apache's combined log. `shoal serve`: on, as in the original.",
+    }),
+    referenceMetrics: onOff({
+      default: false,
+      description:
+        'Metrics also under the names of the reference registry (registry_http_…), for dashboards made for it.',
+    }),
+    readOnly: onOff({
+      default: false,
+      description: 'Nothing can be pushed or deleted on this node; 403 for those who try. Pulls go on.',
+    }),
+    publicUrl: Type.Optional(
+      text({
+        placeholder: 'URL',
+        description:
+          'Where clients reach this registry, when neither their own word nor a trusted proxy says it: https://registry.example.',
+      }),
+    ),
+    prefix: Type.Optional(
+      text({
+        placeholder: 'PATH',
+        description: 'The API lies below this path, for a proxy that gives it a part of a site.',
+      }),
+    ),
+    urls: choice({
+      choices: ['relative', 'absolute'],
+      default: 'relative',
+      description:
+        'Links to uploads, blobs and manifests without a host, which are right behind every proxy, or with one. `shoal serve`: absolute, as scripts for the original expect.',
+    }),
+    trustedProxies: list({
+      default: ['loopback'],
+      maxItems: 100,
+      description:
+        'Whose Forwarded and X-Forwarded-… headers are believed: addresses, networks, loopback, private, all. Loopback: nobody else is in front of a registry on localhost. `shoal serve`: loopback,private, where the proxies of compose files are.',
+    }),
+    headers: structure(Type.Record(Type.String(), Type.Array(Type.String(), { maxItems: 100 })), {
+      default: {},
+      example: '{"Access-Control-Allow-Origin":["https://ui.example"]}',
+      description:
+        'Headers of every answer, of errors too. X-Content-Type-Options: nosniff is always there unless it is set here.',
     }),
   },
   { default: {}, additionalProperties: false },

@@ -7,8 +7,8 @@ import { SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
 import { AppError } from '../shared/runtime/errors.ts';
-import { parseHostPort } from '../shared/runtime/host-port.ts';
-import type { Logger } from '../shared/runtime/log.ts';
+import { isLoopback, parseHostPort } from '../shared/runtime/host-port.ts';
+import type { LineSink, Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import { ResourceStack } from '../shared/runtime/resource-stack.ts';
 import type { NodeConfig } from './config.ts';
@@ -51,6 +51,8 @@ export interface NodeDeps {
   /** Makes the way to the coordinator: a session over the network, or a call within the process. */
   readonly makeLink: (hello: Params<'session.hello'>) => StartableLink;
   readonly version: string;
+  /** Takes a line for each registry request; absent when there is no access log. */
+  readonly accessLines?: LineSink | undefined;
 }
 
 /** A node that serves. Disposing it drains: no new requests, running ones finish until `drainMs`, then everything closes. */
@@ -102,7 +104,16 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     isReady: () => readiness({ isStopping, hadSession: session.hadOne, upMs: clock.nowMs() - startedMs }),
   };
   const app = createRegistryApp(
-    { content, access: openAccess, health, pulls, log: log.child({ part: 'registry' }), metrics, clock },
+    {
+      content,
+      access: openAccess,
+      health,
+      pulls,
+      log: log.child({ part: 'registry' }),
+      metrics,
+      clock,
+      accessLines: deps.accessLines,
+    },
     { ...config.registry, deletion: config.deletion },
   );
   opening.defer(() => drain(app, { clock, drainMs: config.drainMs }));
@@ -110,7 +121,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     isStopping = true;
   });
   link.start();
-  await listening(app.listen(parseHostPort(config.http)), { address: config.http, flag: '--http' });
+  await listening(listenHttp(app, config.http), { address: config.http, flag: '--http' });
 
   const resources = opening.move();
   return {
@@ -203,6 +214,18 @@ function watchSession(link: CoordinatorLink): { readonly hadOne: boolean } {
   return seen;
 }
 
+/** All addresses of the host, when these are asked for, also where there is no IPv6. */
+async function listenHttp(app: ReturnType<typeof createRegistryApp>, address: string): Promise<void> {
+  const { host, port } = parseHostPort(address);
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const hasNoIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
+    if (host !== '::' || !hasNoIpv6) throw error;
+    await app.listen({ host: '0.0.0.0', port });
+  }
+}
+
 interface ClosableApp {
   close(): Promise<void>;
   readonly server: { closeAllConnections(): void };
@@ -229,6 +252,7 @@ function listeningAddress(
 /** The first address of this host that others may dial, with the port that peers listen on. */
 function advertisedAddress(swarm: string): string {
   const { host, port } = parseHostPort(swarm);
+  if (port === 0 && isLoopback(host)) return swarm; // nobody else could dial it in any case
   if (port === 0) {
     throw new AppError(
       'config_invalid',

@@ -19,6 +19,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What `node` must run to be the shoal program; there after `ensureBuilt`. */
 export const mainFile = join(root, 'dist/node/main.js');
 
+/** What `node` must run to be the registry program, the command line of the registry container; there after `ensureBuilt`. */
+export const registryMainFile = join(root, 'dist/node/registry-main.js');
+
 const buildStamp = join(root, 'dist/.build.json');
 
 /** A failure with a message for a person; the scripts print it without a stack. */

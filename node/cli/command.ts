@@ -1,6 +1,7 @@
 // What a command of the shoal program is.
 
 import type { Static, TObject } from 'typebox';
+import type { Given } from '../../shared/runtime/config-loader.ts';
 import type { SettingValue } from '../../shared/runtime/settings.ts';
 import type { Operand } from './flag-parser.ts';
 import type { Terminal } from './terminal.ts';
@@ -50,8 +51,11 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, string | boolean>>;
   /** In the order of the command's own list; all that are required are there. */
   readonly operands: readonly string[];
-  /** Settings from all sources. @throws {AppError} `config_invalid` */
-  readonly config: <S extends TObject>(schema: S) => Promise<Readonly<Static<S>>>;
+  /**
+   * Settings from all sources. @param given what another form of configuration said, by key; ours wins over it.
+   * @throws {AppError} `config_invalid`
+   */
+  readonly config: <S extends TObject>(schema: S, given?: ReadonlyMap<string, Given>) => Promise<Readonly<Static<S>>>;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly stop: AbortSignal;
 }

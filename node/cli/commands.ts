@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pullsCommand } from './commands/pulls.ts';
+import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCreateCommand } from './commands/token-create.ts';
 import { upCommand } from './commands/up.ts';
@@ -14,8 +15,12 @@ export const COMMANDS: readonly Command[] = [
   upCommand,
   coordinatorCommand,
   nodeCommand,
+  serveCommand,
   tokenCreateCommand,
   statusCommand,
   pullsCommand,
   versionCommand,
 ];
+
+/** What the registry container's own program can do. */
+export const REGISTRY_COMMANDS: readonly Command[] = [serveCommand, versionCommand];

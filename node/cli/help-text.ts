@@ -14,19 +14,22 @@ interface Entry {
 }
 
 /** The page of `shoal help`: what it is and what there is to type. */
-export function programHelp(commands: readonly Command[], columns: number): string {
+export function programHelp(name: string, commands: readonly Command[], columns: number): string {
   const width = Math.min(columns, MAX_COLUMNS);
   return [
     'Shoal: a container registry that lives on every host.',
     '',
-    'usage: shoal <command> [flags]',
+    `usage: ${name} <command> [flags]`,
     '',
     table(
       commands.map(({ words, summary }) => ({ head: words.join(' '), text: summary })),
       width,
     ),
     '',
-    paragraph('`shoal help <command>` shows what a command does, an example and every flag with its default.', width),
+    paragraph(
+      `\`${name} help <command>\` shows what a command does, an example and every flag with its default.`,
+      width,
+    ),
     '',
     paragraph(
       'Settings come from flags, then the environment (--http is SHOAL_HTTP), then a YAML file (--config FILE), then defaults.',
@@ -39,7 +42,11 @@ export function programHelp(commands: readonly Command[], columns: number): stri
 }
 
 /** The page of one command. */
-export function commandHelp(command: Command, settings: CommandSettings | undefined, columns: number): string {
+export function commandHelp(
+  name: string,
+  command: Command,
+  { settings, columns }: { readonly settings: CommandSettings | undefined; readonly columns: number },
+): string {
   const width = Math.min(columns, MAX_COLUMNS);
   const all = settings === undefined ? [] : settingsOf(settings.schema);
   const defaults = settings?.defaults ?? {};
@@ -48,7 +55,7 @@ export function commandHelp(command: Command, settings: CommandSettings | undefi
   const main = all.filter(({ path }) => path.length === 1);
   const detailed = all.filter(({ path }) => path.length > 1);
   const sections = [
-    `usage: shoal ${[...command.words, ...(command.operands ?? []).map(operandText)].join(' ')} [flags]`,
+    `usage: ${[name, ...command.words, ...(command.operands ?? []).map(operandText)].join(' ')} [flags]`,
     ...command.about.map((text) => paragraph(text, width)),
     ...command.examples.map(({ line, does }) => `${paragraph(does, width)}\n\n    ${line}`),
     section(

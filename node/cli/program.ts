@@ -18,26 +18,31 @@ const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {
   node_unreachable: EXIT.notReachable,
 };
 
+export interface Call {
+  /** As it was typed; `shoal` when absent. */
+  readonly name?: string;
+  /** Without the program's own name. */
+  readonly args: readonly string[];
+  readonly terminal: Terminal;
+  readonly stop: AbortSignal;
+}
+
 /**
  * Runs one command line.
- * @param args without the program's own name.
  * @returns the exit code. Never throws: what a command throws is told on stderr.
  */
-export async function runProgram(
-  commands: readonly Command[],
-  call: { readonly args: readonly string[]; readonly terminal: Terminal; readonly stop: AbortSignal },
-): Promise<number> {
+export async function runProgram(commands: readonly Command[], call: Call): Promise<number> {
   const { args, terminal } = call;
   const { columns } = terminal.size();
   const first = args[0];
   if (first === undefined || first === '--help' || first === '-h') {
-    terminal.out(programHelp(commands, columns));
+    terminal.out(programHelp(nameOf(call), commands, columns));
     return EXIT.done;
   }
-  if (first === 'help') return showHelp(commands, args.slice(1), terminal);
+  if (first === 'help') return showHelp(commands, { ...call, args: args.slice(1) });
   const words = first === '--version' || first === '-v' ? ['version', ...args.slice(1)] : args;
   const command = findCommand(commands, words);
-  if (command === undefined) return refuseWord(commands, words, terminal);
+  if (command === undefined) return refuseWord(commands, { ...call, args: words });
   try {
     return await runCommand(command, { ...call, args: words.slice(command.words.length) });
   } catch (error) {
@@ -45,20 +50,22 @@ export async function runProgram(
   }
 }
 
-async function runCommand(
-  command: Command,
-  call: { readonly args: readonly string[]; readonly terminal: Terminal; readonly stop: AbortSignal },
-): Promise<number> {
+function nameOf({ name }: Call): string {
+  return name ?? 'shoal';
+}
+
+async function runCommand(command: Command, call: Call): Promise<number> {
   const { terminal } = call;
   const settings = await command.settings?.();
   const { flags, operands, problems } = parseFlags(call.args, flagShapes(command, settings), command.operands);
   if (flags['help'] === true) {
-    terminal.out(commandHelp(command, settings, terminal.size().columns));
+    terminal.out(commandHelp(nameOf(call), command, { settings, columns: terminal.size().columns }));
     return EXIT.done;
   }
   if (problems.length > 0) {
     const name = command.words.join(' ');
-    terminal.say(`shoal ${name}: ${problems.join('\n  ')}\n\`shoal help ${name}\` shows its flags.\n`);
+    const program = nameOf(call);
+    terminal.say(`${program} ${name}: ${problems.join('\n  ')}\n\`${program} help ${name}\` shows its flags.\n`);
     return EXIT.wrongUsage;
   }
   const own = Object.fromEntries(
@@ -69,12 +76,13 @@ async function runCommand(
     stop: call.stop,
     flags: own,
     operands,
-    config: (schema) => {
+    config: (schema, given) => {
       const file = flags['config'];
       return loadConfig(schema, {
         flags,
         environment: terminal.environment,
         file: typeof file === 'string' ? file : undefined,
+        ...(given === undefined ? {} : { given }),
         defaults: settings?.defaults ?? {},
         alsoKnown: settings?.alsoKnown ?? [],
       });
@@ -96,19 +104,21 @@ function findCommand(commands: readonly Command[], words: readonly string[]): Co
   return fitting.sort((one, other) => other.words.length - one.words.length)[0];
 }
 
-async function showHelp(commands: readonly Command[], words: readonly string[], terminal: Terminal): Promise<number> {
+async function showHelp(commands: readonly Command[], call: Call): Promise<number> {
+  const { args: words, terminal } = call;
   const { columns } = terminal.size();
   if (words.length === 0) {
-    terminal.out(programHelp(commands, columns));
+    terminal.out(programHelp(nameOf(call), commands, columns));
     return EXIT.done;
   }
   const command = findCommand(commands, words);
-  if (command === undefined) return refuseWord(commands, words, terminal);
-  terminal.out(commandHelp(command, await command.settings?.(), columns));
+  if (command === undefined) return refuseWord(commands, call);
+  terminal.out(commandHelp(nameOf(call), command, { settings: await command.settings?.(), columns }));
   return EXIT.done;
 }
 
-function refuseWord(commands: readonly Command[], words: readonly string[], terminal: Terminal): number {
+function refuseWord(commands: readonly Command[], call: Call): number {
+  const { args: words, terminal } = call;
   const typed = words
     .filter((word) => !word.startsWith('-'))
     .slice(0, 2)
@@ -117,20 +127,21 @@ function refuseWord(commands: readonly Command[], words: readonly string[], term
   const meant =
     names.find((name) => name.startsWith(`${words[0]} `)) ?? nearest(typed, names) ?? nearest(words[0] ?? '', names);
   const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
-  terminal.say(`shoal: there is no command "${typed || words[0]}"${hint}\n\`shoal help\` shows them all.\n`);
+  const program = nameOf(call);
+  terminal.say(`${program}: there is no command "${typed || words[0]}"${hint}\n\`${program} help\` shows them all.\n`);
   return EXIT.wrongUsage;
 }
 
 /** An expected failure is a sentence; anything else is a bug and shows where it happened. */
-function tell(error: unknown, call: { readonly terminal: Terminal; readonly stop: AbortSignal }): number {
+function tell(error: unknown, call: Call): number {
   if (call.stop.aborted && error === call.stop.reason) return EXIT.done;
   if (isAppError(error)) {
-    call.terminal.say(`shoal: ${error.message}\n`);
+    call.terminal.say(`${nameOf(call)}: ${error.message}\n`);
     return EXIT_OF[error.code] ?? EXIT.failed;
   }
   const known = systemFailure(error);
   const text = known ?? (error instanceof Error ? (error.stack ?? error.message) : String(error));
-  call.terminal.say(`shoal: ${text}\n`);
+  call.terminal.say(`${nameOf(call)}: ${text}\n`);
   return EXIT.failed;
 }
 

@@ -5,7 +5,7 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Content } from '../content/content.ts';
 import { accessNeeds, type AccessPolicy } from './access.ts';
-import type { Answer } from './answer.ts';
+import { emptyAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { blobRoutes } from './blob-routes.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -33,9 +33,27 @@ export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Di
     if (path.type === 'name_invalid') {
       throw new AppError('name_invalid', 'not a repository name', { detail: { name: path.repository.slice(0, 300) } });
     }
+    if (request.method === 'OPTIONS') return allowedMethods(routes, path);
     await deps.access.authorize(request.headers.authorization, accessNeeds(path, request));
+    if (options.readOnly && changesContent(path, request.method)) {
+      throw new AppError('access_denied', 'this registry is read-only for now; nothing can be pushed or deleted');
+    }
     return callRoute(routes, path, request);
   };
+}
+
+/**
+ * Browsers ask before they let a page of another host send what it wants, and never with credentials: so the answer says
+ * which methods a path has and nothing of what is there. The headers that let pages in are the operator's.
+ */
+function allowedMethods(routes: Routes, path: Exclude<ApiPath, { readonly type: 'name_invalid' }>): Answer {
+  if (path.type === 'unknown') throw new AppError('not_supported', 'no such path');
+  return emptyAnswer(200, 'Allow', [...Object.keys(routes[path.type]), 'OPTIONS'].join(', '));
+}
+
+function changesContent(path: ApiPath, method: string): boolean {
+  const isContent = ['blob', 'manifest', 'upload', 'uploads'].includes(path.type);
+  return isContent && method !== 'GET' && method !== 'HEAD';
 }
 
 function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
@@ -45,16 +63,20 @@ function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
   const { deletion } = options;
   return {
     base: baseRoutes,
-    catalog: catalogRoutes({ manifests }),
+    catalog: catalogRoutes({ manifests }, { maxRepositories: options.maxRepositories }),
     extension: extensionRoutes,
     uploads: uploadsRoutes({ uploads, blobs, log }),
     upload: uploadRoutes({ uploads, blobs, log }),
     blob: blobRoutes({ blobs, log }, { isDeletable: deletion.blobs }),
     manifest: manifestRoutes(
       { manifests, log, bodyMemory },
-      { areTagsDeletable: deletion.tags, areManifestsDeletable: deletion.manifests },
+      {
+        areTagsDeletable: deletion.tags,
+        areManifestsDeletable: deletion.manifests,
+        bodyTimeoutMs: options.manifestBodyTimeoutMs,
+      },
     ),
-    tags: tagRoutes({ manifests }),
+    tags: tagRoutes({ manifests }, { maxTags: options.maxTags }),
     referrers: referrerRoutes({ manifests }),
   };
 }

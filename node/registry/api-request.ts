@@ -3,6 +3,7 @@
 import type { IncomingMessage, IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { splitTarget } from '../../shared/oci/api-path.ts';
 import { Query } from './query.ts';
+import type { RegistrySite } from './registry-site.ts';
 import type { RequestBody } from './request-body.ts';
 
 export class ApiRequest {
@@ -10,6 +11,8 @@ export class ApiRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: RequestBody;
+  readonly #raw: IncomingMessage;
+  readonly #site: RegistrySite;
   readonly #response: ServerResponse;
   readonly #queryText: string;
   #query: Query | undefined;
@@ -18,13 +21,15 @@ export class ApiRequest {
   constructor(
     raw: IncomingMessage,
     target: string,
-    parts: { readonly response: ServerResponse; readonly body: RequestBody },
+    parts: { readonly response: ServerResponse; readonly body: RequestBody; readonly site: RegistrySite },
   ) {
     const { path, query } = splitTarget(target);
     this.method = raw.method ?? '';
     this.path = path;
     this.headers = raw.headers;
     this.body = parts.body;
+    this.#raw = raw;
+    this.#site = parts.site;
     this.#response = parts.response;
     this.#queryText = query;
   }
@@ -32,6 +37,16 @@ export class ApiRequest {
   get query(): Query {
     this.#query ??= new Query(this.#queryText);
     return this.#query;
+  }
+
+  /** Where its client sees this registry, `https://registry.example/prefix`; undefined when it does not say. */
+  get baseUrl(): string | undefined {
+    return this.#site.baseUrl(this.#raw);
+  }
+
+  /** The client's address, by the word of trusted proxies. */
+  get clientAddress(): string {
+    return this.#site.clientAddress(this.#raw);
   }
 
   /** Aborted when the client leaves before the answer is out. */

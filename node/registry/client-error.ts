@@ -12,17 +12,17 @@ export type ResponsesUnderWay = WeakMap<Socket, ServerResponse>;
  * is torn instead: a client must not take an error text for bytes of a blob.
  */
 export function answerClientError(
-  responses: ResponsesUnderWay,
+  deps: { readonly responses: ResponsesUnderWay; readonly headers: readonly string[] },
   error: Error & { readonly code?: string },
   socket: Socket,
 ): void {
-  const response = responses.get(socket);
+  const response = deps.responses.get(socket);
   const isMidAnswer = response !== undefined && response.headersSent && !response.writableFinished;
   if (error.code === 'ECONNRESET' || !socket.writable || isMidAnswer) {
     socket.destroy();
     return;
   }
-  socket.end(clientErrorText(error.code), () => socket.destroy());
+  socket.end(clientErrorText(error.code, deps.headers), () => socket.destroy());
 }
 
 /** Connections beyond the limit are closed when they are accepted. */
@@ -30,8 +30,9 @@ export function limitConnections(server: Server, maxConnections: number): void {
   server.maxConnections = maxConnections;
 }
 
-function clientErrorText(code: string | undefined): string {
-  const { status, headers, body } = plainErrorAnswer(...clientErrorKind(code));
+function clientErrorText(code: string | undefined, added: readonly string[]): string {
+  const { status, headers: own, body } = plainErrorAnswer(...clientErrorKind(code));
+  const headers = [...own, ...added];
   const lines = [`HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`];
   for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
   const text = body instanceof Uint8Array ? Buffer.from(body).toString() : '';

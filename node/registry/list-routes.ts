@@ -11,9 +11,7 @@ import type { ApiRequest } from './api-request.ts';
 import { nextLink, parsePage, type Page } from './page-query.ts';
 import type { Methods, PathOf, Route } from './route.ts';
 
-/** Tags or repositories in one answer; the rest follows through its `Link` header. */
-const MAX_NAMES = 1000;
-/** Repositories in one answer when the client names no number; the rest follows through its `Link` header. */
+/** Repositories in one answer when the client names no number, or fewer where fewer are allowed; the rest follows through its `Link` header. */
 const DEFAULT_REPOSITORIES = 100;
 /** Referrers in one answer; their bytes bind earlier. Lists are not split without need, as some clients read one page only. */
 const MAX_REFERRERS = 10_000;
@@ -45,18 +43,25 @@ export const extensionRoutes: Methods<'extension'> = readOnly((path) => {
   return jsonAnswer(200, { extensions });
 });
 
-export function tagRoutes(deps: { readonly manifests: Manifests }): Methods<'tags'> {
+export function tagRoutes(
+  deps: { readonly manifests: Manifests },
+  options: { readonly maxTags: number },
+): Methods<'tags'> {
   return readOnly(async (path, request) => {
-    const page = parsePage(request.query, { defaultLimit: MAX_NAMES, maxLimit: MAX_NAMES });
+    const page = parsePage(request.query, { defaultLimit: options.maxTags, maxLimit: options.maxTags });
     const { tags, hasMore } = await deps.manifests.tags(path.repository, page, request.signal);
     const link = namesLink(`/v2/${path.repository}/tags/list`, page, { names: tags, hasMore });
     return jsonAnswer(200, { name: path.repository, tags }, ...link);
   });
 }
 
-export function catalogRoutes(deps: { readonly manifests: Manifests }): Methods<'catalog'> {
+export function catalogRoutes(
+  deps: { readonly manifests: Manifests },
+  { maxRepositories: maxLimit }: { readonly maxRepositories: number },
+): Methods<'catalog'> {
+  const defaultLimit = Math.min(DEFAULT_REPOSITORIES, maxLimit);
   return readOnly(async (_path, request) => {
-    const page = parsePage(request.query, { defaultLimit: DEFAULT_REPOSITORIES, maxLimit: MAX_NAMES });
+    const page = parsePage(request.query, { defaultLimit, maxLimit });
     const { repositories, hasMore } = await deps.manifests.repositories(page, request.signal);
     const link = namesLink('/v2/_catalog', page, { names: repositories, hasMore });
     return jsonAnswer(200, { repositories }, ...link);

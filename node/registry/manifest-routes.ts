@@ -27,13 +27,15 @@ export interface ManifestRouteDeps {
 export interface ManifestRouteOptions {
   readonly areTagsDeletable: boolean;
   readonly areManifestsDeletable: boolean;
+  /** A body that is not whole by then is given up. */
+  readonly bodyTimeoutMs: number;
 }
 
 export function manifestRoutes(deps: ManifestRouteDeps, options: ManifestRouteOptions): Methods<'manifest'> {
   return {
     GET: (path, request) => getManifest(deps.manifests, path, request),
     HEAD: (path, request) => getManifest(deps.manifests, path, request),
-    PUT: (path, request) => putManifest(deps, path, request),
+    PUT: (path, request) => putManifest(deps, options, path, request),
     DELETE: (path, request) => deleteManifest(deps, options, path, request),
   };
 }
@@ -76,11 +78,16 @@ async function pull(
   }
 }
 
-async function putManifest(deps: ManifestRouteDeps, path: PathOf<'manifest'>, request: ApiRequest): Promise<Answer> {
+async function putManifest(
+  deps: ManifestRouteDeps,
+  options: ManifestRouteOptions,
+  path: PathOf<'manifest'>,
+  request: ApiRequest,
+): Promise<Answer> {
   const { lengthBytes = MAX_MANIFEST_BYTES } = request.body;
   const memory = await deps.bodyMemory.take(Math.min(lengthBytes, MAX_MANIFEST_BYTES), request.signal);
   try {
-    return await pushManifest(deps, path, request, memory);
+    return await pushManifest(deps, path, request, { memory, bodyTimeoutMs: options.bodyTimeoutMs });
   } finally {
     memory.release();
   }
@@ -90,11 +97,11 @@ async function pushManifest(
   deps: ManifestRouteDeps,
   path: PathOf<'manifest'>,
   request: ApiRequest,
-  memory: BudgetShare,
+  { memory, bodyTimeoutMs }: { readonly memory: BudgetShare; readonly bodyTimeoutMs: number },
 ): Promise<Answer> {
   const { repository } = path;
   const target = pushTarget(path.reference, request);
-  const bytes = await request.body.readWhole(MAX_MANIFEST_BYTES);
+  const bytes = await request.body.readWhole({ limitBytes: MAX_MANIFEST_BYTES, timeoutMs: bodyTimeoutMs });
   memory.shrink(bytes.byteLength);
   const digest = checkedDigest(bytes, target.digest);
   const { mediaType } = parseManifest(bytes, request.headers['content-type']);

@@ -8,9 +8,10 @@ export interface Health {
   isReady(): { readonly ready: boolean; readonly reason?: string | undefined };
 }
 
-/** `/healthz`, `/readyz` and `/metrics`. */
+/** `/`, for load balancers that look there; `/healthz`, `/readyz` and `/metrics`. */
 export function operationsRoutes(deps: { readonly health: Health; readonly metrics: Metrics }): FastifyPluginCallback {
   return (app, _options, done) => {
+    app.get('/', (_request, reply) => reply.header('cache-control', 'no-cache').send(''));
     app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
     app.get('/readyz', (_request, reply) => {
       const { ready, reason } = deps.health.isReady();

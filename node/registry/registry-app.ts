@@ -4,12 +4,14 @@
 // slashes, digests are longer than its parameters may be, bodies must not be buffered or refused for their type, and
 // its senders add a charset. Health, readiness and metrics are ordinary routes.
 
+import type { ServerResponse } from 'node:http';
 import { fastify, type FastifyInstance } from 'fastify';
 import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import type { Logger } from '../../shared/runtime/log.ts';
+import type { LineSink, Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import type { Content } from '../content/content.ts';
+import { AccessLog } from './access-log.ts';
 import type { AccessPolicy } from './access.ts';
 import { createDispatch } from './api-dispatch.ts';
 import { exchange } from './api-exchange.ts';
@@ -18,6 +20,8 @@ import { answerClientError, limitConnections, type ResponsesUnderWay } from './c
 import { operationsRoutes, type Health } from './operations-routes.ts';
 import { pullRoutes, type PullReports } from './pull-routes.ts';
 import { DEFAULT_REGISTRY_OPTIONS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
+import { ReferenceMetrics } from './reference-metrics.ts';
+import { RegistrySite } from './registry-site.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
 const API_ROOT = '/v2';
@@ -30,6 +34,8 @@ export interface RegistryDeps {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Takes a line for each request; absent when there is no access log. */
+  readonly accessLines?: LineSink | undefined;
 }
 
 /**
@@ -38,6 +44,7 @@ export interface RegistryDeps {
  */
 export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryOptions> = {}): FastifyInstance {
   const settings: RegistryOptions = { ...DEFAULT_REGISTRY_OPTIONS, ...options };
+  const site = new RegistrySite(settings);
   const responses: ResponsesUnderWay = new WeakMap();
   const app = fastify({
     logger: false,
@@ -46,11 +53,12 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
     requestTimeout: 0,
     exposeHeadRoutes: false,
     // The router sees one short path for the whole API: a broken escape or a long digest is ours to answer.
-    rewriteUrl: (raw) => (isApiPath(splitTarget(raw.url ?? '/').path) ? API_ROOT : (raw.url ?? '/')),
+    rewriteUrl: (raw) => (isApiTarget(site.localTarget(raw.url ?? '/')) ? API_ROOT : (raw.url ?? '/')),
     forceCloseConnections: 'idle',
     // Requests on open connections are still served while closing; each of them then ends its connection.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(responses, error, socket),
+    clientErrorHandler: (error, socket) =>
+      answerClientError({ responses, headers: site.headers.for(undefined) }, error, socket),
   });
   limitConnections(app.server, settings.maxConnections);
   const exchangeDeps = {
@@ -59,20 +67,35 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
     metrics: new RequestMetrics(deps.metrics),
     log: deps.log,
     clock: deps.clock,
+    site,
+    accessLog: deps.accessLines === undefined ? undefined : new AccessLog(deps.accessLines),
+    referenceMetrics: settings.referenceMetrics ? new ReferenceMetrics(deps.metrics) : undefined,
   };
   app.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url !== API_ROOT) {
+      addHeaders(reply.raw, site.headers.for(request.headers.origin));
       done();
       return;
     }
+    const target = site.localTarget(request.originalUrl) ?? request.originalUrl;
     reply.hijack();
     responses.set(request.raw.socket, reply.raw);
-    void exchange(exchangeDeps, settings, { raw: request.raw, response: reply.raw, target: request.originalUrl });
+    void exchange(exchangeDeps, settings, { raw: request.raw, response: reply.raw, target });
   });
   closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
   void app.register(pullRoutes(deps));
   return app;
+}
+
+function isApiTarget(target: string | undefined): boolean {
+  return target !== undefined && isApiPath(splitTarget(target).path);
+}
+
+function addHeaders(response: ServerResponse, headers: readonly string[]): void {
+  for (let index = 0; index < headers.length; index += 2) {
+    response.appendHeader(headers[index] ?? '', headers[index + 1] ?? '');
+  }
 }
 
 /** A connection that was busy when the app began to close would stay open for its keep-alive time after its answer. */

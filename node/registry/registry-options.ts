@@ -1,6 +1,8 @@
 // Every limit of the registry API, with the reason for its default and what happens when it is reached.
 
-export interface RegistryOptions {
+import type { SiteOptions } from './registry-site.ts';
+
+export interface RegistryOptions extends SiteOptions {
   /** Connections at once; the next ones are closed when accepted. Far above what one host's clients open. */
   readonly maxConnections: number;
   /** Without a byte of a request's body for this long: 408, and the connection is closed. A long upload that moves is fine. */
@@ -13,6 +15,16 @@ export interface RegistryOptions {
   readonly manifestMemoryBytes: number;
   /** Buffers of 1 MiB for all blob responses together; a response that finds none waits for its first one, oldest first. */
   readonly blobBufferCount: number;
+  /** A manifest that is not here whole this long after its first byte is given up with 408: its memory is missed by others. */
+  readonly manifestBodyTimeoutMs: number;
+  /** Repositories in one answer; the rest follows through its `Link` header. */
+  readonly maxRepositories: number;
+  /** Tags in one answer; the rest follows through its `Link` header. */
+  readonly maxTags: number;
+  /** Also count under the names of the reference registry. */
+  readonly referenceMetrics: boolean;
+  /** Nothing may be pushed or deleted; 403 for those who try. */
+  readonly readOnly: boolean;
   /** What may be deleted; 405 for the rest. */
   readonly deletion: { readonly blobs: boolean; readonly manifests: boolean; readonly tags: boolean };
 }
@@ -29,6 +41,15 @@ export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
   maxDiscardBytes: MAX_DISCARD_BYTES,
   manifestMemoryBytes: MAX_MANIFEST_MEMORY_BYTES,
   blobBufferCount: 64,
+  manifestBodyTimeoutMs: 30_000,
+  maxRepositories: 1000,
+  maxTags: 1000,
+  referenceMetrics: false,
+  readOnly: false,
+  prefix: '',
+  urls: 'relative',
+  trustedProxies: [],
+  headers: {},
   deletion: { blobs: true, manifests: true, tags: true },
 };
 

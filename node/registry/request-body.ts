@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
-import { StallWatch } from './stall-watch.ts';
+import { LOOKS_PER_TIMEOUT, StallWatch } from './stall-watch.ts';
 
 export interface RequestBodyOptions {
   readonly idleTimeoutMs: number;
@@ -11,6 +11,7 @@ export interface RequestBodyOptions {
 }
 
 export class RequestBody {
+  readonly #clock: Clock;
   readonly #raw: IncomingMessage;
   readonly #options: RequestBodyOptions;
   readonly #watch: StallWatch;
@@ -23,6 +24,7 @@ export class RequestBody {
     deps: { readonly clock: Clock; readonly raw: IncomingMessage; readonly onIdle: () => void },
     options: RequestBodyOptions,
   ) {
+    this.#clock = deps.clock;
     this.#raw = deps.raw;
     this.#options = options;
     this.#onIdle = deps.onIdle;
@@ -52,8 +54,29 @@ export class RequestBody {
     return this.#raw.iterator({ destroyOnReturn: false });
   }
 
-  /** The whole body. @throws {AppError} `manifest_too_large` as soon as it is longer than `limitBytes`. */
-  async readWhole(limitBytes: number): Promise<Buffer> {
+  /**
+   * The whole body. A client that has not sent it within `timeoutMs` is told, however steadily it sends, and the
+   * connection ends. @throws {AppError} `manifest_too_large` as soon as it is longer than `limitBytes`; `timed_out`
+   */
+  async readWhole({
+    limitBytes,
+    timeoutMs,
+  }: {
+    readonly limitBytes: number;
+    readonly timeoutMs: number;
+  }): Promise<Buffer> {
+    let deadline = this.#clock.schedule(timeoutMs, () => {
+      this.#giveUp();
+      deadline = this.#clock.schedule(timeoutMs / LOOKS_PER_TIMEOUT, () => this.end());
+    });
+    try {
+      return await this.#gather(limitBytes);
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  async #gather(limitBytes: number): Promise<Buffer> {
     const tooLarge = new AppError('manifest_too_large', `the body may have at most ${limitBytes} bytes`);
     if ((this.lengthBytes ?? 0) > limitBytes) throw tooLarge;
     const chunks: Uint8Array[] = [];

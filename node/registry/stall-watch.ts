@@ -3,7 +3,7 @@
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 
 /** How often a watch looks within its timeout; it fires between one and one and a quarter timeouts after the last move. */
-const LOOKS_PER_TIMEOUT = 4;
+export const LOOKS_PER_TIMEOUT = 4;
 
 /** Calls `onStall` when a mark has not moved for the whole timeout, and again after each further quarter of it. */
 export class StallWatch {

@@ -24,6 +24,8 @@ const MIB = 1024 * 1024;
 
 /** Age at which uploads and downloads that nobody came back to are deleted: the value of the reference registry (U-8). */
 const DEFAULT_EXPIRY_MS = 168 * HOUR_MS;
+/** How often expired uploads are looked for; often enough for an expiry of days. */
+const DEFAULT_PURGE_MS = 600_000;
 /** Disk that stays free, so that logs and databases on it can go on; what would not fit is refused. */
 const DEFAULT_RESERVE_BYTES = 256 * MIB;
 /** Memory of all uploads, the next buffer waits: twelve uploads with one each; four make one upload as fast as it gets. */
@@ -39,6 +41,10 @@ export interface StoreOptions {
   readonly directory: string;
   /** An upload ends this long after its last byte (U-8). @default 168 h */
   readonly uploadExpiryMs?: number;
+  /** Whether expired uploads are thrown away; dry-run only logs them. @default 'on' */
+  readonly uploadPurging?: 'on' | 'off' | 'dry-run';
+  /** How often expired uploads are looked for. @default 10 min */
+  readonly uploadPurgeMs?: number;
   /** Pieces of a download that was not opened for so long are thrown away. @default 168 h */
   readonly partialExpiryMs?: number;
   /** Bytes of the disk that stay free. @default 256 MiB */
@@ -91,7 +97,11 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
   const uploads = opening.use(
     await UploadSessions.open(
       { ...shared, buffers: uploadBuffers },
-      { expiryMs: options.uploadExpiryMs ?? DEFAULT_EXPIRY_MS },
+      {
+        expiryMs: options.uploadExpiryMs ?? DEFAULT_EXPIRY_MS,
+        purgeEveryMs: options.uploadPurgeMs ?? DEFAULT_PURGE_MS,
+        purging: options.uploadPurging ?? 'on',
+      },
     ),
   );
 

@@ -21,8 +21,6 @@ const MAX_SESSIONS = 10_000;
  * whoever only opens sessions, as any page in a browser on this host can, would end all pushing for as long as they last.
  */
 const GIVES_WAY_MS = 60_000;
-/** How often expired sessions are looked for; often enough for an expiry of days. */
-const PURGE_EVERY_MS = 10 * 60_000;
 const SESSION_FILE = 'session.json';
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -37,22 +35,30 @@ interface UploadSessionsDeps extends UploadSessionDeps {
   readonly paths: StorePaths;
 }
 
+export interface UploadSessionsOptions {
+  /** A session ends this long after its last byte (U-8). */
+  readonly expiryMs: number;
+  /** How often expired sessions are looked for. */
+  readonly purgeEveryMs: number;
+  /** Whether a session ends at all by its age. */
+  readonly purging: 'on' | 'off' | 'dry-run';
+}
+
 /** The upload store. `open` resumes what is on disk. */
 export class UploadSessions implements UploadStore, AsyncDisposable {
   readonly #deps: UploadSessionsDeps;
-  readonly #expiryMs: number;
+  readonly #options: UploadSessionsOptions;
   readonly #sessions = new Map<string, UploadSession>();
   #creatingCount = 0;
   #purge: Scheduled | undefined;
   #isClosed = false;
 
-  private constructor(deps: UploadSessionsDeps, options: { readonly expiryMs: number }) {
+  private constructor(deps: UploadSessionsDeps, options: UploadSessionsOptions) {
     this.#deps = deps;
-    this.#expiryMs = options.expiryMs;
+    this.#options = options;
   }
 
-  /** @param options.expiryMs a session ends this long after its last byte (U-8). */
-  static async open(deps: UploadSessionsDeps, options: { readonly expiryMs: number }): Promise<UploadSessions> {
+  static async open(deps: UploadSessionsDeps, options: UploadSessionsOptions): Promise<UploadSessions> {
     const sessions = new UploadSessions(deps, options);
     for (const name of await readdir(deps.paths.uploads)) await sessions.#resume(name);
     await sessions.#purgeExpired();
@@ -133,13 +139,13 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
   async #session(repository: string, id: string): Promise<UploadSession> {
     this.#refuseWhenClosed();
     const session = this.#sessions.get(id);
-    if (session !== undefined && this.#isExpired(session)) await this.#drop(session);
+    if (session !== undefined && this.#options.purging === 'on' && this.#isExpired(session)) await this.#drop(session);
     else if (session !== undefined && !session.isEnded && session.repository === repository) return session;
     throw new AppError('upload_unknown', 'no such upload', { detail: { upload: id.slice(0, 64) } });
   }
 
   #isExpired(session: UploadSession): boolean {
-    return session.isUnusedSince(this.#deps.clock.wallMs() - this.#expiryMs);
+    return session.isUnusedSince(this.#deps.clock.wallMs() - this.#options.expiryMs);
   }
 
   async #drop(session: UploadSession): Promise<void> {
@@ -159,8 +165,13 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
   }
 
   async #purgeExpired(): Promise<void> {
+    const { purging } = this.#options;
     for (const session of this.#sessions.values()) {
-      if (!this.#isExpired(session)) continue;
+      if (purging === 'off' || !this.#isExpired(session)) continue;
+      if (purging === 'dry-run') {
+        this.#deps.log.info({ upload: session.id, repository: session.repository }, 'unfinished upload would expire');
+        continue;
+      }
       await this.#drop(session);
       this.#deps.log.info({ upload: session.id, repository: session.repository }, 'unfinished upload expired');
     }
@@ -168,7 +179,7 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
 
   #purgeLater(): void {
     if (this.#isClosed) return;
-    this.#purge = this.#deps.clock.schedule(Math.min(PURGE_EVERY_MS, this.#expiryMs), () => {
+    this.#purge = this.#deps.clock.schedule(Math.min(this.#options.purgeEveryMs, this.#options.expiryMs), () => {
       this.#purgeExpired()
         .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'expired uploads could not be removed'))
         .finally(() => this.#purgeLater());

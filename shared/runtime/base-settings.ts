@@ -19,9 +19,10 @@ export const logSettings = Type.Object(
       description: 'How much is logged. At info: start, stop, pushes, tags moved, nodes joined and left.',
     }),
     format: choice({
-      choices: ['auto', 'json', 'pretty'],
+      choices: ['auto', 'json', 'pretty', 'logfmt', 'logstash'],
       default: 'auto',
-      description: 'json has one object a line, pretty is for people; auto is pretty on a terminal and json elsewhere.',
+      description:
+        'json has one object a line, logstash the same in its words, logfmt is level=info msg="…", pretty is for people; auto is pretty on a terminal and json elsewhere.',
     }),
   },
   { default: {}, additionalProperties: false },

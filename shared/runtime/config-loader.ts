@@ -4,13 +4,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Static, TObject } from 'typebox';
 import { Check } from 'typebox/value';
+import { readYamlValue } from './bounded-yaml.ts';
 import { AppError, invariant } from './errors.ts';
 import { nearest } from './nearest.ts';
 import { parseSetting } from './setting-value.ts';
 import { settingsOf, type Setting, type SettingValue } from './settings.ts';
 
-/** Largest configuration file, a larger one is refused: a full one has a page or two. */
-const MAX_FILE_BYTES = 1024 * 1024;
 /** Variables of others under our prefix: the tests', and those that Kubernetes makes for a service named `shoal`. */
 const FOREIGN_VARIABLE = /^SHOAL_(TEST_|SERVICE_|PORT$|PORT_\d)/;
 
@@ -22,11 +21,14 @@ export interface ConfigSources {
   readonly file?: string | undefined;
   /** Defaults of this command by key, in the place of the schema's. */
   readonly defaults?: Readonly<Record<string, SettingValue>>;
+  /** What another form of configuration gave, by key; a file of ours wins over it. */
+  readonly given?: ReadonlyMap<string, Given>;
   /** Settings of the other programs: known in the file and in the environment, so that hosts may share both. */
   readonly alsoKnown?: readonly TObject[];
 }
 
-interface Given {
+/** A value that was given for a setting. */
+export interface Given {
   /** For messages: `--http`, `SHOAL_HTTP`, `http in shoal.yml`. */
   readonly source: string;
   readonly raw: unknown;
@@ -60,7 +62,7 @@ function givenFor(setting: Setting, sources: ConfigSources, inFile: ReadonlyMap<
   const variable = sources.environment[setting.environment];
   // An empty variable is what a unit file or a compose file leaves when it has nothing to say.
   if (variable !== undefined && variable !== '') return { source: setting.environment, raw: variable };
-  return inFile.get(setting.key);
+  return inFile.get(setting.key) ?? sources.given?.get(setting.key);
 }
 
 function checked(setting: Setting, given: Given, problems: string[]): SettingValue | undefined {
@@ -96,14 +98,12 @@ async function readFileSettings(
 ): Promise<ReadonlyMap<string, Given>> {
   const found = new Map<string, Given>();
   const text = await readText(path);
-  const { parse } = await import('yaml'); // only who has a file pays for the parser
-  let content: unknown;
-  try {
-    content = parse(text, { maxAliasCount: 100 });
-  } catch (cause) {
-    problems.push(`${path}: not valid YAML: ${cause instanceof Error ? cause.message.split('\n')[0] : ''}`);
+  const read = await readYamlValue(text);
+  if (read.type === 'wrong') {
+    problems.push(`${path}: ${read.problem}`);
     return found;
   }
+  const content = read.value;
   if (content === null || content === undefined) return found; // an empty file says nothing
   if (isRecord(content)) collect({ path, known, problems, found }, content, '');
   else problems.push(`${path}: write settings as "name: value", one per line`);
@@ -141,13 +141,11 @@ function collect(reading: FileReading, content: Readonly<Record<string, unknown>
 
 async function readText(path: string): Promise<string> {
   try {
-    const text = await readFile(path, 'utf8');
-    if (text.length <= MAX_FILE_BYTES) return text;
+    return await readFile(path, 'utf8');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AppError('config_invalid', `cannot read the configuration file: ${reason}`, { cause });
   }
-  throw new AppError('config_invalid', `${path} is larger than a configuration file may be (1 MiB)`);
 }
 
 function didYouMean(name: string, names: readonly string[]): string {

@@ -1,6 +1,7 @@
-// Logging: pino, JSON lines on stderr, readable lines on a terminal. The only place that imports pino.
+// Logging: pino, lines on stderr. The only place that imports pino.
 
 import { pino, type Logger as PinoLogger } from 'pino';
+import { LOG_LINES, type LogFormat } from './log-lines.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'silent';
 
@@ -24,9 +25,10 @@ const REDACTED = [
   '*.password',
 ];
 
-/** The root logger of a process. @param options.format `pretty` for a person at a terminal, `json` for everything else. */
-export function createLogger(options: { readonly level: LogLevel; readonly format: 'json' | 'pretty' }): PinoLogger {
-  const destination = options.format === 'pretty' ? prettyStderr() : pino.destination({ dest: 2, sync: true });
+/** The root logger of a process. */
+export function createLogger(options: { readonly level: LogLevel; readonly format: LogFormat }): PinoLogger {
+  const { format } = options;
+  const destination = format === 'json' ? pino.destination({ dest: 2, sync: true }) : stderrIn(format);
   return pino(
     {
       level: options.level,
@@ -39,29 +41,37 @@ export function createLogger(options: { readonly level: LogLevel; readonly forma
   );
 }
 
-/** Takes pino's JSON lines and writes `12:00:00 info  swarm: message  key=value` to stderr. */
-function prettyStderr(): { write(line: string): void } {
+/** Takes pino's JSON lines and writes them in another form to stderr. */
+function stderrIn(format: Exclude<LogFormat, 'json'>): { write(line: string): void } {
+  const lineOf = LOG_LINES[format];
   return {
     write(line) {
-      process.stderr.write(prettyLine(line));
+      process.stderr.write(lineOf(line));
     },
   };
 }
 
-function prettyLine(line: string): string {
-  const { level, time, msg, part, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const facts = Object.entries(fields).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  const clock = String(time).slice(11, 19);
-  const where = typeof part === 'string' ? `${part}: ` : '';
-  const reason = err === undefined ? '' : `\n    ${errorText(err)}`;
-  return `${clock} ${String(level).padEnd(5)} ${where}${String(msg)}  ${facts.join(' ')}${reason}\n`;
+/** A place for lines that are no log of ours. */
+export interface LineSink {
+  /** @param line without its end. */
+  write(line: string): void;
 }
 
-function errorText(err: unknown): string {
-  if (typeof err === 'object' && err !== null && 'stack' in err) return String(err.stack);
-  return JSON.stringify(err);
+/** Lines that wait for a reader of stdout, in characters; what comes while so much waits is dropped: requests must not wait for it. */
+const MAX_WAITING_CHARS = 4 * 1024 * 1024;
+
+/** Lines on stdout, written in the background. Disposing writes what is left. */
+export function openStdoutLines(): LineSink & AsyncDisposable {
+  const destination = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_CHARS });
+  destination.on('error', () => undefined); // whoever read them has left
+  return {
+    write: (line) => void destination.write(`${line}\n`),
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        destination.once('close', () => resolve());
+        destination.end();
+      }),
+  };
 }
 
 /** A logger that says nothing, for tests. */

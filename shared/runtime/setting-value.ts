@@ -1,5 +1,6 @@
 // What people write for a setting, as a value, and values as people write them. Pure.
 
+import { Errors } from 'typebox/value';
 import { isHostPort } from './host-port.ts';
 import { isLabel, MAX_LABEL_CHARS } from './label.ts';
 import { nearest } from './nearest.ts';
@@ -60,6 +61,8 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
       return parseChoice(setting, raw);
     case 'list':
       return parseList(setting, raw);
+    case 'structure':
+      return parseStructure(setting, raw);
     default: {
       const never: never = setting.kind;
       return never;
@@ -71,7 +74,7 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
 export function showSetting(setting: Setting, value: SettingValue): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value;
-  if (typeof value !== 'number') return value.length === 0 ? 'none' : value.join(',');
+  if (typeof value === 'object') return showCollection(setting, value);
   if (setting.kind === 'duration')
     return largestUnit(value, [
       [DAY_MS, 'd'],
@@ -90,6 +93,12 @@ export function showSetting(setting: Setting, value: SettingValue): string {
       [1, 'B'],
     ]);
   return String(value);
+}
+
+function showCollection(setting: Setting, value: object): string {
+  const isEmpty = Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;
+  if (isEmpty) return 'none';
+  return setting.kind === 'list' && Array.isArray(value) ? value.join(',') : JSON.stringify(value);
 }
 
 function parseText(setting: Setting, raw: unknown): ParsedSetting {
@@ -126,6 +135,25 @@ function parseList(setting: Setting, raw: unknown): ParsedSetting {
   const isList = Array.isArray(words) && words.length <= (setting.maxItems ?? 100) && words.every(isWord);
   if (isList) return { type: 'value', value: words };
   return wrong(setting, raw, `write at most ${setting.maxItems ?? 100} words, in a flag with commas between them`);
+}
+
+function parseStructure(setting: Setting, raw: unknown): ParsedSetting {
+  const { shape } = setting;
+  const advice = `write it like ${setting.example}`;
+  const value = typeof raw === 'string' ? jsonOf(raw) : raw;
+  if (shape === undefined || typeof value !== 'object' || value === null) return wrong(setting, raw, advice);
+  const [error] = Errors(shape, value);
+  if (error === undefined) return { type: 'value', value: value as SettingValue };
+  const where = error.instancePath === '' ? '' : `${error.instancePath.slice(1).replaceAll('/', '.')} `;
+  return wrong(setting, raw, `${where}${error.message}; ${advice}`);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the caller says how it is written
+  }
 }
 
 function isWord(value: unknown): value is string {

@@ -1,20 +1,30 @@
 // The kinds of settings, and how a schema of settings is read.
 //
-// A program's settings are one TypeBox object, nested once at most. Each leaf is made by a function below and says in
+// A program's settings are one TypeBox object of objects. Each leaf is made by a function below and says in
 // its description what it does and why its default is what it is. The names follow from the key:
 //
 //   key in the file      flag                    environment
 //   durability.waitMs    --durability-wait-ms    SHOAL_DURABILITY_WAIT_MS
 
-import Type, { type TObject, type TSchema, type TUnsafe } from 'typebox';
+import Type, { type Static, type TObject, type TSchema, type TUnsafe } from 'typebox';
 import { Check } from 'typebox/value';
 import { invariant } from './errors.ts';
 import { isHostPort } from './host-port.ts';
 import { isLabel } from './label.ts';
 
-export type SettingKind = 'text' | 'label' | 'address' | 'switch' | 'count' | 'duration' | 'bytes' | 'choice' | 'list';
+export type SettingKind =
+  | 'text'
+  | 'label'
+  | 'address'
+  | 'switch'
+  | 'count'
+  | 'duration'
+  | 'bytes'
+  | 'choice'
+  | 'list'
+  | 'structure';
 
-export type SettingValue = string | number | boolean | readonly string[];
+export type SettingValue = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
 
 interface About<T> {
   readonly description: string;
@@ -85,6 +95,19 @@ export function list(about: About<readonly string[]> & { readonly maxItems: numb
   });
 }
 
+/**
+ * Names with values, or a list of such; in flags and variables as JSON.
+ * @param about.example one line of JSON, for messages and documents.
+ */
+export function structure<S extends TSchema>(
+  schema: S,
+  about: About<Static<S>> & { readonly example: string },
+): TUnsafe<Static<S>> {
+  return Type.Refine(Type.Unsafe<Static<S>>({ setting: 'structure', ...about, shape: schema }), (value) =>
+    Check(schema, value),
+  );
+}
+
 /** One setting of a schema. */
 export interface Setting {
   /** As in the file, `durability.waitMs`. */
@@ -103,22 +126,35 @@ export interface Setting {
   readonly isSecret: boolean;
   /** What stands for a value in help. */
   readonly placeholder: string;
+  /** Of a structure: what fits it. */
+  readonly shape: TSchema | undefined;
+  /** Of a structure: one line of JSON. */
+  readonly example: string;
 }
 
 const Leaf = Type.Object({
   setting: Type.Union(
-    (['text', 'label', 'address', 'switch', 'count', 'duration', 'bytes', 'choice', 'list'] as const).map((kind) =>
-      Type.Literal(kind),
+    (['text', 'label', 'address', 'switch', 'count', 'duration', 'bytes', 'choice', 'list', 'structure'] as const).map(
+      (kind) => Type.Literal(kind),
     ),
   ),
   description: Type.String({ minLength: 1 }),
-  default: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())])),
+  default: Type.Optional(
+    Type.Union([
+      Type.String(),
+      Type.Number(),
+      Type.Boolean(),
+      Type.Array(Type.Unknown()),
+      Type.Record(Type.String(), Type.Unknown()),
+    ]),
+  ),
   choices: Type.Optional(Type.Array(Type.String())),
   minimum: Type.Optional(Type.Number()),
   maximum: Type.Optional(Type.Number()),
   maxItems: Type.Optional(Type.Number()),
   isSecret: Type.Optional(Type.Boolean()),
   placeholder: Type.Optional(Type.String()),
+  example: Type.Optional(Type.String()),
 });
 
 const PLACEHOLDERS: Readonly<Record<SettingKind, string>> = {
@@ -131,6 +167,7 @@ const PLACEHOLDERS: Readonly<Record<SettingKind, string>> = {
   bytes: 'SIZE',
   choice: '',
   list: 'TEXT,TEXT…',
+  structure: 'JSON',
 };
 
 /** Every setting of a schema, in its order. */
@@ -166,5 +203,7 @@ function settingAt(path: readonly string[], schema: TSchema): Setting {
     maxItems: leaf.maxItems,
     isSecret: leaf.isSecret ?? false,
     placeholder: leaf.placeholder ?? leaf.choices?.join('|') ?? PLACEHOLDERS[leaf.setting],
+    shape: 'shape' in schema && Type.IsSchema(schema.shape) ? schema.shape : undefined,
+    example: leaf.example ?? '',
   };
 }

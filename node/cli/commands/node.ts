@@ -4,6 +4,7 @@ import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { dataFolder } from '../../../shared/runtime/data-folder.ts';
 import { Metrics } from '../../../shared/runtime/metrics.ts';
+import { openStdoutLines } from '../../../shared/runtime/log.ts';
 import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
 import { NodeConfig } from '../../config.ts';
 import type { Command } from '../command.ts';
@@ -50,6 +51,7 @@ export const nodeCommand: Command = {
       {
         drainMs: config.drainMs,
         start: async (resources) => {
+          const accessLines = config.registry.accessLog ? resources.use(openStdoutLines()) : undefined;
           const node = resources.use(
             await startNode(config, {
               ...deps,
@@ -58,6 +60,7 @@ export const nodeCommand: Command = {
               version,
               identity,
               isOrigin,
+              accessLines,
               makeLink: (hello) => new SessionLink({ ...deps, metrics, random, identity }, { coordinator, hello }),
             }),
           );

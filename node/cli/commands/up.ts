@@ -1,24 +1,16 @@
 // `shoal up`
 
-import Type from 'typebox';
-import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
-import { dataFolder } from '../../../shared/runtime/data-folder.ts';
 import { isLoopback, parseHostPort } from '../../../shared/runtime/host-port.ts';
-import { Metrics } from '../../../shared/runtime/metrics.ts';
 import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
 import { NodeConfig } from '../../config.ts';
 import { clientHost } from '../client-address.ts';
 import type { Command } from '../command.ts';
-import { startOwnCoordinator } from '../coordinator-start.ts';
-import { originRole, ownMembership } from '../node-membership.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { openServiceLog } from '../service-log.ts';
+import { startFleetOfOne } from '../start-fleet-of-one.ts';
 import { typedName } from '../typed-name.ts';
-
-/** All settings of both, but those by which a node finds a coordinator elsewhere. */
-const { coordinator: _coordinator, join: _join, ...nodeSettings } = NodeConfig.properties;
-const UpConfig = Type.Object({ ...nodeSettings, ...CoordinatorConfig.properties }, { additionalProperties: false });
+import { UpConfig } from '../up-config.ts';
 
 export const upCommand: Command = {
   words: ['up'],
@@ -48,26 +40,7 @@ export const upCommand: Command = {
       {
         drainMs: config.drainMs,
         start: async (resources) => {
-          const coordinator = resources.use(await startOwnCoordinator(config, deps));
-          const identity = await ownMembership(deps, {
-            path: dataFolder(config.data).nodeIdentity,
-            fleetId: coordinator.fleetId,
-            knowsNode: (nodeId) => coordinator.knowsNode(nodeId),
-            enrol: (request) => coordinator.enrolOwn(request),
-          });
-          const { startNode } = await import('../../node.ts');
-          const metrics = new Metrics(); // apart from the coordinator's: each has its own page
-          metrics.collectProcess();
-          const { random } = Math;
-          const makeLink = (
-            hello: Parameters<Parameters<typeof startNode>[1]['makeLink']>[0],
-          ): ReturnType<typeof coordinator.linkInProcess> =>
-            coordinator.linkInProcess({ nodeId: identity.nodeId, hello });
-          const isOrigin = await originRole(identity, config.origin);
-          const node = resources.use(
-            await startNode(config, { ...deps, metrics, random, identity, isOrigin, makeLink }),
-          );
-          log.info({ nodeId: node.nodeId, http: node.httpAddress, swarm: node.swarmAddress }, 'node started');
+          const node = await startFleetOfOne(config, { ...deps, resources });
           const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
           const registry = clientHost(node.httpAddress);
           terminal.out(startText({ shoal, registry, data: config.data, listen: config.listen }));

@@ -162,7 +162,6 @@ export function testPathRules(open: OpenRegistry): void {
         ['GET', '/v2/a/blobs/uploads/', 'POST'],
         ['PUT', '/v2/a/tags/list', 'GET, HEAD'],
         ['DELETE', '/v2/', 'GET, HEAD'],
-        ['OPTIONS', '/v2/_catalog', 'GET, HEAD'],
         ['PROPFIND', '/v2/a/referrers/x', 'GET, HEAD'],
         ['POST', '/v2/a/blobs/uploads/11111111-1111-1111-1111-111111111111', 'GET, HEAD, PATCH, PUT, DELETE'],
       ] as const;

@@ -20,6 +20,7 @@ export const onlyRules: readonly OnlyRule[] = [
   { from: 'shared', only: [] },
   { from: 'node/swarm/scheduler', only: ['shared'] },
   { from: 'node/pulls', only: ['shared'] },
+  { from: 'node/registry-config', only: ['shared'] },
   { from: 'coordinator/directory', only: ['shared'] },
 ];
 

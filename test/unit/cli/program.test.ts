@@ -54,6 +54,8 @@ usage: shoal <command> [flags]
                 single host needs
   coordinator   run the coordinator alone
   node          run a node; --coordinator and --join on its first start
+  serve         run in the place of the registry container, with its
+                configuration file
   token create  print a token that lets a new host join the fleet
   status        show the fleet: nodes, roles, health, blobs, running downloads
   pulls         tell what this host pulled lately, from whom, and why it took

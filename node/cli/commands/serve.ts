@@ -1,0 +1,57 @@
+// `shoal serve`
+
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import type { Given } from '../../../shared/runtime/config-loader.ts';
+import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
+import { NodeConfig } from '../../config.ts';
+import { PATH_VARIABLE, readRegistryConfig, type RegistryConfig } from '../../registry-config/read-registry-config.ts';
+import type { Logger } from '../../../shared/runtime/log.ts';
+import type { Command } from '../command.ts';
+import { runUntilStopped } from '../run-until-stopped.ts';
+import { SERVE_DEFAULTS } from '../serve-defaults.ts';
+import { openServiceLog } from '../service-log.ts';
+import { startFleetOfOne } from '../start-fleet-of-one.ts';
+import { UpConfig } from '../up-config.ts';
+
+export const serveCommand: Command = {
+  words: ['serve'],
+  summary: 'run in the place of the registry container, with its configuration file',
+  about: [
+    'Runs what `shoal up` runs, set by the configuration file of registry:2 or registry:3 and by REGISTRY_… variables. What has no effect here is told once; what is not known is an error.',
+    `CONFIG is that file; else ${PATH_VARIABLE} names it, else variables and defaults alone count.`,
+    'Its data lies in the folder shoal/ of storage.filesystem.rootdirectory. Our own settings win over the file, so further hosts may join: --listen 0.0.0.0:5100 --swarm 0.0.0.0:5110.',
+  ],
+  examples: [
+    { does: 'With a configuration that you have:', line: 'shoal serve /etc/docker/registry/config.yml' },
+    { does: 'With variables alone:', line: 'REGISTRY_HTTP_ADDR=:5001 shoal serve' },
+  ],
+  operands: [{ name: 'CONFIG', isRequired: false }],
+  flags: [],
+  settings: () => Promise.resolve({ schema: UpConfig, defaults: SERVE_DEFAULTS, alsoKnown: [NodeConfig] }),
+  async run({ terminal, config: readConfig, operands: [operand], stop }) {
+    const path = operand ?? (terminal.environment[PATH_VARIABLE] || undefined);
+    const registry = await readRegistryConfig({ path, environment: terminal.environment });
+    const given = new Map(registry.settings.map(({ key, raw, source }): [string, Given] => [key, { raw, source }]));
+    const config = await readConfig(UpConfig, given);
+    const version = await readProgramVersion();
+    const log = openServiceLog(config.log, { terminal, command: 'serve', version });
+    tellWhatIsIgnored(log, registry);
+    const deps = { clock: systemClock, log, version };
+    await runUntilStopped(
+      deps,
+      {
+        drainMs: config.drainMs,
+        start: async (resources) => {
+          await startFleetOfOne(config, { ...deps, resources });
+        },
+      },
+      stop,
+    );
+    return 0;
+  },
+};
+
+function tellWhatIsIgnored(log: Logger, { ignored, unknownVariables }: RegistryConfig): void {
+  for (const { key, source, why } of ignored) log.warn({ key, source, why }, 'this key has no effect');
+  for (const variable of unknownVariables) log.warn({ variable }, 'this variable names no key; it has no effect');
+}

@@ -1,0 +1,157 @@
+// `shoal serve` in the place of the registry container: over real sockets and folders, in the process of the test.
+
+import assert from 'node:assert/strict';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { REGISTRY_COMMANDS } from '../../../node/cli/commands.ts';
+import { runProgram } from '../../../node/cli/program.ts';
+import { eventually } from '../../support/eventually.ts';
+import { findFreePorts } from '../../support/free-ports.ts';
+import { recordingTerminal } from '../../support/recording-terminal.ts';
+import { digestText, emptyManifest, RegistryWire } from '../../support/registry-wire.ts';
+import { openTemporaryFolder } from '../../support/temporary-folder.ts';
+
+interface Serving extends AsyncDisposable {
+  readonly wire: RegistryWire;
+  /** storage.filesystem.rootdirectory */
+  readonly root: string;
+}
+
+/** Starts with these variables, without their prefix. Disposing stops it as a signal would. */
+async function serve(root: string, variables: Readonly<Record<string, string>> = {}): Promise<Serving> {
+  const [port = 0] = await findFreePorts(1);
+  const environment = {
+    SHOAL_LOG_LEVEL: 'silent',
+    SHOAL_REGISTRY_ACCESS_LOG: 'off', // it would go to the stdout of the test
+    REGISTRY_HTTP_ADDR: `127.0.0.1:${port}`,
+    REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: root,
+    ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [`REGISTRY_${name}`, value])),
+  };
+  const terminal = recordingTerminal({ environment });
+  const stop = new AbortController();
+  const ended = runProgram(REGISTRY_COMMANDS, { name: 'registry', args: ['serve'], terminal, stop: stop.signal });
+  const failed = new AbortController();
+  void ended.then(() => failed.abort(new Error(terminal.messages)));
+  const wire = new RegistryWire(`http://127.0.0.1:${port}`);
+  await eventually({ what: 'registry serve', signal: failed.signal }, async () => {
+    const { status } = await wire.send('GET', '/readyz');
+    return status === 200;
+  });
+  return {
+    wire,
+    root,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      assert.equal(await ended, 0);
+    },
+  };
+}
+
+async function pushManifest(wire: RegistryWire, tag: string): Promise<number> {
+  const config = Buffer.from('{}');
+  await wire.send('POST', `/v2/team/app/blobs/uploads/?digest=${digestText(config)}`, { body: config });
+  const headers = { 'content-type': 'application/vnd.oci.image.manifest.v1+json' };
+  const body = JSON.stringify(emptyManifest());
+  const { status } = await wire.send('PUT', `/v2/team/app/manifests/${tag}`, { headers, body });
+  return status;
+}
+
+describe('registry serve', () => {
+  test('keeps beside the volume of the original, and finds its own again', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    const others = join(folder.path, 'docker/registry/v2/repositories');
+    await mkdir(others, { recursive: true });
+    await writeFile(join(folder.path, 'scheduler-state.json'), '{}');
+    {
+      await using first = await serve(folder.path);
+      assert.equal(await pushManifest(first.wire, 'v1'), 201);
+    }
+
+    await using second = await serve(folder.path);
+    const { body } = await second.wire.send('GET', '/v2/_catalog');
+
+    assert.deepEqual(JSON.parse(body.toString()), { repositories: ['team/app'] });
+    assert.deepEqual((await readdir(folder.path)).sort(), ['docker', 'scheduler-state.json', 'shoal']);
+    assert.deepEqual(await readdir(others), []);
+  });
+
+  test('answers with links as the original writes them, below a prefix and behind a proxy', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    await using serving = await serve(folder.path, { HTTP_PREFIX: '/registry/' });
+    const headers = { host: 'registry.example', 'x-forwarded-proto': 'https' };
+
+    const opened = await serving.wire.send('POST', '/registry/v2/a/blobs/uploads/', { headers });
+    const path = new URL(opened.headers.location ?? '').pathname;
+    const pushed = await serving.wire.send('PUT', `${path}?_state=open&digest=${digestText('x')}`, {
+      headers,
+      body: 'x',
+    });
+
+    assert.equal(opened.status, 202);
+    assert.match(
+      opened.headers.location ?? '',
+      /^https:\/\/registry\.example\/registry\/v2\/a\/blobs\/uploads\/[0-9a-f-]{36}\?_state=open$/,
+    );
+    assert.equal(pushed.status, 201);
+    assert.equal(pushed.headers.location, `https://registry.example/registry/v2/a/blobs/${digestText('x')}`);
+    assert.equal((await serving.wire.send('GET', '/v2/')).status, 404);
+  });
+
+  test('deletes nothing unless it is told to, and nothing changes while it is read-only', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    {
+      await using serving = await serve(folder.path);
+      await pushManifest(serving.wire, 'v1');
+      const answer = await serving.wire.send('DELETE', '/v2/team/app/manifests/v1');
+      assert.equal(answer.status, 405);
+      assert.match(answer.body.toString(), /UNSUPPORTED/);
+    }
+    {
+      await using serving = await serve(folder.path, { STORAGE_MAINTENANCE_READONLY: '{enabled: true}' });
+      assert.equal((await serving.wire.send('POST', '/v2/team/app/blobs/uploads/')).status, 403);
+      assert.equal(await pushManifest(serving.wire, 'v2'), 403);
+      assert.equal((await serving.wire.send('GET', '/v2/team/app/manifests/v1')).status, 200);
+    }
+    await using serving = await serve(folder.path, { STORAGE_DELETE_ENABLED: 'true' });
+    assert.equal((await serving.wire.send('DELETE', '/v2/team/app/manifests/v1')).status, 202);
+  });
+
+  test('lets the pages in that its headers name, and sends these with every answer', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    await using serving = await serve(folder.path, {
+      'HTTP_HEADERS_Access-Control-Allow-Origin': '[http://ui.example, http://other.example]',
+      'HTTP_HEADERS_Access-Control-Allow-Methods': '[HEAD, GET, OPTIONS, DELETE]',
+    });
+    const send = (method: string, path: string, origin: string): ReturnType<RegistryWire['send']> =>
+      serving.wire.send(method, path, { headers: { origin } });
+
+    const asked = await send('OPTIONS', '/v2/_catalog', 'http://ui.example');
+    const missing = await send('GET', '/v2/a/manifests/none', 'http://other.example');
+    const stranger = await send('GET', '/v2/', 'http://evil.example');
+
+    assert.equal(asked.status, 200);
+    assert.equal(asked.headers.allow, 'GET, HEAD, OPTIONS');
+    assert.equal(asked.headers['access-control-allow-origin'], 'http://ui.example');
+    assert.equal(missing.status, 404);
+    assert.equal(missing.headers['access-control-allow-origin'], 'http://other.example');
+    assert.equal(stranger.headers['access-control-allow-origin'], undefined);
+    for (const answer of [asked, missing, stranger, await serving.wire.send('GET', '/')]) {
+      assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+    }
+  });
+
+  test('says what is wrong with a configuration, and does not start', async () => {
+    const terminal = recordingTerminal({ environment: { REGISTRY_AUTH: 'htpasswd', REGISTRY_HTTP_ADDR: 'nowhere' } });
+
+    const code = await runProgram(REGISTRY_COMMANDS, {
+      name: 'registry',
+      args: ['serve'],
+      terminal,
+      stop: new AbortController().signal,
+    });
+
+    assert.equal(code, 2);
+    assert.match(terminal.messages, /^registry: a setting is wrong:\n {2}REGISTRY_AUTH: not supported by this version/);
+  });
+});
