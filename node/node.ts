@@ -24,7 +24,9 @@ import { keepRenewed } from './identity/certificate-renewal.ts';
 import type { NodeIdentityFile } from './identity/node-identity.ts';
 import { PullBook } from './pulls/pull-book.ts';
 import { ResolvedImages } from './pulls/resolved-images.ts';
-import { readiness } from './readiness.ts';
+import { listening } from './listening.ts';
+import { Readiness } from './readiness.ts';
+import { listenRegistry } from './registry-listener.ts';
 import { openAccess } from './registry/access.ts';
 import { createRegistryApp } from './registry/registry-app.ts';
 import { PullReportsFile } from './store/pull-reports-file.ts';
@@ -86,7 +88,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
       ...(config.rack === undefined ? {} : { rack: config.rack }),
     }),
   );
-  const session = watchSession(link);
+  const health = new Readiness({ clock, link });
 
   const announcer = opening.use(new Announcer({ link, blobs: store.blobs, clock, log, random }));
   const images = new ResolvedImages();
@@ -98,11 +100,6 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
   const content = contentOf(config, { ...deps, link, known, store, swarm, announcer, images });
-  const startedMs = clock.nowMs();
-  let isStopping = false;
-  const health = {
-    isReady: () => readiness({ isStopping, hadSession: session.hadOne, upMs: clock.nowMs() - startedMs }),
-  };
   const app = createRegistryApp(
     {
       content,
@@ -116,17 +113,14 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     },
     { ...config.registry, deletion: config.deletion },
   );
-  opening.defer(() => drain(app, { clock, drainMs: config.drainMs }));
-  opening.defer(() => {
-    isStopping = true;
-  });
   link.start();
-  await listening(listenHttp(app, config.http), { address: config.http, flag: '--http' });
+  const listener = opening.use(await listenRegistry(app, { clock }, config));
+  opening.defer(() => health.stop());
 
   const resources = opening.move();
   return {
     nodeId: identity.nodeId,
-    httpAddress: listeningAddress(app.server.address(), config.http),
+    httpAddress: listener.address,
     swarmAddress,
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
@@ -183,70 +177,6 @@ async function startSwarm(
     { ...config.peers, nodeId, fleetId, advertise: deps.swarmAddress },
   );
   return listening(starting, { address: config.swarm, flag: '--swarm' });
-}
-
-/** Says what to do when an address cannot be listened on. @throws {AppError} `config_invalid` */
-async function listening<T>(start: Promise<T>, at: { readonly address: string; readonly flag: string }): Promise<T> {
-  try {
-    return await start;
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    const reasons: Readonly<Record<string, string>> = {
-      EADDRINUSE: 'another program listens there',
-      EACCES: 'this user may not listen there',
-      EADDRNOTAVAIL: 'this host does not have that address',
-    };
-    const reason = reasons[code];
-    if (reason === undefined) throw cause;
-    throw new AppError('config_invalid', `cannot listen on ${at.address}: ${reason}; choose another with ${at.flag}`, {
-      cause,
-    });
-  }
-}
-
-function watchSession(link: CoordinatorLink): { readonly hadOne: boolean } {
-  const seen = { hadOne: link.isConnected };
-  link.listen({
-    onConnected: () => {
-      seen.hadOne = true;
-    },
-  });
-  return seen;
-}
-
-/** All addresses of the host, when these are asked for, also where there is no IPv6. */
-async function listenHttp(app: ReturnType<typeof createRegistryApp>, address: string): Promise<void> {
-  const { host, port } = parseHostPort(address);
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    const hasNoIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
-    if (host !== '::' || !hasNoIpv6) throw error;
-    await app.listen({ host: '0.0.0.0', port });
-  }
-}
-
-interface ClosableApp {
-  close(): Promise<void>;
-  readonly server: { closeAllConnections(): void };
-}
-
-/** Lets running requests finish until the deadline, then cuts them. */
-async function drain(app: ClosableApp, options: { readonly clock: Clock; readonly drainMs: number }): Promise<void> {
-  const deadline = options.clock.schedule(options.drainMs, () => app.server.closeAllConnections());
-  try {
-    await app.close();
-  } finally {
-    deadline.cancel();
-  }
-}
-
-function listeningAddress(
-  address: string | { readonly address: string; readonly port: number } | null,
-  configured: string,
-): string {
-  if (address === null || typeof address === 'string') return configured;
-  return `${address.address}:${address.port}`;
 }
 
 /** The first address of this host that others may dial, with the port that peers listen on. */

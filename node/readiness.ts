@@ -1,5 +1,8 @@
 // When a node may be sent clients.
 
+import type { CoordinatorLink } from '../shared/protocol/coordinator-methods.ts';
+import type { Clock } from '../shared/runtime/clock.ts';
+
 /** How long a starting node waits for its first session; then it counts as serving on its own and says that it is ready. */
 const FIRST_SESSION_WAIT_MS = 5000;
 
@@ -7,12 +10,34 @@ const FIRST_SESSION_WAIT_MS = 5000;
  * Ready means: joined to the coordinator, or able to serve on its own what it holds. A node that just started is not
  * ready before its first session, so that what waits for it does not meet errors that a moment later would be gone.
  */
-export function readiness(state: {
-  readonly isStopping: boolean;
-  readonly hadSession: boolean;
-  readonly upMs: number;
-}): { readonly ready: boolean; readonly reason?: string } {
-  if (state.isStopping) return { ready: false, reason: 'stopping' };
-  if (state.hadSession || state.upMs >= FIRST_SESSION_WAIT_MS) return { ready: true };
-  return { ready: false, reason: 'no session with the coordinator yet' };
+export class Readiness {
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  #hadSession: boolean;
+  #isStopping = false;
+
+  /** Make it before the link starts. */
+  constructor(deps: { readonly clock: Clock; readonly link: CoordinatorLink }) {
+    const { clock, link } = deps;
+    this.#clock = clock;
+    this.#startedMs = clock.nowMs();
+    this.#hadSession = link.isConnected;
+    link.listen({
+      onConnected: () => {
+        this.#hadSession = true;
+      },
+    });
+  }
+
+  /** The node ends: it is not ready any more. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  isReady(): { readonly ready: boolean; readonly reason?: string } {
+    if (this.#isStopping) return { ready: false, reason: 'stopping' };
+    const upMs = this.#clock.nowMs() - this.#startedMs;
+    if (this.#hadSession || upMs >= FIRST_SESSION_WAIT_MS) return { ready: true };
+    return { ready: false, reason: 'no session with the coordinator yet' };
+  }
 }
