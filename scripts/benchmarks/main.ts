@@ -1,52 +1,108 @@
-// `scripts/bench <what>`: runs a benchmark, writes its table to stdout and, with --json, one line for programs.
+// `scripts/bench <what>`: runs a benchmark, writes its table to stdout or, with --json, one line for programs.
 
+import { setMaxListeners } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchLocal, LOCAL_PARTS } from './local.ts';
-import { isReached, ratioOf, tableText } from './report.ts';
+import { root } from '../setup.mjs';
+import type { BenchCommand, FlagValues } from './bench-command.ts';
+import { fleetCommand } from './fleet/fleet-command.ts';
+import { UsageError } from './flag-values.ts';
+import { lackOf } from './lack.ts';
+import { localCommand } from './local-command.ts';
 
-const USAGE = `usage: scripts/bench local [--runs N] [--scale N] [--part beside|nodes] [--json]
+const COMMANDS: readonly BenchCommand[] = [localCommand, fleetCommand];
 
-Measures Shoal on this machine beside Debian's docker-registry (packages docker-registry, wrk, apache2-utils and curl;
-scripts/install-test-clients installs them). Needs about 15 GB of free disk and five minutes.
+const COMMON_FLAGS = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false, short: 'h' },
+} as const;
 
-  --runs N    runs of each measurement on each side; medians are shown (default 5)
-  --scale N   divides sizes and times by N, to see quickly whether it works (default 1)
-  --part P    only what docker-registry does too (beside), or only what happens between nodes (nodes)
-  --json      one JSON document instead of the table
+function usage(): string {
+  const list = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join('\n');
+  return `usage: scripts/bench <what> [options]
 
-Ratios hold on a noisy machine, single figures do not.
+Measures Shoal on this machine. What there is:
+
+${list}
+
+scripts/bench <what> --help tells how it is measured and what it needs.
 `;
-
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      runs: { type: 'string', default: '5' },
-      scale: { type: 'string', default: '1' },
-      part: { type: 'string', multiple: true },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help || positionals[0] !== 'local') {
-    (values.help ? process.stdout : process.stderr).write(USAGE);
-    return values.help ? 0 : 2;
-  }
-  const options = { runs: Number(values.runs), scale: Number(values.scale) };
-  if (!Number.isInteger(options.runs) || options.runs < 1 || !(options.scale >= 1)) {
-    process.stderr.write('--runs takes a whole number from 1, --scale a number from 1\n');
-    return 2;
-  }
-  const parts = LOCAL_PARTS.filter((part) => values.part?.includes(part) ?? true);
-  if (parts.length === 0) {
-    process.stderr.write(`--part takes ${LOCAL_PARTS.join(' or ')}\n`);
-    return 2;
-  }
-  const progress = (text: string): void => void process.stderr.write(`${text}…\n`);
-  const rows = await benchLocal({ ...options, parts, progress });
-  const json = rows.map((row) => ({ ...row, ratio: ratioOf(row), isReached: isReached(row) }));
-  process.stdout.write(values.json ? `${JSON.stringify({ ...options, rows: json })}\n` : `${tableText(rows)}\n`);
-  return 0;
 }
 
-process.exitCode = await main();
+async function main(args: readonly string[]): Promise<number> {
+  const [name = '', ...rest] = args;
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) {
+    const isHelp = name === '--help' || name === '-h';
+    if (!isHelp && name !== '') process.stderr.write(`there is no benchmark '${name}'\n\n`);
+    (isHelp ? process.stdout : process.stderr).write(usage());
+    return isHelp ? 0 : 2;
+  }
+  const options = {
+    ...command.flags,
+    ...COMMON_FLAGS,
+    plot: { type: 'string', default: `bench-results/${name}.svg` },
+  } as const;
+  try {
+    const { values } = parseArgs({ args: rest, options, strict: true });
+    const { json, help, plot, ...flags } = values as FlagValues<typeof options>;
+    if (help) {
+      process.stdout.write(command.usage);
+      return 0;
+    }
+    const lack = lackOf(command.needs);
+    if (lack !== undefined) {
+      process.stderr.write(`scripts/bench ${name} ${lack}\n`);
+      return 1;
+    }
+    return await measure(command, flags, { isJson: json, plotFile: resolve(root, plot) });
+  } catch (error) {
+    if (!(error instanceof UsageError) && !isParseError(error)) throw error;
+    process.stderr.write(`${error.message}\nscripts/bench ${name} --help tells more\n`);
+    return 2;
+  }
+}
+
+async function measure(
+  command: BenchCommand,
+  flags: FlagValues<BenchCommand['flags']>,
+  output: { readonly isJson: boolean; readonly plotFile: string },
+): Promise<number> {
+  const stop = stopSignal();
+  const progress = (text: string): void => void process.stderr.write(`${text}…\n`);
+  try {
+    const { text, json, plot } = await command.run(flags, { progress }, stop);
+    if (plot !== undefined) {
+      await mkdir(dirname(output.plotFile), { recursive: true });
+      await writeFile(output.plotFile, plot);
+      process.stderr.write(`plot: ${output.plotFile}\n`);
+    }
+    process.stdout.write(output.isJson ? `${JSON.stringify(json)}\n` : text);
+    return 0;
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    process.stderr.write('stopped; everything that was made for it is removed\n');
+    return 1;
+  }
+}
+
+/** Aborted by the first Ctrl-C or SIGTERM; the second ends at once, and the next run removes what is left. */
+function stopSignal(): AbortSignal {
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // whoever waits for something listens
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping.signal.aborted) process.exit(1);
+      process.stderr.write('stopping, and removing what was made; once more ends at once\n');
+      stopping.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  return stopping.signal;
+}
+
+function isParseError(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -38,8 +38,9 @@ export async function meter(
   return { wallSeconds, cpuSeconds: (await totalCpu(pids)) - before };
 }
 
-async function totalCpu(pids: readonly number[]): Promise<number> {
+/** User and system time of processes since their start, in seconds; those that ended count nothing. */
+export async function totalCpu(pids: readonly number[]): Promise<number> {
   let total = 0;
-  for (const pid of pids) total += await cpuSeconds(pid);
+  for (const pid of pids) total += await cpuSeconds(pid).catch(() => 0);
   return total;
 }

@@ -46,8 +46,13 @@ export function tableText(rows: readonly Row[]): string {
       isReached(row) ? 'reached' : 'MISSED',
     ]),
   ];
-  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)));
-  return cells
+  return alignedTable(cells);
+}
+
+/** Lines of cells with their columns under each other. */
+export function alignedTable(lines: ReadonlyArray<readonly string[]>): string {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  return lines
     .map((line) =>
       line
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))

@@ -14,8 +14,8 @@ import { openTemporaryFolder } from './temporary-folder.ts';
 /** What the network looks like. */
 export interface NetworkOptions {
   readonly hosts: number;
-  /** Limit of each host's link, in each direction on its own; none when absent. */
-  readonly bytesPerSecond?: number;
+  /** Limit of each host's link, in each direction on its own; none when absent. The first host is 0. */
+  readonly bytesPerSecond?: number | ((hostIndex: number) => number);
 }
 
 /** Bytes that crossed a host's link since it was made; loopback is not counted. */
@@ -55,6 +55,11 @@ export class NetworkHost {
     return this.#relay(port);
   }
 
+  /** Processes on this host now. */
+  async processIds(): Promise<number[]> {
+    return (await runCommand(['ip', 'netns', 'pids', this.namespace])).split('\n').filter(Boolean).map(Number);
+  }
+
   async counters(): Promise<LinkCounters> {
     const text = await runCommand(['ip', '-n', this.namespace, '-json', '-statistics', 'link', 'show', 'eth0']);
     const [link] = JSON.parse(text) as [{ stats64: { rx: { bytes: number }; tx: { bytes: number } } }];
@@ -70,10 +75,13 @@ export class NetworkHost {
 /** Disposing ends every process on the hosts and removes them. */
 export class HostNetwork implements AsyncDisposable {
   readonly hosts: readonly NetworkHost[];
+  /** The namespace where all links end; its interface `h1` is the other end of the first host's. */
+  readonly switchNamespace: string;
   readonly #resources: ResourceStack;
 
-  private constructor(hosts: readonly NetworkHost[], resources: ResourceStack) {
-    this.hosts = hosts;
+  private constructor(parts: Pick<HostNetwork, 'hosts' | 'switchNamespace'>, resources: ResourceStack) {
+    this.hosts = parts.hosts;
+    this.switchNamespace = parts.switchNamespace;
     this.#resources = resources;
   }
 
@@ -95,11 +103,12 @@ export class HostNetwork implements AsyncDisposable {
       const port = `h${number}`;
       const address = `10.77.${Math.floor(number / 250)}.${number % 250}`;
       await connect({ namespace, bridge, port, address });
-      if (bytesPerSecond !== undefined) await limitRate({ namespace, bridge, port, bytesPerSecond });
+      const limit = typeof bytesPerSecond === 'function' ? bytesPerSecond(number - 1) : bytesPerSecond;
+      if (limit !== undefined) await limitRate({ namespace, bridge, port, bytesPerSecond: limit });
       hosts.push(new NetworkHost(namespace, address, relayOnce(relays, namespace, `${sockets.path}/h${number}`)));
     }
     building.use(relays);
-    return new HostNetwork(hosts, building.move());
+    return new HostNetwork({ hosts, switchNamespace: bridge }, building.move());
   }
 
   /** @throws {Error} if there is no such host; the first is 0. */

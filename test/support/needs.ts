@@ -2,8 +2,7 @@
 // SHOAL_TEST_CLIENTS=required says that everything has to be there.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { isOnPath } from './on-path.ts';
 
 /** Everything that is true or listed here has to be there. */
 export interface Needs {
@@ -36,15 +35,4 @@ function firstLack({ commands = [], root, namespaces }: Needs): string | undefin
   if (namespaces && spawnSync('unshare', ['--net', 'true']).status !== 0)
     return 'needs the right to make network namespaces';
   return undefined;
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false; // not in this folder
-    }
-  });
 }

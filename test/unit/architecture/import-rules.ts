@@ -44,7 +44,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['coordinator/database'],
   fastify: ['node/registry', 'node/admin', 'coordinator/http', 'shared/http'],
   msgpackr: ['shared/protocol'],
-  'p-limit': ['node', 'coordinator', 'shared/runtime'],
+  'p-limit': ['node', 'coordinator', 'shared/runtime', 'scripts/benchmarks'],
   pino: ['shared/runtime'],
   'prom-client': ['shared/runtime'],
   typebox: ['node', 'coordinator', 'shared'],
