@@ -5,6 +5,7 @@ import type { PieceRun } from '../../shared/protocol/peer-frame-body.ts';
 import { MAX_HAVE_RUNS } from '../../shared/protocol/peer-frames.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PieceExchange } from './piece-exchange.ts';
+import { isNewsTo } from './scheduler/have-news.ts';
 import type { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
 
@@ -21,6 +22,8 @@ export class BlobChannel {
   remoteHas: PieceSet | undefined;
   /** Our download that uses this channel. */
   exchange: PieceExchange | undefined;
+  /** True when the peer hands out pieces of its choice here. */
+  isOffering = false;
   /** True when we hand out pieces of our choice here. */
   isHandOut = false;
   isClosed = false;
@@ -38,13 +41,13 @@ export class BlobChannel {
 
   /** Notes a piece that the peer is to be told about with the next batch. @returns true for the first of a batch. */
   noteVerified(pieceIndex: number): boolean {
-    if (this.remoteHas?.has(pieceIndex) === true) return false;
+    if (!isNewsTo(this, pieceIndex)) return false;
     return this.#unannounced.push(pieceIndex) === 1;
   }
 
   /** Sends what was noted, without what the peer got meanwhile. */
   announce(): void {
-    const pieces = this.#unannounced.splice(0).filter((piece) => this.remoteHas?.has(piece) !== true);
+    const pieces = this.#unannounced.splice(0).filter((piece) => isNewsTo(this, piece));
     const runs = runsOf(pieces);
     for (let at = 0; at < runs.length; at += MAX_HAVE_RUNS) {
       this.connection.send({ type: 'have', channel: this.localNumber, runs: runs.slice(at, at + MAX_HAVE_RUNS) });

@@ -9,11 +9,11 @@ import { type DataPlace, type PeerFrame, type Refusal } from '../../shared/proto
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { BlobChannel } from './blob-channel.ts';
-import { HandOuts } from './hand-outs.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PeerUploader } from './peer-uploader.ts';
 import type { PieceExchange } from './piece-exchange.ts';
 import { ReadBuffers } from './read-buffers.ts';
+import { HandOuts } from './scheduler/hand-outs.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
@@ -51,7 +51,7 @@ export class BlobChannels {
   readonly #connected = new Map<PeerConnection, Connected>();
   readonly #byDigest = new Map<Digest, Set<BlobChannel>>();
   readonly #buffers = new ReadBuffers();
-  readonly #handOuts: HandOuts;
+  readonly #handOuts: HandOuts<BlobChannel>;
   #announcing = new Set<BlobChannel>();
 
   constructor(deps: BlobChannelsDeps) {
@@ -59,6 +59,8 @@ export class BlobChannels {
     this.#handOuts = new HandOuts({
       give: (channel, pieceIndex) =>
         this.#of(channel.connection).uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: true }),
+      offer: (channel, offer) =>
+        channel.connection.send({ type: 'offer', channel: channel.localNumber, ...offer }),
     });
   }
 
@@ -157,6 +159,7 @@ export class BlobChannels {
         for (const run of frame.runs) this.#onHave(channel, run);
         return this.#closeIfDone(channel);
       case 'offer':
+        channel.isOffering = frame.credits > 0;
         return channel.exchange?.channelOffers(channel, frame);
       case 'request':
         return this.#onRequest(connected, channel, frame.pieceIndex);

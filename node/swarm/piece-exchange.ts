@@ -11,7 +11,6 @@ import { PieceAssembly } from './piece-assembly.ts';
 import { pipelineDepth } from './scheduler/pipeline-depth.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
-import { PieceSet } from './scheduler/piece-set.ts';
 import type { SharedBlob } from './shared-blob.ts';
 
 /** What the owner of an exchange learns. */
@@ -122,9 +121,7 @@ export class PieceExchange {
   channelPieces(channel: BlobChannel): void {
     const number = this.#numbers.get(channel);
     if (number === undefined || channel.remoteHas === undefined) return;
-    const copy = new PieceSet(channel.remoteHas.length);
-    for (let piece = channel.remoteHas.next(0); piece >= 0; piece = channel.remoteHas.next(piece + 1)) copy.add(piece);
-    this.#scheduler.neighbourPieces(number, copy, this.#clock.nowMs());
+    this.#scheduler.neighbourPieces(number, channel.remoteHas.copy(), this.#clock.nowMs());
   }
 
   channelHas(channel: BlobChannel, pieceIndex: number): void {

@@ -1,5 +1,6 @@
 // What a download knows about one neighbour. Plain state; the scheduler changes it.
 
+import type { PeerPipeline } from './peer-pipeline.ts';
 import { PieceSet } from './piece-set.ts';
 
 /** A piece that was asked of a neighbour, or that it is sending on a credit. */
@@ -12,8 +13,8 @@ export interface AskedPiece {
 export class Neighbour {
   readonly id: number;
   has: PieceSet;
-  /** Oldest first. */
-  readonly asked: AskedPiece[] = [];
+  readonly #pipeline: PeerPipeline;
+  readonly #asked: AskedPiece[] = [];
   /** `any-piece` requests that this neighbour lets us keep open; 0 when it hands out nothing of its own choice. */
   creditLimit = 0;
   /** Its pieces come by credit and not by number. The scheduler decides; never without a `creditLimit`. */
@@ -41,35 +42,63 @@ export class Neighbour {
       readonly depth: number;
       readonly firstRestMs: number;
       readonly nowMs: number;
+      readonly pipeline: PeerPipeline;
     },
   ) {
     this.id = id;
+    this.#pipeline = settings.pipeline;
     this.has = new PieceSet(settings.pieceCount);
     this.depth = settings.depth;
     this.lastByteMs = settings.nowMs;
     this.nextRestMs = settings.firstRestMs;
   }
 
+  /** Oldest first. */
+  get asked(): readonly AskedPiece[] {
+    return this.#asked;
+  }
+
+  /** True while one more piece may be asked for by number: always one of this blob, others while the peer has room. */
+  get hasRoom(): boolean {
+    const own = this.#asked.length;
+    return own === 0 || (own < this.depth && this.#pipeline.askedCount < this.depth);
+  }
+
+  ask(asked: AskedPiece): void {
+    this.#asked.push(asked);
+    if (!asked.isByCredit) this.#pipeline.askedCount += 1;
+  }
+
   /** Takes an asked piece off the list. @returns undefined when it was not asked here (any more). */
   remove(pieceIndex: number): AskedPiece | undefined {
-    const at = this.asked.findIndex((asked) => asked.pieceIndex === pieceIndex);
-    return at < 0 ? undefined : this.asked.splice(at, 1)[0];
+    const at = this.#asked.findIndex((asked) => asked.pieceIndex === pieceIndex);
+    if (at < 0) return undefined;
+    const [asked] = this.#asked.splice(at, 1);
+    if (asked?.isByCredit === false) this.#pipeline.askedCount -= 1;
+    return asked;
+  }
+
+  /** Takes all asked pieces off the list. */
+  removeAll(): AskedPiece[] {
+    const all = this.#asked.splice(0);
+    for (const asked of all) if (!asked.isByCredit) this.#pipeline.askedCount -= 1;
+    return all;
   }
 
   isAsked(pieceIndex: number): boolean {
-    for (const asked of this.asked) if (asked.pieceIndex === pieceIndex) return true;
+    for (const asked of this.#asked) if (asked.pieceIndex === pieceIndex) return true;
     return false;
   }
 
   /** Credits in use: open, or with their piece on the way. */
   get creditsInUse(): number {
-    return this.openCredits + this.asked.length - this.askedByNumber;
+    return this.openCredits + this.#asked.length - this.askedByNumber;
   }
 
   /** Pieces asked of it that we chose. */
   get askedByNumber(): number {
     let count = 0;
-    for (const asked of this.asked) if (!asked.isByCredit) count += 1;
+    for (const asked of this.#asked) if (!asked.isByCredit) count += 1;
     return count;
   }
 

@@ -9,6 +9,7 @@ import { areHoldersFew } from './few-holders.ts';
 import { longestAsked } from './longest-asked.ts';
 import { LostPieces } from './lost-pieces.ts';
 import { Neighbour } from './neighbour.ts';
+import { PeerPipeline } from './peer-pipeline.ts';
 import type { PieceNeeds } from './piece-needs.ts';
 import { NO_PIECE, PiecePicker } from './piece-picker.ts';
 import { PieceSet } from './piece-set.ts';
@@ -103,9 +104,10 @@ export class PieceScheduler {
     this.#picker.hold(piece);
   }
 
-  neighbourAdded(id: number, nowMs: number): void {
+  /** @param pipeline of the connection, shared with the other blobs that come over it. */
+  neighbourAdded(id: number, nowMs: number, pipeline = new PeerPipeline()): void {
     const { pieceCount, depth } = this.#options;
-    this.#neighbours[id] = new Neighbour(id, { pieceCount, depth, firstRestMs: FIRST_REST_MS, nowMs });
+    this.#neighbours[id] = new Neighbour(id, { pieceCount, depth, firstRestMs: FIRST_REST_MS, nowMs, pipeline });
   }
 
   setDepth(id: number, depth: number): void {
@@ -147,7 +149,7 @@ export class PieceScheduler {
     if (neighbour === undefined) return;
     this.#neighbours[id] = undefined;
     if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
-    for (const asked of neighbour.asked) this.#giveBack(asked.pieceIndex);
+    for (const asked of neighbour.removeAll()) this.#giveBack(asked.pieceIndex);
     this.#chooseSeeder(nowMs);
     this.#fillAll(nowMs);
   }
@@ -218,7 +220,7 @@ export class PieceScheduler {
     for (const neighbour of this.#neighbours) {
       if (neighbour === undefined) continue;
       if (this.#isLate(neighbour, nowMs)) this.#rest(neighbour, nowMs);
-      else if (neighbour.asked.length < neighbour.depth) this.#fill(neighbour, nowMs);
+      else if (neighbour.hasRoom) this.#fill(neighbour, nowMs);
     }
     this.#lookForLost(nowMs);
   }
@@ -248,7 +250,7 @@ export class PieceScheduler {
   #rest(neighbour: Neighbour, nowMs: number): void {
     neighbour.restUntilMs = nowMs + neighbour.nextRestMs;
     neighbour.nextRestMs = Math.min(MAX_REST_MS, neighbour.nextRestMs * 2);
-    for (const asked of neighbour.asked.splice(0)) {
+    for (const asked of neighbour.removeAll()) {
       this.#actions.cancel(neighbour.id, asked.pieceIndex);
       this.#giveBack(asked.pieceIndex);
     }
@@ -279,7 +281,7 @@ export class PieceScheduler {
       this.#fillCredits(neighbour, nowMs);
       return;
     }
-    while (neighbour.asked.length < neighbour.depth) {
+    while (neighbour.hasRoom) {
       const piece = this.#pick(neighbour, nowMs);
       if (piece === NO_PIECE || !this.#request(neighbour, piece, nowMs)) break;
     }
@@ -358,7 +360,7 @@ export class PieceScheduler {
   }
 
   #ask(neighbour: Neighbour, pieceIndex: number, how: { readonly nowMs: number; readonly isByCredit: boolean }): void {
-    neighbour.asked.push({ pieceIndex, askedMs: how.nowMs, isByCredit: how.isByCredit });
+    neighbour.ask({ pieceIndex, askedMs: how.nowMs, isByCredit: how.isByCredit });
     this.#askedCounts[pieceIndex] = (this.#askedCounts[pieceIndex] ?? 0) + 1;
     this.#picker.wanted.remove(pieceIndex);
     this.#lost.found(pieceIndex);

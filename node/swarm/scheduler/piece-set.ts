@@ -23,6 +23,14 @@ export class PieceSet {
     return set;
   }
 
+  /** The same pieces, to be changed apart. */
+  copy(): PieceSet {
+    const set = new PieceSet(this.length);
+    set.words.set(this.words);
+    set.#count = this.#count;
+    return set;
+  }
+
   get count(): number {
     return this.#count;
   }

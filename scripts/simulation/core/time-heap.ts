@@ -14,8 +14,14 @@ export class TimeHeap {
     this.#times = new Float64Array(capacity);
   }
 
-  get size(): number {
-    return this.#size;
+  /** The number whose time is first; -1 when empty. */
+  get first(): number {
+    return this.#size === 0 ? -1 : (this.#ids[0] ?? -1);
+  }
+
+  /** Infinity for a number that is not there. */
+  timeOf(id: number): number {
+    return (this.#places[id] ?? -1) < 0 ? Infinity : (this.#times[id] ?? Infinity);
   }
 
   /** Time of the first; Infinity when empty. */

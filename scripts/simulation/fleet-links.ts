@@ -1,0 +1,95 @@
+// Who is told of whom, by the directory of the product: the coordinator of a simulated fleet.
+
+import { Directory } from '../../coordinator/directory/directory.ts';
+import type { NeighbourChange } from '../../coordinator/directory/neighbour-changes.ts';
+import type { Digest } from '../../shared/oci/digest.ts';
+
+/** Two hosts that are to be connected for a blob. */
+export interface Pair {
+  readonly left: number;
+  readonly right: number;
+  readonly blob: number;
+}
+
+const PREFIX = 'host-';
+
+/** Every method gives the pairs that hear of each other by it. */
+export class FleetLinks {
+  readonly #directory: Directory;
+  readonly #digests: readonly Digest[];
+
+  /** @param options.holders the first so many hosts hold every blob; `isOrigin` says what they are. */
+  constructor(
+    digests: readonly Digest[],
+    options: { readonly hosts: number; readonly holders: number; readonly isOrigin: boolean; readonly seed: number },
+  ) {
+    this.#digests = digests;
+    this.#directory = new Directory({ seed: options.seed, graceMs: 1 });
+    for (let host = 0; host < options.hosts; host += 1) {
+      const isHolder = host < options.holders;
+      this.#directory.setNode(name(host), { isOrigin: isHolder && options.isOrigin });
+      this.#directory.connect(name(host));
+      if (isHolder) for (const digest of digests) this.#directory.addHolding(name(host), digest);
+    }
+  }
+
+  /** Hosts that start at one moment: nobody has dialled before all have joined. */
+  joinTogether(hosts: readonly number[]): Pair[] {
+    const pairs: Pair[] = [];
+    for (const [blob, digest] of this.#digests.entries()) {
+      for (const host of hosts) this.#directory.join(name(host), digest);
+      for (const host of hosts) pairs.push(...this.#neighboursOf(host, blob));
+    }
+    return pairs;
+  }
+
+  /** @param blobs what it lacks. */
+  join(host: number, blobs: readonly number[]): Pair[] {
+    const pairs: Pair[] = [];
+    for (const blob of blobs) {
+      const digest = this.#digests[blob];
+      if (digest === undefined) continue;
+      const answer = this.#directory.join(name(host), digest);
+      pairs.push(...this.#neighboursOf(host, blob), ...this.#pairsOf(answer?.changes ?? []));
+    }
+    return pairs;
+  }
+
+  complete(host: number, blob: number): Pair[] {
+    const digest = this.#digests[blob];
+    return digest === undefined ? [] : this.#pairsOf(this.#directory.addHolding(name(host), digest));
+  }
+
+  /** A session ended for longer than the grace. */
+  lose(host: number): Pair[] {
+    const changes = this.#directory.disconnect(name(host), 0);
+    return this.#pairsOf([...changes, ...this.#directory.expire(1)]);
+  }
+
+  /** A host is back and goes on with what it lacks. */
+  return(host: number, blobs: readonly number[]): Pair[] {
+    return [...this.#pairsOf(this.#directory.connect(name(host))), ...this.join(host, blobs)];
+  }
+
+  #neighboursOf(host: number, blob: number): Pair[] {
+    const digest = this.#digests[blob];
+    const neighbours = digest === undefined ? [] : (this.#directory.join(name(host), digest)?.neighbours ?? []);
+    return neighbours.map((neighbour) => ({ left: host, right: numberOf(neighbour), blob }));
+  }
+
+  /** Links that the directory takes back are kept by the product while they are open, so only new ones matter. */
+  #pairsOf(changes: readonly NeighbourChange[]): Pair[] {
+    return changes.flatMap(({ nodeId, digest, added }) => {
+      const blob = this.#digests.indexOf(digest);
+      return added.map((other) => ({ left: numberOf(nodeId), right: numberOf(other), blob }));
+    });
+  }
+}
+
+function name(host: number): string {
+  return `${PREFIX}${host}`;
+}
+
+function numberOf(nodeId: string): number {
+  return Number(nodeId.slice(PREFIX.length));
+}

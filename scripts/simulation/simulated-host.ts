@@ -1,0 +1,393 @@
+// One host of a simulated fleet: the schedulers, upload queues and hand-outs of the product, with wires for connections.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import { pieceCount, pieceLength } from '../../shared/pieces/piece-table.ts';
+import { HandOuts, type HandOutChannel } from '../../node/swarm/scheduler/hand-outs.ts';
+import { isNewsTo } from '../../node/swarm/scheduler/have-news.ts';
+import { PeerPipeline } from '../../node/swarm/scheduler/peer-pipeline.ts';
+import { PieceScheduler } from '../../node/swarm/scheduler/piece-scheduler.ts';
+import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
+import { pipelineDepth } from '../../node/swarm/scheduler/pipeline-depth.ts';
+import { UploadQueue, type QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
+import { FRAME_BYTES, bitfieldBytes, payloadOverheadBytes } from './control-bytes.ts';
+import { MESSAGE, type Wires } from './wires.ts';
+
+/** A blob of the image. */
+export interface SimulatedBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly pieceBytes: number;
+}
+
+/** What all hosts share. */
+export interface HostDeps {
+  readonly wires: Wires;
+  readonly blobs: readonly SimulatedBlob[];
+  readonly random: () => number;
+  readonly nowMs: () => number;
+  /** A piece is to be hashed; `verified` answers. */
+  readonly verify: (host: SimulatedHost, blob: number, piece: number) => void;
+  /** Pieces wait to be told of; `tellHaves` is to be called a little later. */
+  readonly haveWaits: (host: SimulatedHost) => void;
+  /** A blob is here whole. */
+  readonly completed: (host: SimulatedHost, blob: number) => void;
+  /** Pieces that come and those that come for nothing. */
+  readonly count: { arrived: number; wasted: number; controlBytes: number };
+}
+
+export interface HostOptions {
+  readonly number: number;
+  /** What the host was told that its link carries, and one way to its neighbours; depths of pipelines follow. */
+  readonly bytesPerSecond: number;
+  readonly latencyMs: number;
+  readonly isHolder: boolean;
+  readonly isLiar: boolean;
+  readonly isRead: boolean;
+}
+
+/** One blob on one connection. */
+export interface SimulatedChannel extends HandOutChannel {
+  readonly connection: SimulatedConnection;
+  readonly blob: number;
+  /** The same set that the scheduler of a download changes, so that each `have` is written once. */
+  remoteHas: PieceSet | undefined;
+  isOffering: boolean;
+}
+
+/** A host's end of a connection. */
+export interface SimulatedConnection {
+  readonly host: SimulatedHost;
+  readonly end: number;
+  /** The number that schedulers know the other side by. */
+  readonly slot: number;
+  readonly queue: UploadQueue;
+  readonly pipeline: PeerPipeline;
+  readonly channels: Array<SimulatedChannel | undefined>;
+  sending: QueuedUpload | undefined;
+}
+
+const MIB = 1024 * 1024;
+
+export class SimulatedHost {
+  readonly number: number;
+  readonly #deps: HostDeps;
+  readonly #options: HostOptions;
+  readonly has: readonly PieceSet[];
+  readonly #downloads: Array<PieceScheduler | undefined>;
+  readonly #slots: Array<SimulatedConnection | undefined> = [];
+  readonly #handOuts: HandOuts<SimulatedChannel>;
+  /** Verified and not told yet: blob, piece, blob, piece. */
+  #untold: number[] = [];
+  isDead = false;
+  finishedMs = Infinity;
+  sentBytes = 0;
+
+  constructor(deps: HostDeps, options: HostOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.number = options.number;
+    this.has = deps.blobs.map((blob) =>
+      options.isHolder ? PieceSet.full(pieceCount(blob)) : new PieceSet(pieceCount(blob)),
+    );
+    this.#downloads = deps.blobs.map(() => undefined);
+    this.#handOuts = new HandOuts<SimulatedChannel>({
+      give: (channel, pieceIndex) => this.#give(channel, pieceIndex),
+      offer: (channel, { credits, isPassOver }) =>
+        this.#say(channel, MESSAGE.offer, credits * 2 + (isPassOver ? 1 : 0)),
+    });
+    if (options.isHolder) this.finishedMs = 0;
+  }
+
+  get isLiar(): boolean {
+    return this.#options.isLiar;
+  }
+
+  get isComplete(): boolean {
+    return this.has.every((pieces) => pieces.isComplete);
+  }
+
+  isDownloading(blob: number): boolean {
+    return this.#downloads[blob] !== undefined;
+  }
+
+  /** Starts, or goes on after a return. */
+  startDownload(blob: number): void {
+    const has = this.has[blob];
+    if (has === undefined || has.isComplete) return;
+    const channelOf = (slot: number): SimulatedChannel | undefined => this.#slots[slot]?.channels[blob];
+    const scheduler = new PieceScheduler(
+      {
+        request: (slot, piece) => this.#say(channelOf(slot), MESSAGE.request, piece),
+        requestAny: (slot) => this.#say(channelOf(slot), MESSAGE.anyPiece, 0),
+        cancel: (slot, piece) => this.#say(channelOf(slot), MESSAGE.cancel, piece),
+        stalled: () => undefined,
+      },
+      { pieceCount: has.length, depth: 2, random: this.#deps.random },
+    );
+    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) scheduler.pieceKept(piece);
+    if (this.#options.isRead) scheduler.setReaders([has.firstMissing(0)]);
+    this.#downloads[blob] = scheduler;
+  }
+
+  /** Everything that runs here is lost but the pieces. */
+  die(): void {
+    this.isDead = true;
+    this.#untold = [];
+    this.#downloads.fill(undefined);
+  }
+
+  /** A connection began. */
+  addConnection(end: number): SimulatedConnection {
+    const slot = this.#slots.length;
+    const channels = this.#deps.blobs.map(() => undefined);
+    const connection = {
+      host: this,
+      end,
+      slot,
+      queue: new UploadQueue(),
+      pipeline: new PeerPipeline(),
+      channels,
+      sending: undefined,
+    };
+    this.#slots.push(connection);
+    return connection;
+  }
+
+  /** Opens a blob on a connection, as the other side does at the same time, and says what is here. */
+  openChannel(connection: SimulatedConnection, blob: number): SimulatedChannel | undefined {
+    const cut = this.#deps.blobs[blob];
+    const has = this.has[blob];
+    if (cut === undefined || has === undefined || connection.channels[blob] !== undefined) return undefined;
+    const { digest } = cut;
+    const state = { remoteHas: undefined, isOffering: false, isHandOut: false };
+    const channel: SimulatedChannel = { connection, blob, digest, cut, ...state };
+    connection.channels[blob] = channel;
+    const download = this.#downloads[blob];
+    download?.neighbourAdded(connection.slot, this.#deps.nowMs(), connection.pipeline);
+    if (download !== undefined) this.#setDepths(blob);
+    if (has.isComplete) this.#handOuts.joined(channel);
+    this.#say(channel, MESSAGE.bitfield, 0);
+    return channel;
+  }
+
+  /** The other side is gone. */
+  closeConnection(connection: SimulatedConnection): void {
+    this.#slots[connection.slot] = undefined;
+    this.cutConnection(connection);
+    for (const channel of connection.channels) {
+      if (channel === undefined) continue;
+      if (channel.isHandOut) this.#handOuts.left(channel);
+      this.#downloads[channel.blob]?.neighbourGone(connection.slot, this.#deps.nowMs());
+    }
+  }
+
+  /** The wire of a connection went dead: nothing of what was to be sent will arrive. */
+  cutConnection(connection: SimulatedConnection): void {
+    const { sending, queue, channels } = connection;
+    connection.sending = undefined;
+    this.sentBytes -= this.#deps.wires.stop(connection.end, this.#deps.nowMs());
+    const dropped = channels.flatMap((_, blob) => queue.removeChannel(blob));
+    for (const upload of sending === undefined ? dropped : [...dropped, sending]) {
+      if (upload.isByCredit) this.#handOuts.served(undefined, upload.pieceIndex, false);
+    }
+  }
+
+  /** What came over a channel. */
+  hear(channel: SimulatedChannel, kind: number, value: number): void {
+    const { connection, blob } = channel;
+    const { slot } = connection;
+    const nowMs = this.#deps.nowMs();
+    const download = this.#downloads[blob];
+    switch (kind) {
+      case MESSAGE.have:
+        if (channel.isHandOut) {
+          this.#handOuts.has(channel, value);
+          this.#handOuts.tick();
+        }
+        if (download === undefined) channel.remoteHas?.add(value);
+        else download.neighbourHas(slot, value, nowMs);
+        return;
+      case MESSAGE.request:
+        return this.#onRequest(channel, value);
+      case MESSAGE.anyPiece:
+        if (channel.isHandOut) this.#handOuts.asked(channel);
+        return;
+      case MESSAGE.cancel:
+        return this.#onCancel(channel, value);
+      case MESSAGE.reject:
+        if (download === undefined) channel.remoteHas?.remove(value);
+        else download.requestRejected(slot, value, nowMs);
+        return;
+      case MESSAGE.offer:
+        channel.isOffering = value > 1;
+        return download?.neighbourOffers(slot, { credits: value >> 1, isPassOver: (value & 1) === 1 }, nowMs);
+      case MESSAGE.creditStart:
+        if (download?.creditStarted(slot, value, nowMs) === false) this.#say(channel, MESSAGE.cancel, value);
+        return;
+      case MESSAGE.piece:
+        return this.#onPiece(channel, value);
+    }
+  }
+
+  /** The first word of the other side on a blob. @param pieces this channel's own from now on. */
+  hearBitfield(channel: SimulatedChannel, pieces: PieceSet): void {
+    if (channel.remoteHas !== undefined) return;
+    channel.remoteHas = pieces;
+    if (channel.isHandOut) {
+      for (let piece = pieces.next(0); piece >= 0; piece = pieces.next(piece + 1)) this.#handOuts.has(channel, piece);
+    }
+    this.#downloads[channel.blob]?.neighbourPieces(channel.connection.slot, pieces, this.#deps.nowMs());
+  }
+
+  /** The last byte of what a connection was sending left. */
+  sent(connection: SimulatedConnection): void {
+    const { sending, end } = connection;
+    if (sending === undefined) return;
+    this.#deps.wires.say(end, MESSAGE.piece, sending.channel, sending.pieceIndex);
+    this.#uploadOver(connection, true);
+  }
+
+  /** The hash of a piece held. */
+  verified(blob: number, piece: number): void {
+    const download = this.#downloads[blob];
+    const has = this.has[blob];
+    if (download === undefined || has === undefined) return;
+    download.pieceVerified(piece);
+    if (!has.add(piece)) return;
+    this.#untold.push(blob, piece);
+    if (this.#untold.length === 2) this.#deps.haveWaits(this);
+    if (this.#options.isRead) download.setReaders([has.firstMissing(0)]);
+    if (!download.isComplete) return;
+    this.#downloads[blob] = undefined;
+    if (this.isComplete) this.finishedMs = this.#deps.nowMs();
+    this.#deps.completed(this, blob);
+  }
+
+  /** Tells everybody what was verified since, without what they have. */
+  tellHaves(): void {
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const connection of this.#slots) {
+      if (connection === undefined) continue;
+      let lastBlob = -1;
+      for (let at = 0; at < untold.length; at += 2) {
+        const blob = untold[at] ?? 0;
+        const piece = untold[at + 1] ?? 0;
+        const channel = connection.channels[blob];
+        if (channel === undefined || !isNewsTo(channel, piece)) continue;
+        this.#deps.wires.say(connection.end, MESSAGE.have, blob, piece);
+        this.#deps.count.controlBytes += FRAME_BYTES.haveRun + (blob === lastBlob ? 0 : FRAME_BYTES.have);
+        lastBlob = blob;
+      }
+    }
+  }
+
+  /** Deadlines, and signs of life of those who are sending. */
+  tick(): void {
+    const nowMs = this.#deps.nowMs();
+    for (const [blob, download] of this.#downloads.entries()) {
+      if (download === undefined) continue;
+      for (const connection of this.#slots) {
+        if (connection === undefined || !this.#deps.wires.isSending(connection.end ^ 1)) continue;
+        download.bytesArrived(connection.slot, nowMs);
+      }
+      download.tick(nowMs);
+    }
+  }
+
+  #setDepths(blob: number): void {
+    const { bytesPerSecond, latencyMs } = this.#options;
+    const download = this.#downloads[blob];
+    const pieceBytes = this.#deps.blobs[blob]?.pieceBytes ?? MIB;
+    let neighbours = 0;
+    for (const connection of this.#slots) if (connection?.channels[blob] !== undefined) neighbours += 1;
+    const depth = pipelineDepth({ bytesPerSecond, roundTripMs: 2 * latencyMs, neighbours, pieceBytes });
+    for (const slot of this.#slots.keys()) download?.setDepth(slot, depth);
+  }
+
+  #say(channel: SimulatedChannel | undefined, kind: number, value: number): void {
+    if (channel === undefined) return;
+    this.#deps.count.controlBytes += this.#frameBytes(kind, channel.blob);
+    this.#deps.wires.say(channel.connection.end, kind, channel.blob, value);
+  }
+
+  #frameBytes(kind: number, blob: number): number {
+    switch (kind) {
+      case MESSAGE.request:
+        return FRAME_BYTES.request;
+      case MESSAGE.anyPiece:
+        return FRAME_BYTES.anyPiece;
+      case MESSAGE.cancel:
+        return FRAME_BYTES.cancel;
+      case MESSAGE.reject:
+        return FRAME_BYTES.reject;
+      case MESSAGE.offer:
+        return FRAME_BYTES.offer;
+      case MESSAGE.bitfield:
+        return bitfieldBytes(this.has[blob]?.length ?? 0);
+      default:
+        return 0;
+    }
+  }
+
+  #onRequest(channel: SimulatedChannel, pieceIndex: number): void {
+    const { connection } = channel;
+    const isHere = this.has[channel.blob]?.has(pieceIndex) === true;
+    if (isHere && connection.queue.add({ channel: channel.blob, pieceIndex, isByCredit: false })) {
+      this.#sendNext(connection);
+    } else if (!isHere) this.#say(channel, MESSAGE.reject, pieceIndex);
+  }
+
+  #onCancel(channel: SimulatedChannel, pieceIndex: number): void {
+    const { connection } = channel;
+    if (connection.queue.cancel(channel.blob, pieceIndex)) return;
+    const { sending } = connection;
+    if (sending?.channel !== channel.blob || sending.pieceIndex !== pieceIndex) return;
+    this.sentBytes -= this.#deps.wires.stop(connection.end, this.#deps.nowMs());
+    this.#uploadOver(connection, false);
+  }
+
+  #onPiece(channel: SimulatedChannel, piece: number): void {
+    const { count, verify, nowMs } = this.#deps;
+    const download = this.#downloads[channel.blob];
+    count.arrived += 1;
+    const { slot } = channel.connection;
+    if (download?.isAsked(slot, piece) !== true) {
+      count.wasted += 1;
+      return;
+    }
+    download.pieceArrived(slot, piece, nowMs());
+    verify(this, channel.blob, piece);
+  }
+
+  #give(channel: SimulatedChannel, pieceIndex: number): boolean {
+    const { connection, blob } = channel;
+    if (!connection.queue.add({ channel: blob, pieceIndex, isByCredit: true })) return false;
+    this.#sendNext(connection);
+    return true;
+  }
+
+  #sendNext(connection: SimulatedConnection): void {
+    if (connection.sending !== undefined || this.isDead) return;
+    const upload = connection.queue.take();
+    const cut = upload === undefined ? undefined : this.#deps.blobs[upload.channel];
+    if (upload === undefined || cut === undefined) return;
+    connection.sending = upload;
+    const bytes = pieceLength(cut, upload.pieceIndex);
+    this.sentBytes += bytes;
+    this.#deps.count.controlBytes += payloadOverheadBytes(bytes);
+    this.#deps.wires.send(connection.end, bytes);
+    if (upload.isByCredit) {
+      this.#deps.wires.say(connection.end, MESSAGE.creditStart, upload.channel, upload.pieceIndex);
+    }
+  }
+
+  #uploadOver(connection: SimulatedConnection, isSent: boolean): void {
+    const { sending } = connection;
+    connection.sending = undefined;
+    this.#sendNext(connection);
+    if (sending?.isByCredit === true) {
+      this.#handOuts.served(connection.channels[sending.channel], sending.pieceIndex, isSent);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import { SimulatedFleet } from './simulated-fleet.ts';
+const a = Object.fromEntries(process.argv.slice(2).map(x=>x.split('=')));
+const N=Number(a.n??1000), S=Number(a.s??1e9), L=Number(a.l??1), rate=Number(a.r??1.25e9);
+const t=process.cpuUsage(); const w=Date.now();
+const f=new SimulatedFleet({hosts:N,layers:Array(L).fill(S/L),seed:Number(a.seed??1),rate,latencyMs:Number(a.lat??0.5),verifyMsPerMib:0.6, ...(a.pb?{pieceBytes:Number(a.pb)}:{}), ...JSON.parse(a.x??'{}')});
+console.log('made',Date.now()-w);
+const o=f.run();
+const m=o.finishedMs.slice(1).sort((x,y)=>x-y); const b=S/rate*1000;
+const q=(p:number)=>(m[Math.min(m.length-1,Math.ceil(p*m.length)-1)]!/b).toFixed(4);
+const u=process.cpuUsage(t);
+console.log({p50:q(.5),p99:q(.99),max:q(1),copies:o.originCopies.toFixed(3),waste:o.wasteShare.toFixed(4),load:o.maxLoad,events:o.eventCount,ctl:Math.round(o.controlBytesPerHost),cpu:(u.user+u.system)/1e6,wall:(Date.now()-w)/1000,rss:process.memoryUsage().rss>>20});
