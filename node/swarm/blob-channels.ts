@@ -59,8 +59,7 @@ export class BlobChannels {
     this.#handOuts = new HandOuts({
       give: (channel, pieceIndex) =>
         this.#of(channel.connection).uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: true }),
-      offer: (channel, offer) =>
-        channel.connection.send({ type: 'offer', channel: channel.localNumber, ...offer }),
+      offer: (channel, offer) => channel.connection.send({ type: 'offer', channel: channel.localNumber, ...offer }),
     });
   }
 
@@ -332,7 +331,7 @@ export class BlobChannels {
       log: this.#deps.log,
       buffers: this.#buffers,
       channel: (number) => byLocal.get(number),
-      creditServed: (channel, pieceIndex, isSent) => this.#handOuts.served(channel, pieceIndex, isSent),
+      creditServed: (channel, pieceIndex, isSent) => this.#handOuts.served({ connection, channel }, pieceIndex, isSent),
       sent: (bytes) => this.#deps.sent(connection, bytes),
     });
     connected = { byLocal, byRemote: new Map(), byDigest: new Map(), uploader, lastNumber: 0 };

@@ -19,6 +19,7 @@ import {
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { isHostPort } from '../../shared/runtime/host-port.ts';
+import { PeerPipeline } from './scheduler/peer-pipeline.ts';
 import type { PeerStream, TransportName } from './transport.ts';
 
 /** Payload that a peer may send before we took it up, then it waits; twice what 10 Gbit/s carries in a millisecond and a half. */
@@ -64,6 +65,8 @@ export class PeerConnection {
   /** What carries it, for metrics and reports. */
   readonly transport: TransportName;
   readonly role: 'dialler' | 'acceptor';
+  /** What all downloads together ask for over it. */
+  readonly pipeline = new PeerPipeline();
   /** Resolves after both hellos. Rejects when it never comes to that. */
   readonly ready: Promise<void>;
   readonly #stream: PeerStream['stream'];

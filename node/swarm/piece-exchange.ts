@@ -11,6 +11,7 @@ import { PieceAssembly } from './piece-assembly.ts';
 import { pipelineDepth } from './scheduler/pipeline-depth.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
+import { PieceSet } from './scheduler/piece-set.ts';
 import type { SharedBlob } from './shared-blob.ts';
 
 /** What the owner of an exchange learns. */
@@ -113,7 +114,7 @@ export class PieceExchange {
     const { peerId, transport } = channel.connection;
     this.#slots[number] = { channel, assemblies: new Map(), tally: this.#record.peer(peerId, transport) };
     this.#numbers.set(channel, number);
-    this.#scheduler.neighbourAdded(number, this.#clock.nowMs());
+    this.#scheduler.neighbourAdded(number, this.#clock.nowMs(), channel.connection.pipeline);
     this.#setDepths();
     if (channel.remoteHas !== undefined) this.channelPieces(channel);
   }

@@ -29,5 +29,7 @@ const creditFrameBytes = encodeFrame({ type: 'credit', bytes: CREDIT_STEP_BYTES 
 
 /** Headers of the payload of one piece, and the credit frames that it costs. */
 export function payloadOverheadBytes(pieceBytes: number): number {
-  return Math.ceil(pieceBytes / MAX_DATA_BYTES) * DATA_HEADER_BYTES + (pieceBytes / CREDIT_STEP_BYTES) * creditFrameBytes;
+  return (
+    Math.ceil(pieceBytes / MAX_DATA_BYTES) * DATA_HEADER_BYTES + (pieceBytes / CREDIT_STEP_BYTES) * creditFrameBytes
+  );
 }

@@ -1,14 +1,18 @@
 // Who is told of whom, by the directory of the product: the coordinator of a simulated fleet.
 
 import { Directory } from '../../coordinator/directory/directory.ts';
-import type { NeighbourChange } from '../../coordinator/directory/neighbour-changes.ts';
+import type { NamedNeighbour, NeighbourChange } from '../../coordinator/directory/neighbour-changes.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
+import type { PieceShare } from '../../shared/pieces/piece-share.ts';
+import type { Zones } from './zones.ts';
 
-/** Two hosts that are to be connected for a blob. */
+/** Two hosts that are to be connected for a blob, since `left` was told of `right`. */
 export interface Pair {
   readonly left: number;
   readonly right: number;
   readonly blob: number;
+  /** All that `left` may ask for, when `right` stands in another zone. */
+  readonly share: PieceShare | undefined;
 }
 
 const PREFIX = 'host-';
@@ -21,13 +25,20 @@ export class FleetLinks {
   /** @param options.holders the first so many hosts hold every blob; `isOrigin` says what they are. */
   constructor(
     digests: readonly Digest[],
-    options: { readonly hosts: number; readonly holders: number; readonly isOrigin: boolean; readonly seed: number },
+    options: {
+      readonly hosts: number;
+      readonly holders: number;
+      readonly isOrigin: boolean;
+      readonly seed: number;
+      readonly zones: Zones;
+    },
   ) {
     this.#digests = digests;
     this.#directory = new Directory({ seed: options.seed, graceMs: 1 });
     for (let host = 0; host < options.hosts; host += 1) {
       const isHolder = host < options.holders;
-      this.#directory.setNode(name(host), { isOrigin: isHolder && options.isOrigin });
+      const zone = options.zones.count === 1 ? '' : `zone-${options.zones.of(host)}`;
+      this.#directory.setNode(name(host), { isOrigin: isHolder && options.isOrigin, zone });
       this.#directory.connect(name(host));
       if (isHolder) for (const digest of digests) this.#directory.addHolding(name(host), digest);
     }
@@ -74,16 +85,20 @@ export class FleetLinks {
   #neighboursOf(host: number, blob: number): Pair[] {
     const digest = this.#digests[blob];
     const neighbours = digest === undefined ? [] : (this.#directory.join(name(host), digest)?.neighbours ?? []);
-    return neighbours.map((neighbour) => ({ left: host, right: numberOf(neighbour), blob }));
+    return neighbours.map((neighbour) => pair(host, neighbour, blob));
   }
 
   /** Links that the directory takes back are kept by the product while they are open, so only new ones matter. */
   #pairsOf(changes: readonly NeighbourChange[]): Pair[] {
     return changes.flatMap(({ nodeId, digest, added }) => {
       const blob = this.#digests.indexOf(digest);
-      return added.map((other) => ({ left: numberOf(nodeId), right: numberOf(other), blob }));
+      return added.map((other) => pair(numberOf(nodeId), other, blob));
     });
   }
+}
+
+function pair(left: number, { nodeId, share }: NamedNeighbour, blob: number): Pair {
+  return { left, right: numberOf(nodeId), blob, share };
 }
 
 function name(host: number): string {

@@ -10,13 +10,18 @@ import { SerialWork } from './core/serial-work.ts';
 import { VirtualTimers } from './core/virtual-timers.ts';
 import { FleetLinks, type Pair } from './fleet-links.ts';
 import type { Death, FleetOutcome, FleetScenario } from './fleet-scenario.ts';
-import { SimulatedHost, type SimulatedBlob, type SimulatedChannel, type SimulatedConnection } from './simulated-host.ts';
+import {
+  SimulatedHost,
+  type SimulatedBlob,
+  type SimulatedChannel,
+  type SimulatedConnection,
+} from './simulated-host.ts';
 import { MESSAGE, Wires } from './wires.ts';
 import { Zones } from './zones.ts';
 
 /** As the product does: deadlines are looked at, and verified pieces told, so often. */
 const TICK_MS = 100;
-const HAVE_BATCH_MS = Number(process.env.HB ?? 2);
+const HAVE_BATCH_MS = 2;
 /** A pull that is not over by then never will be. */
 const MAX_VIRTUAL_MS = 3_600_000;
 /** Loads and progress are looked at once in so many events. */
@@ -71,7 +76,13 @@ export class SimulatedFleet {
     }));
     this.#links = new FleetLinks(
       this.#blobs.map(({ digest }) => digest),
-      { hosts: count, holders: this.#holders, isOrigin: scenario.holderKind !== 'pusher', seed: scenario.seed },
+      {
+        hosts: count,
+        holders: this.#holders,
+        isOrigin: scenario.holderKind !== 'pusher',
+        seed: scenario.seed,
+        zones: this.#zones,
+      },
     );
     this.#wires = new Wires(
       {

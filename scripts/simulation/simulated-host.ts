@@ -114,12 +114,12 @@ export class SimulatedHost {
   startDownload(blob: number): void {
     const has = this.has[blob];
     if (has === undefined || has.isComplete) return;
-    const channelOf = (slot: number): SimulatedChannel | undefined => this.#slots[slot]?.channels[blob];
+    const at = (slot: number): SimulatedChannel | undefined => this.#slots[slot]?.channels[blob];
     const scheduler = new PieceScheduler(
       {
-        request: (slot, piece) => this.#say(channelOf(slot), MESSAGE.request, piece),
-        requestAny: (slot) => this.#say(channelOf(slot), MESSAGE.anyPiece, 0),
-        cancel: (slot, piece) => this.#say(channelOf(slot), MESSAGE.cancel, piece),
+        request: (slot, piece) => this.#say(at(slot), MESSAGE.request, piece),
+        requestAny: (slot) => this.#say(at(slot), MESSAGE.anyPiece, 0),
+        cancel: (slot, piece) => this.#say(at(slot), MESSAGE.cancel, piece),
         stalled: () => undefined,
       },
       { pieceCount: has.length, depth: 2, random: this.#deps.random },
@@ -133,7 +133,7 @@ export class SimulatedHost {
   die(): void {
     this.isDead = true;
     this.#untold = [];
-    this.#downloads.fill(undefined);
+    for (const blob of this.#downloads.keys()) this.#endDownload(blob);
   }
 
   /** A connection began. */
@@ -188,14 +188,14 @@ export class SimulatedHost {
     this.sentBytes -= this.#deps.wires.stop(connection.end, this.#deps.nowMs());
     const dropped = channels.flatMap((_, blob) => queue.removeChannel(blob));
     for (const upload of sending === undefined ? dropped : [...dropped, sending]) {
-      if (upload.isByCredit) this.#handOuts.served(undefined, upload.pieceIndex, false);
+      if (upload.isByCredit) this.#handOuts.served({ connection, channel: undefined }, upload.pieceIndex, false);
     }
   }
 
   /** What came over a channel. */
   hear(channel: SimulatedChannel, kind: number, value: number): void {
-    const { connection, blob } = channel;
-    const { slot } = connection;
+    const { blob } = channel;
+    const { slot } = channel.connection;
     const nowMs = this.#deps.nowMs();
     const download = this.#downloads[blob];
     switch (kind) {
@@ -258,7 +258,7 @@ export class SimulatedHost {
     if (this.#untold.length === 2) this.#deps.haveWaits(this);
     if (this.#options.isRead) download.setReaders([has.firstMissing(0)]);
     if (!download.isComplete) return;
-    this.#downloads[blob] = undefined;
+    this.#endDownload(blob);
     if (this.isComplete) this.finishedMs = this.#deps.nowMs();
     this.#deps.completed(this, blob);
   }
@@ -285,7 +285,7 @@ export class SimulatedHost {
   /** Deadlines, and signs of life of those who are sending. */
   tick(): void {
     const nowMs = this.#deps.nowMs();
-    for (const [blob, download] of this.#downloads.entries()) {
+    for (const download of this.#downloads) {
       if (download === undefined) continue;
       for (const connection of this.#slots) {
         if (connection === undefined || !this.#deps.wires.isSending(connection.end ^ 1)) continue;
@@ -293,6 +293,12 @@ export class SimulatedHost {
       }
       download.tick(nowMs);
     }
+  }
+
+  #endDownload(blob: number): void {
+    const download = this.#downloads[blob];
+    this.#downloads[blob] = undefined;
+    for (const slot of this.#slots.keys()) download?.neighbourGone(slot, this.#deps.nowMs());
   }
 
   #setDepths(blob: number): void {
@@ -387,7 +393,8 @@ export class SimulatedHost {
     connection.sending = undefined;
     this.#sendNext(connection);
     if (sending?.isByCredit === true) {
-      this.#handOuts.served(connection.channels[sending.channel], sending.pieceIndex, isSent);
+      const channel = connection.channels[sending.channel];
+      this.#handOuts.served({ connection, channel }, sending.pieceIndex, isSent);
     }
   }
 }

@@ -27,7 +27,7 @@ const KIND_BITS = 4;
 /** Ends that are counted when room is made first. */
 const FIRST_CAPACITY = 1024;
 /** What a new connection takes, in times of one way: the coordinator's word, then TCP, TLS 1.3 and hello, a round trip each. */
-const CONNECT_TRIPS = Number(process.env.CT ?? 7);
+const CONNECT_TRIPS = 7;
 
 export interface WireEvents {
   /** A message came to an end. */
@@ -51,7 +51,10 @@ export class Wires {
   #endCount = 0;
   #nowMs = 0;
 
-  constructor(events: WireEvents, options: { readonly hosts: number; readonly latencyMs: number; readonly zones: Zones }) {
+  constructor(
+    events: WireEvents,
+    options: { readonly hosts: number; readonly latencyMs: number; readonly zones: Zones },
+  ) {
     const { hosts, latencyMs, zones } = options;
     this.#events = events;
     this.#zones = zones;

@@ -8,6 +8,8 @@ import type { PieceSet } from './piece-set.ts';
 
 /** One blob on one connection, as far as a hand-out is concerned. */
 export interface HandOutChannel {
+  /** What the blobs that go to one node share: its pieces go out one after the other. */
+  readonly connection: object;
   readonly digest: Digest;
   readonly cut: { readonly sizeBytes: number; readonly pieceBytes: number };
   /** What the other side said that it has; undefined before its first word. */
@@ -42,6 +44,8 @@ export class HandOuts<Channel extends HandOutChannel> {
   /** The policy knows nodes by number. */
   readonly #ids = new WeakMap<Channel, number>();
   #lastId = 0;
+  /** Pieces under way on each connection. */
+  readonly #busy = new Map<object, number>();
   #activeCount = 0;
   #nextTurn = 0;
 
@@ -85,9 +89,17 @@ export class HandOuts<Channel extends HandOutChannel> {
     this.#serve();
   }
 
-  /** A given piece left the queue of its neighbour. @param channel undefined when it is closed. */
-  served(channel: Channel | undefined, pieceIndex: number, isSent: boolean): void {
+  /** A given piece left the queue of its neighbour. @param from.channel undefined when it is closed. */
+  served(
+    from: { readonly connection: object; readonly channel: Channel | undefined },
+    pieceIndex: number,
+    isSent: boolean,
+  ): void {
+    const { connection, channel } = from;
     this.#activeCount -= 1;
+    const under = (this.#busy.get(connection) ?? 1) - 1;
+    if (under === 0) this.#busy.delete(connection);
+    else this.#busy.set(connection, under);
     if (channel !== undefined && !isSent) {
       this.#blobs.get(channel.digest)?.policy.giveFailed(this.#idOf(channel), pieceIndex);
     }
@@ -119,28 +131,42 @@ export class HandOuts<Channel extends HandOutChannel> {
     return blob;
   }
 
-  /** Fills the free places, blob by blob in turn. */
+  /**
+   * Fills the free places, blob by blob in turn: first with nodes that get nothing now. Two pieces for one node go one after the
+   * other and hold two places, so no node has more than one blob alone would let it have.
+   */
   #serve(): void {
     if (this.#activeCount >= HAND_OUT_PLACES) return;
     const blobs = [...this.#blobs.values()];
-    let idle = 0;
-    while (this.#activeCount < HAND_OUT_PLACES && idle < blobs.length) {
-      const blob = blobs[this.#nextTurn++ % blobs.length];
-      const given = blob?.policy.next();
-      const channel = given === undefined ? undefined : blob?.channels.get(given.node);
-      if (blob === undefined || given === undefined || channel === undefined) {
-        idle += 1;
-        continue;
+    for (const mayBeBusy of [false, true]) {
+      for (let idle = 0; this.#activeCount < HAND_OUT_PLACES && idle < blobs.length;) {
+        const blob = blobs[this.#nextTurn++ % blobs.length];
+        const isServed = blob !== undefined && this.#serveOne(blob, mayBeBusy);
+        idle = isServed ? 0 : idle + 1;
       }
-      idle = 0;
-      this.#activeCount += 1;
-      if (!this.#deps.give(channel, given.pieceIndex)) {
-        // It asked for this very piece by number and will have it: its credit is still open.
-        this.#activeCount -= 1;
-        blob.policy.creditAsked(given.node, blob.offered.credits);
-      }
-      this.#offer(blob, []);
     }
+  }
+
+  /** Pieces on their way to the node behind a channel, of all blobs. */
+  #underWay(channel: Channel | undefined): number {
+    return channel === undefined ? 0 : (this.#busy.get(channel.connection) ?? 0);
+  }
+
+  /** @returns false when the blob has nothing to give to those who may be served. */
+  #serveOne(blob: BlobHandOut<Channel>, mayBeBusy: boolean): boolean {
+    const limit = mayBeBusy ? blob.offered.credits : 1;
+    const given = blob.policy.next((id) => this.#underWay(blob.channels.get(id)) < limit);
+    const channel = given === undefined ? undefined : blob.channels.get(given.node);
+    if (given === undefined || channel === undefined) return false;
+    if (this.#deps.give(channel, given.pieceIndex)) {
+      this.#activeCount += 1;
+      this.#busy.set(channel.connection, this.#underWay(channel) + 1);
+    } else {
+      // It asked for this very piece by number and will have it: its credit is still open.
+      blob.policy.creditAsked(given.node, blob.offered.credits);
+    }
+    this.#offer(blob, []);
+    return true;
   }
 
   /** Tells new channels, and all of them when something changed, how many credits to keep open. */

@@ -1,7 +1,12 @@
 // What a download knows about one neighbour. Plain state; the scheduler changes it.
 
-import type { PeerPipeline } from './peer-pipeline.ts';
+import type { PeerPipeline, PipelineUser } from './peer-pipeline.ts';
 import { PieceSet } from './piece-set.ts';
+
+/** First rest of a silent neighbour; doubles each time up to the largest. */
+const FIRST_REST_MS = 1000;
+/** The longest rest of a silent neighbour; then it is asked again. */
+const MAX_REST_MS = 60_000;
 
 /** A piece that was asked of a neighbour, or that it is sending on a credit. */
 export interface AskedPiece {
@@ -10,10 +15,11 @@ export interface AskedPiece {
   readonly isByCredit: boolean;
 }
 
-export class Neighbour {
+export class Neighbour implements PipelineUser {
   readonly id: number;
   has: PieceSet;
-  readonly #pipeline: PeerPipeline;
+  readonly pipeline: PeerPipeline;
+  readonly useRoom: (nowMs: number) => void;
   readonly #asked: AskedPiece[] = [];
   /** `any-piece` requests that this neighbour lets us keep open; 0 when it hands out nothing of its own choice. */
   creditLimit = 0;
@@ -32,25 +38,26 @@ export class Neighbour {
   recentMs = 0;
   /** Not asked before this time, because it was silent past its deadline. */
   restUntilMs = 0;
-  /** How long the next rest is. */
-  nextRestMs: number;
+  #nextRestMs = FIRST_REST_MS;
 
   constructor(
     id: number,
     settings: {
       readonly pieceCount: number;
       readonly depth: number;
-      readonly firstRestMs: number;
       readonly nowMs: number;
       readonly pipeline: PeerPipeline;
+      /** Asks it for more. */
+      readonly useRoom: (nowMs: number) => void;
     },
   ) {
     this.id = id;
-    this.#pipeline = settings.pipeline;
+    this.pipeline = settings.pipeline;
+    this.useRoom = settings.useRoom;
+    this.pipeline.join(this);
     this.has = new PieceSet(settings.pieceCount);
     this.depth = settings.depth;
     this.lastByteMs = settings.nowMs;
-    this.nextRestMs = settings.firstRestMs;
   }
 
   /** Oldest first. */
@@ -61,12 +68,12 @@ export class Neighbour {
   /** True while one more piece may be asked for by number: always one of this blob, others while the peer has room. */
   get hasRoom(): boolean {
     const own = this.#asked.length;
-    return own === 0 || (own < this.depth && this.#pipeline.askedCount < this.depth);
+    return own === 0 || (own < this.depth && this.pipeline.askedCount < this.depth);
   }
 
   ask(asked: AskedPiece): void {
     this.#asked.push(asked);
-    if (!asked.isByCredit) this.#pipeline.askedCount += 1;
+    if (!asked.isByCredit) this.pipeline.asked();
   }
 
   /** Takes an asked piece off the list. @returns undefined when it was not asked here (any more). */
@@ -74,15 +81,34 @@ export class Neighbour {
     const at = this.#asked.findIndex((asked) => asked.pieceIndex === pieceIndex);
     if (at < 0) return undefined;
     const [asked] = this.#asked.splice(at, 1);
-    if (asked?.isByCredit === false) this.#pipeline.askedCount -= 1;
+    if (asked?.isByCredit === false) this.pipeline.over();
     return asked;
   }
 
   /** Takes all asked pieces off the list. */
   removeAll(): AskedPiece[] {
     const all = this.#asked.splice(0);
-    for (const asked of all) if (!asked.isByCredit) this.#pipeline.askedCount -= 1;
+    for (const asked of all) if (!asked.isByCredit) this.pipeline.over();
     return all;
+  }
+
+  /** It was silent past its deadline: it is left alone for a while. */
+  rest(nowMs: number): void {
+    this.restUntilMs = nowMs + this.#nextRestMs;
+    this.#nextRestMs = Math.min(MAX_REST_MS, this.#nextRestMs * 2);
+  }
+
+  /** A piece came: it is well again. */
+  answered(nowMs: number): void {
+    this.lastByteMs = nowMs;
+    this.restUntilMs = 0;
+    this.#nextRestMs = FIRST_REST_MS;
+  }
+
+  /** It is a neighbour no more. @returns what was asked of it. */
+  leave(): AskedPiece[] {
+    this.pipeline.leave(this);
+    return this.removeAll();
   }
 
   isAsked(pieceIndex: number): boolean {

@@ -124,12 +124,17 @@ export class PieceHandOut {
     if ((this.#holderCounts[piece] ?? 0) === 0) this.#unsent.add(piece);
   }
 
-  /** The next piece to send and to whom; undefined while no open credit can be served. */
-  next(): { readonly node: number; readonly pieceIndex: number } | undefined {
+  /**
+   * The next piece to send and to whom; undefined while no open credit can be served.
+   * @param mayServe which nodes; left out for all.
+   */
+  next(
+    mayServe: (node: number) => boolean = () => true,
+  ): { readonly node: number; readonly pieceIndex: number } | undefined {
     for (let at = 0; at < this.#queue.length; at += 1) {
       const id = this.#queue[at];
       const node = id === undefined ? undefined : this.#nodes.get(id);
-      if (id === undefined || node === undefined) continue;
+      if (id === undefined || node === undefined || !mayServe(id)) continue;
       const pieceIndex = this.#pieceFor(node);
       if (pieceIndex < 0) continue;
       this.#queue.splice(at, 1);

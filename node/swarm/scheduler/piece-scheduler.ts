@@ -39,10 +39,6 @@ export interface SchedulerOptions {
   readonly mayAsk?: (neighbour: number) => boolean;
 }
 
-/** First rest of a silent neighbour; doubles each time up to the largest. */
-const FIRST_REST_MS = 1000;
-/** The longest rest of a silent neighbour; then it is asked again. */
-const MAX_REST_MS = 60_000;
 /** A seeder that sends nothing for so long is asked again; it counts a credit that it still has only once. */
 const CREDIT_REFRESH_MS = 2000;
 /** In the end game a request is doubled after this many times the recent time of a request. */
@@ -104,10 +100,17 @@ export class PieceScheduler {
     this.#picker.hold(piece);
   }
 
-  /** @param pipeline of the connection, shared with the other blobs that come over it. */
+  /** @param pipeline of the connection, which other blobs share. */
   neighbourAdded(id: number, nowMs: number, pipeline = new PeerPipeline()): void {
     const { pieceCount, depth } = this.#options;
-    this.#neighbours[id] = new Neighbour(id, { pieceCount, depth, firstRestMs: FIRST_REST_MS, nowMs, pipeline });
+    const neighbour = new Neighbour(id, {
+      pieceCount,
+      depth,
+      nowMs,
+      pipeline,
+      useRoom: (laterMs) => this.#fill(neighbour, laterMs),
+    });
+    this.#neighbours[id] = neighbour;
   }
 
   setDepth(id: number, depth: number): void {
@@ -149,7 +152,7 @@ export class PieceScheduler {
     if (neighbour === undefined) return;
     this.#neighbours[id] = undefined;
     if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
-    for (const asked of neighbour.removeAll()) this.#giveBack(asked.pieceIndex);
+    for (const asked of neighbour.leave()) this.#giveBack(asked.pieceIndex);
     this.#chooseSeeder(nowMs);
     this.#fillAll(nowMs);
   }
@@ -184,14 +187,15 @@ export class PieceScheduler {
     const asked = neighbour?.remove(piece);
     if (neighbour !== undefined && asked !== undefined) {
       this.#release(piece);
-      this.#measure(neighbour, nowMs - asked.askedMs, nowMs);
+      neighbour.answered(nowMs);
+      this.#times.measure(neighbour, nowMs - asked.askedMs, nowMs);
     }
     if (!this.#picker.isHeld(piece)) {
       this.#arrived.add(piece);
       this.#picker.wanted.remove(piece);
     }
     if (this.#askedCounts[piece] !== 0) this.#cancelElsewhere(piece, nowMs);
-    if (neighbour !== undefined) this.#fill(neighbour, nowMs);
+    if (neighbour !== undefined) this.#fillFreed(neighbour, nowMs);
   }
 
   pieceVerified(piece: number): void {
@@ -219,7 +223,7 @@ export class PieceScheduler {
   tick(nowMs: number): void {
     for (const neighbour of this.#neighbours) {
       if (neighbour === undefined) continue;
-      if (this.#isLate(neighbour, nowMs)) this.#rest(neighbour, nowMs);
+      if (this.#times.isLate(neighbour, nowMs)) this.#rest(neighbour, nowMs);
       else if (neighbour.hasRoom) this.#fill(neighbour, nowMs);
     }
     this.#lookForLost(nowMs);
@@ -240,16 +244,9 @@ export class PieceScheduler {
     }
   }
 
-  #isLate(neighbour: Neighbour, nowMs: number): boolean {
-    const oldest = neighbour.asked[0];
-    if (oldest === undefined) return false;
-    return nowMs - Math.max(oldest.askedMs, neighbour.lastByteMs) > this.#times.deadlineMs(neighbour);
-  }
-
   /** Takes everything from a silent neighbour and leaves it alone for a while. */
   #rest(neighbour: Neighbour, nowMs: number): void {
-    neighbour.restUntilMs = nowMs + neighbour.nextRestMs;
-    neighbour.nextRestMs = Math.min(MAX_REST_MS, neighbour.nextRestMs * 2);
+    neighbour.rest(nowMs);
     for (const asked of neighbour.removeAll()) {
       this.#actions.cancel(neighbour.id, asked.pieceIndex);
       this.#giveBack(asked.pieceIndex);
@@ -258,19 +255,18 @@ export class PieceScheduler {
     this.#fillAll(nowMs);
   }
 
-  #measure(neighbour: Neighbour, tookMs: number, nowMs: number): void {
-    neighbour.lastByteMs = nowMs;
-    neighbour.nextRestMs = FIRST_REST_MS;
-    neighbour.restUntilMs = 0;
-    this.#times.measure(neighbour, tookMs, nowMs);
-  }
-
   #fillAll(nowMs: number): void {
     const all = this.#neighbours;
     for (let turn = 0; turn < all.length; turn += 1) {
       const neighbour = all[(this.#firstTurn + turn) % all.length];
       if (neighbour !== undefined) this.#fill(neighbour, nowMs);
     }
+  }
+
+  /** Asks a neighbour for more after a piece of it is over; other blobs take the room that this one has no use for. */
+  #fillFreed(neighbour: Neighbour, nowMs: number): void {
+    this.#fill(neighbour, nowMs);
+    if (neighbour.hasRoom) neighbour.pipeline.passOn(neighbour, nowMs);
   }
 
   /** Asks a neighbour for as much as it may be asked for. */
@@ -375,7 +371,7 @@ export class PieceScheduler {
       this.#actions.cancel(other.id, piece);
       freed.push(other);
     }
-    for (const other of freed) this.#fill(other, nowMs);
+    for (const other of freed) this.#fillFreed(other, nowMs);
   }
 
   #isHere(piece: number): boolean {

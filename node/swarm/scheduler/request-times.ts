@@ -29,6 +29,13 @@ export class RequestTimes {
     this.#lastArrivalMs = nowMs;
   }
 
+  /** True when a neighbour was asked for something and is silent past its deadline. */
+  isLate(neighbour: Neighbour, nowMs: number): boolean {
+    const [oldest] = neighbour.asked;
+    if (oldest === undefined) return false;
+    return nowMs - Math.max(oldest.askedMs, neighbour.lastByteMs) > this.deadlineMs(neighbour);
+  }
+
   /** Silence after which a neighbour is late. */
   deadlineMs(neighbour: Neighbour): number {
     const { firstDeadlineMs, minDeadlineMs } = this.#options;

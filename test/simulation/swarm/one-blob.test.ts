@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SwarmWorld } from '../swarm-world.ts';
-import type { WorldOptions, WorldResult } from '../world-options.ts';
+import { fluidBoundMs } from '../../../scripts/simulation/fluid-bound.ts';
+import type { FleetOutcome, FleetScenario } from '../../../scripts/simulation/fleet-scenario.ts';
+import { SimulatedFleet } from '../../../scripts/simulation/simulated-fleet.ts';
 
 // Ratios are times over the fluid bound max(S/U, S/d, N·S/(U + N·u)). SHOAL_TEST_SEED replays a failure.
 const seed = Number(process.env['SHOAL_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const GIGABIT = 125e6;
+const LAN = { latencyMs: 0.5, verifyMsPerMib: 0.6 };
 
 interface Outcome {
-  readonly result: WorldResult;
+  readonly result: FleetOutcome;
   /** Slowest of the hosts that count, over the bound. */
   readonly maxRatio: number;
   /** Of the hosts that count, how many never got it. */
@@ -17,24 +19,24 @@ interface Outcome {
 
 /** @param counts which pullers count, by their number from 1 on. */
 function pull(
-  options: Omit<WorldOptions, 'seed'> & { readonly seed?: number },
+  options: Omit<FleetScenario, 'seed' | 'latencyMs' | 'verifyMsPerMib'> & { readonly seed?: number },
   counts: (host: number) => boolean = () => true,
 ): Outcome {
-  const { seeders = 1, arrivalMs = () => 0 } = options;
-  const world = new SwarmWorld({ seed, ...options });
-  const result = world.run();
-  const tookMs = result.finishedMs.slice(seeders).map((ms, puller) => ms - arrivalMs(puller));
+  const { holders = 1, arrivalMs = () => 0 } = options;
+  const scenario = { seed, ...LAN, ...options };
+  const result = new SimulatedFleet(scenario).run();
+  const tookMs = result.finishedMs.slice(holders).map((ms, puller) => ms - arrivalMs(puller));
   const times = tookMs.filter((_, puller) => counts(puller + 1));
   const done = times.filter((ms) => ms < Infinity);
-  return { result, maxRatio: Math.max(...done) / world.boundMs, missing: times.length - done.length };
+  return { result, maxRatio: Math.max(...done) / fluidBoundMs(scenario), missing: times.length - done.length };
 }
 
 function check(outcome: Outcome, limits: { readonly maxRatio: number; readonly copies: number }): void {
   const { result, maxRatio, missing } = outcome;
-  const facts = `seed ${seed}: max ${maxRatio.toFixed(3)}, copies ${result.seederCopies.toFixed(3)}, missing ${missing}`;
+  const facts = `seed ${seed}: max ${maxRatio.toFixed(3)}, copies ${result.originCopies.toFixed(3)}, missing ${missing}`;
   assert.equal(missing, 0, facts);
   assert.ok(maxRatio <= limits.maxRatio, facts);
-  assert.ok(result.seederCopies <= limits.copies, facts);
+  assert.ok(result.originCopies <= limits.copies, facts);
   assert.ok(result.maxLoad <= 1.000001, `${facts}: a link carried more than it can`);
   assert.ok(result.wasteShare <= 0.02, `${facts}: waste ${result.wasteShare}`);
 }
@@ -47,23 +49,23 @@ for (const [hosts, maxRatio] of [
   [200, 1.2],
 ] as const) {
   test(`${hosts} hosts pull 100 MB at 1 Gbit/s within ${maxRatio} of the bound, from 1.3 copies at most`, () => {
-    check(pull({ hosts, sizeBytes: 100e6, bytesPerSecond: GIGABIT }), { maxRatio, copies: 1.3 });
+    check(pull({ hosts, layers: [100e6], rate: GIGABIT }), { maxRatio, copies: 1.3 });
   });
 }
 
 test('200 hosts pull 1 GB at 10 Gbit/s within 1.13 of the bound, from 1.1 copies at most', () => {
-  check(pull({ hosts: 200, sizeBytes: 1e9, bytesPerSecond: 10 * GIGABIT }), { maxRatio: 1.13, copies: 1.1 });
+  check(pull({ hosts: 200, layers: [1e9], rate: 10 * GIGABIT }), { maxRatio: 1.13, copies: 1.1 });
 });
 
 for (const seeders of [1, 2, 3]) {
   test(`${seeders} pushers that are no origins hand out as origins do: little more than one copy each`, () => {
-    const options = { hosts: 32, seeders, seederKind: 'pusher', sizeBytes: 100e6, bytesPerSecond: GIGABIT } as const;
+    const options = { hosts: 32, holders: seeders, holderKind: 'pusher', layers: [100e6], rate: GIGABIT } as const;
 
     check(pull(options), { maxRatio: 1.15, copies: 1.2 * seeders });
   });
 
   test(`A lone host gets a blob from ${seeders} holders in the time of one copy, and hardly a piece twice`, () => {
-    const options = { hosts: 1, seeders, sizeBytes: 100e6, bytesPerSecond: GIGABIT };
+    const options = { hosts: 1, holders: seeders, layers: [100e6], rate: GIGABIT };
 
     check(pull(options), { maxRatio: 1.05, copies: 1.1 });
   });
@@ -72,19 +74,19 @@ for (const seeders of [1, 2, 3]) {
 test('Hosts that come one after the other take no longer than the first', () => {
   const arrivalMs = (puller: number): number => puller * 200;
 
-  const outcome = pull({ hosts: 60, sizeBytes: 100e6, bytesPerSecond: GIGABIT, arrivalMs });
+  const outcome = pull({ hosts: 60, layers: [100e6], rate: GIGABIT, arrivalMs });
 
   check(outcome, { maxRatio: 1.15, copies: 3 });
 });
 
 test('Clients that read along on every host do not slow the pull', () => {
-  const options = { hosts: 32, sizeBytes: 100e6, bytesPerSecond: GIGABIT, isRead: true };
+  const options = { hosts: 32, layers: [100e6], rate: GIGABIT, isRead: true };
 
   check(pull(options), { maxRatio: 1.12, copies: 1.3 });
 });
 
 test('Hosts at a tenth of the rate, which nobody knows of, hold the others up by two fifths at most', () => {
-  const options = { hosts: 100, sizeBytes: 200e6, bytesPerSecond: GIGABIT, slowHosts: 5 };
+  const options = { hosts: 100, layers: [200e6], rate: GIGABIT, slow: { hosts: 5, share: 0.1 } };
 
   check(
     pull(options, (host) => host > 5),
@@ -95,10 +97,7 @@ test('Hosts at a tenth of the rate, which nobody knows of, hold the others up by
 test('Hosts that die half way, noticed after a second, cost the others a fifth at most', () => {
   const deaths = [20, 21, 22, 23, 24].map((host) => ({ host, atMs: 800, noticedMs: 1000 }));
 
-  const outcome = pull(
-    { hosts: 100, sizeBytes: 400e6, bytesPerSecond: GIGABIT, deaths },
-    (host) => host < 20 || host > 24,
-  );
+  const outcome = pull({ hosts: 100, layers: [400e6], rate: GIGABIT, deaths }, (host) => host < 20 || host > 24);
 
   check(outcome, { maxRatio: 1.3, copies: 1.3 });
 });
@@ -106,7 +105,7 @@ test('Hosts that die half way, noticed after a second, cost the others a fifth a
 test('A host that dies and comes back fetches only the rest', () => {
   const deaths = [{ host: 3, atMs: 400, noticedMs: 100, returnsMs: 1500 }];
 
-  const outcome = pull({ hosts: 16, sizeBytes: 100e6, bytesPerSecond: GIGABIT, deaths });
+  const outcome = pull({ hosts: 16, layers: [100e6], rate: GIGABIT, deaths });
 
   check(outcome, { maxRatio: 2.6, copies: 1.35 });
 });
@@ -114,7 +113,7 @@ test('A host that dies and comes back fetches only the rest', () => {
 test('A piece that arrives while its double is being cancelled is not asked for again', () => {
   const deaths = [{ host: 3, atMs: 400, noticedMs: 100, returnsMs: 1500 }];
 
-  const { result } = pull({ hosts: 16, sizeBytes: 100e6, bytesPerSecond: GIGABIT, deaths, seed: 381_727_606 });
+  const { result } = pull({ hosts: 16, layers: [100e6], rate: GIGABIT, deaths, seed: 381_727_606 });
 
   assert.ok(result.wasteShare < 0.01, `waste ${result.wasteShare}`);
 });
@@ -122,14 +121,14 @@ test('A piece that arrives while its double is being cancelled is not asked for 
 test('The only holder dies and returns: those who wait then complete', () => {
   const deaths = [{ host: 0, atMs: 300, noticedMs: 100, returnsMs: 5000 }];
 
-  const { result, missing } = pull({ hosts: 8, sizeBytes: 100e6, bytesPerSecond: GIGABIT, deaths });
+  const { result, missing } = pull({ hosts: 8, layers: [100e6], rate: GIGABIT, deaths });
 
   assert.equal(missing, 0, `seed ${seed}: missing ${missing}`);
   assert.ok(Math.max(...result.finishedMs) < 8000, `seed ${seed}`);
 });
 
 test('Hosts that announce what they do not have are worked around', () => {
-  const options = { hosts: 32, sizeBytes: 100e6, bytesPerSecond: GIGABIT, liars: 3 };
+  const options = { hosts: 32, layers: [100e6], rate: GIGABIT, liars: 3 };
 
   check(
     pull(options, (host) => host <= 29),
@@ -138,7 +137,7 @@ test('Hosts that announce what they do not have are worked around', () => {
 });
 
 test('The same seed gives the same pull', () => {
-  const options = { hosts: 16, sizeBytes: 20e6, bytesPerSecond: GIGABIT };
+  const options = { hosts: 16, layers: [20e6], rate: GIGABIT };
 
   assert.deepEqual(pull(options).result, pull(options).result);
 });

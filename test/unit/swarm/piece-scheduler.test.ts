@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { piecesOfRanges } from '../../../node/swarm/scheduler/piece-needs.ts';
 import { PieceScheduler } from '../../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../../node/swarm/scheduler/piece-set.ts';
-import { seededRandom } from '../../simulation/core/seeded-random.ts';
+import { seededRandom } from '../../../scripts/simulation/core/seeded-random.ts';
 
 function scheduler(options: { readonly pieceCount: number; readonly depth?: number }) {
   const said: string[] = [];
