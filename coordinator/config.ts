@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import { Check, Default, Errors } from 'typebox/value';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
 import { AppError } from '../shared/runtime/errors.ts';
-import { address, count, duration, list } from '../shared/runtime/settings.ts';
+import { address, choice, count, duration, list } from '../shared/runtime/settings.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -86,6 +86,38 @@ export const CoordinatorConfig = Type.Object(
       description:
         'Pause between two looks for blobs that an origin lacks. Half a minute: it only catches what events missed.',
     }),
+    collection: Type.Object(
+      {
+        everyMs: duration({
+          default: 10 * MINUTE_MS,
+          minimum: 100,
+          maximum: 7 * 24 * 60 * MINUTE_MS,
+          description:
+            'Pause between two looks for content that nothing leads to. What is unreachable stays for the delay below and one such pause.',
+        }),
+        deleteDelayMs: duration({
+          default: 24 * 60 * MINUTE_MS,
+          minimum: 0,
+          maximum: 365 * 24 * 60 * MINUTE_MS,
+          description:
+            'How long the blobs of a deleted manifest stay. A day: whoever deleted by mistake pushes the manifest again and is done. `shoal gc` does not wait for it.',
+        }),
+        pushGraceMs: duration({
+          default: 24 * 60 * MINUTE_MS,
+          minimum: 0,
+          maximum: 365 * 24 * 60 * MINUTE_MS,
+          description:
+            'How long blobs without a manifest, and manifests without a tag or an index, are left to a push that is under way. A day: a large image over a thin line.',
+        }),
+        untagged: choice({
+          default: 'keep',
+          choices: ['keep', 'remove'],
+          description:
+            'Whether manifests that no tag, index or subject leads to are removed by themselves. Kept, as the reference registry does: people pull by digest.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
     log: logSettings,
   },
   { additionalProperties: false },

@@ -4,6 +4,7 @@
 import type { Clock, Scheduled } from '../shared/runtime/clock.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
+import { Collection } from './collection/collection.ts';
 import type { CoordinatorConfig } from './config.ts';
 import type { FleetDatabase } from './database/fleet-database.ts';
 import { Directory } from './directory/directory.ts';
@@ -35,6 +36,7 @@ export interface CoordinatorCoreOptions {
 }
 
 export class CoordinatorCore implements AsyncDisposable {
+  readonly collection: Collection;
   readonly complaints: PeerComplaints;
   readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
@@ -73,8 +75,16 @@ export class CoordinatorCore implements AsyncDisposable {
       tell: (changes) => sessions.tell(changes),
       onCopy: (nodeId, digest) => replication.copyConfirmed(nodeId, digest),
     });
+    const times = { pushGraceMs: config.collection.pushGraceMs, deleteDelayMs: config.collection.deleteDelayMs };
+    const { everyMs, untagged } = config.collection;
+    this.collection = new Collection(
+      { clock, database, log, metrics, sessions },
+      { times, everyMs, untagged, retryMs: config.orderRetryMs },
+    );
     this.#methods = sessionMethods({
       ...deps,
+      copies: config.durability.copies,
+      times,
       complaints: this.complaints,
       copyRecord: this.#copyRecord,
       directory,
@@ -100,6 +110,7 @@ export class CoordinatorCore implements AsyncDisposable {
   /** Writes what was gathered. Sessions are closed by those who carry them, before this. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#housekeeping?.cancel();
+    await this.collection[Symbol.asyncDispose]();
     await this.#replication[Symbol.asyncDispose]();
     this.#copyRecord.close();
     this.roster.flush();

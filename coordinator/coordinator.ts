@@ -92,7 +92,10 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const access = new Access({ clock, database }, authority);
   let isReady = false;
   const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);
-  const app = createHttpApp({ access, enrolment, status, removeNode, log, metrics, isReady: () => isReady }, server);
+  const app = createHttpApp(
+    { access, collection: core.collection, enrolment, status, removeNode, log, metrics, isReady: () => isReady },
+    server,
+  );
   await app.ready();
   starting.defer(() => app.close());
   let closed = Promise.resolve();

@@ -66,6 +66,45 @@ const storeSettings = Type.Object(
   { default: {}, additionalProperties: false },
 );
 
+const evictionSettings = Type.Object(
+  {
+    quotaBytes: bytes({
+      default: 0,
+      minimum: 0,
+      maximum: 1024 * 1024 * GIB,
+      description:
+        'Bytes of blobs that a node which is no origin keeps, before it deletes what was not used for long. 0: as many as the disk holds.',
+    }),
+    highPercent: count({
+      default: 95,
+      minimum: 1,
+      maximum: 100,
+      description: 'Of the quota: above it room is made. Near the quota, so that most of it is used.',
+    }),
+    lowPercent: count({
+      default: 85,
+      minimum: 0,
+      maximum: 100,
+      description: 'Of the quota: down to it room is made. A tenth below, so that it is not made for every image.',
+    }),
+    lookEveryMs: duration({
+      default: 30 * SECOND_MS,
+      minimum: 100,
+      maximum: DAY_MS,
+      description:
+        'Pause between two looks at the room there is. What comes in between, the reserve of the store stops.',
+    }),
+    minFreeBytes: bytes({
+      default: 1024 * MIB,
+      minimum: 0,
+      maximum: 1024 * GIB,
+      description:
+        'Free disk below which room is made, until twice as much is free. Above store.reserveBytes, so that it is made before anything is refused.',
+    }),
+  },
+  { default: {}, additionalProperties: false },
+);
+
 const peerSettings = Type.Object(
   {
     maxConnections: count({
@@ -249,6 +288,7 @@ export const NodeConfig = Type.Object(
         'How long running requests may take to finish after SIGTERM. Below the 90 s after which systemd kills.',
     }),
     store: storeSettings,
+    eviction: evictionSettings,
     peers: peerSettings,
     registry: registrySettings,
     deletion: deletionSettings,

@@ -2,6 +2,7 @@
 // and closes them in reverse.
 
 import { networkInterfaces } from 'node:os';
+import type { Digest } from '../shared/oci/digest.ts';
 import type { CoordinatorLink, Params } from '../shared/protocol/coordinator-methods.ts';
 import { SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
@@ -14,12 +15,15 @@ import { ResourceStack } from '../shared/runtime/resource-stack.ts';
 import type { NodeConfig } from './config.ts';
 import { NodeBlobs } from './content/node-blobs.ts';
 import { NodeManifests } from './content/node-manifests.ts';
+import { DigestLocks } from './content/digest-locks.ts';
 import { NodeUploads } from './content/node-uploads.ts';
 import type { Content } from './content/content.ts';
 import type { KnownIndex } from './content/known-index.ts';
 import { Announcer } from './coordinator-link/announcer.ts';
 import { Orders } from './coordinator-link/orders.ts';
 import { keepReporting } from './coordinator-link/reporter.ts';
+import { Removals } from './coordinator-link/removals.ts';
+import { Evictor } from './eviction/evictor.ts';
 import { keepRenewed } from './identity/certificate-renewal.ts';
 import type { NodeIdentityFile } from './identity/node-identity.ts';
 import { PullBook } from './pulls/pull-book.ts';
@@ -95,11 +99,26 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const memory = opening.use(new PullReportsFile({ log }, { directory: folder.known }));
   const pulls = await PullBook.open({ clock, memory, images }, config.peers);
   const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer, pulls, swarmAddress }));
-  opening.use(new Orders({ link, blobs: store.blobs, swarm, announcer, clock, log, metrics, random }));
+  const locks = new DigestLocks();
+  opening.use(new Orders({ link, blobs: store.blobs, swarm, announcer, locks, clock, log, metrics, random }));
+  const removals = opening.use(new Removals({ link, blobs: store.blobs, announcer, locks, log, metrics }));
+  const evictor = deps.isOrigin
+    ? undefined
+    : opening.use(new Evictor({ blobs: store.blobs, clock, link, log, removals }, config.eviction));
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
-  const content = contentOf(config, { ...deps, link, known, store, swarm, announcer, images });
+  const content = contentOf(config, {
+    ...deps,
+    link,
+    known,
+    store,
+    swarm,
+    announcer,
+    images,
+    locks,
+    onUse: (digest) => evictor?.used(digest),
+  });
   const app = createRegistryApp(
     {
       content,
@@ -135,14 +154,16 @@ function contentOf(
     readonly swarm: Swarm;
     readonly announcer: Announcer;
     readonly images: ResolvedImages;
+    readonly locks: DigestLocks;
+    readonly onUse: (digest: Digest) => void;
   },
 ): Content {
-  const { link, known, store, swarm, announcer, images, metrics } = deps;
+  const { link, known, store, swarm, announcer, images, locks, metrics, onUse } = deps;
   const log = deps.log.child({ part: 'content' });
   return {
     manifests: new NodeManifests({ link, known, images, log }, { staleTags: config.staleTags }),
-    blobs: new NodeBlobs({ link, known, store: store.blobs, swarm, metrics }),
-    uploads: new NodeUploads({ link, known, store: store.uploads, onAdopted: (blob) => announcer.add(blob) }),
+    blobs: new NodeBlobs({ link, known, store: store.blobs, swarm, metrics, onUse }),
+    uploads: new NodeUploads({ link, known, store: store.uploads, locks, onAdopted: (blob) => announcer.add(blob) }),
   };
 }
 

@@ -6,15 +6,18 @@ import { performance } from 'node:perf_hooks';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { HistogramMetric, Metrics } from '../../shared/runtime/metrics.ts';
+import { BlobReviewTable } from './blob-review-table.ts';
 import { BlobTable } from './blob-table.ts';
 import { CopyTable } from './copy-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { NodeTable } from './node-table.ts';
 import { openSqlite } from './open-sqlite.ts';
+import { RemovalTable } from './removal-table.ts';
 import { RepositoryBlobTable } from './repository-blob-table.ts';
 import { RepositoryTable } from './repository-table.ts';
 import { TagTable } from './tag-table.ts';
 import { TokenTable } from './token-table.ts';
+import { UntaggedManifestTable } from './untagged-manifest-table.ts';
 
 const TIME_BUCKETS = [0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
 
@@ -31,6 +34,8 @@ export type DatabaseOperation =
   | 'mount_blob'
   | 'remove_blob'
   | 'announce'
+  | 'collect'
+  | 'release'
   | 'roster'
   | 'token';
 
@@ -44,6 +49,9 @@ export class FleetDatabase implements Disposable {
   readonly copies: CopyTable;
   readonly nodes: NodeTable;
   readonly tokens: TokenTable;
+  readonly blobReviews: BlobReviewTable;
+  readonly removals: RemovalTable;
+  readonly untagged: UntaggedManifestTable;
   readonly #db: Sqlite.Database;
   readonly #time: HistogramMetric;
   readonly #transaction: Sqlite.Transaction<(run: () => unknown) => unknown>;
@@ -67,6 +75,9 @@ export class FleetDatabase implements Disposable {
     this.copies = new CopyTable(db);
     this.nodes = new NodeTable(db);
     this.tokens = new TokenTable(db);
+    this.blobReviews = new BlobReviewTable(db);
+    this.removals = new RemovalTable(db);
+    this.untagged = new UntaggedManifestTable(db);
   }
 
   /** Opens or makes the database. The caller closes it. @throws {AppError} `config_invalid` as `openSqlite`. */
@@ -101,6 +112,22 @@ export class FleetDatabase implements Disposable {
     } finally {
       this.#time.observe((performance.now() - startMs) / 1000, { operation });
     }
+  }
+
+  /** Runs `run` as `change` does, and takes back all that it changed. */
+  tryOut<T>(operation: DatabaseOperation, run: () => T): T {
+    let result: { readonly value: T } | undefined;
+    const takenBack = new Error('taken back');
+    try {
+      this.change(operation, () => {
+        result = { value: run() };
+        throw takenBack;
+      });
+    } catch (error) {
+      if (error !== takenBack) throw error;
+    }
+    if (result === undefined) throw new Error('a transaction ended without its result');
+    return result.value;
   }
 
   /** Runs reads, timed. */

@@ -35,6 +35,7 @@ interface Row {
 
 export class ManifestTable {
   readonly #byTag: Statement<[number, string], Row>;
+  readonly #ofRepository: Statement<[number], Row>;
   readonly #byDigest: Statement<[number, string], Row>;
   readonly #isPresent: Statement<[number, string], { present: number }>;
   readonly #insertBytes: Statement<[string, Uint8Array]>;
@@ -42,6 +43,7 @@ export class ManifestTable {
   readonly #upsert: Statement<[number, string, string, number, string | null, string | null, string | null]>;
   readonly #remove: Statement<[number, string]>;
   readonly #removeBytes: Statement<[string, string]>;
+  readonly #count: Statement<[], { count: number }>;
   readonly #referrers: Statement<[number, string, string], Referrer>;
 
   constructor(db: Database) {
@@ -51,6 +53,8 @@ export class ManifestTable {
       JOIN manifests m ON m.digest = r.digest WHERE t.repository_id = ? AND t.tag = ?`);
     this.#byDigest = db.prepare(`${columns} FROM repository_manifests r
       JOIN manifests m ON m.digest = r.digest WHERE r.repository_id = ? AND r.digest = ?`);
+    this.#ofRepository = db.prepare(`${columns} FROM repository_manifests r
+      JOIN manifests m ON m.digest = r.digest WHERE r.repository_id = ? ORDER BY r.digest`);
     this.#isPresent = db.prepare(
       'SELECT 1 AS present FROM repository_manifests WHERE repository_id = ? AND digest = ?',
     );
@@ -67,6 +71,7 @@ export class ManifestTable {
     this.#remove = db.prepare('DELETE FROM repository_manifests WHERE repository_id = ? AND digest = ?');
     this.#removeBytes = db.prepare(`DELETE FROM manifests WHERE digest = ?
       AND NOT EXISTS (SELECT 1 FROM repository_manifests WHERE digest = ?)`);
+    this.#count = db.prepare('SELECT count(*) AS count FROM repository_manifests');
     this.#referrers = db.prepare(`SELECT digest, media_type AS mediaType, size_bytes AS sizeBytes,
       artifact_type AS artifactType, annotations FROM repository_manifests
       WHERE repository_id = ? AND subject = ? AND digest > ? ORDER BY digest`);
@@ -78,6 +83,11 @@ export class ManifestTable {
 
   byDigest(repositoryId: number, digest: Digest): StoredManifest | undefined {
     return this.#byDigest.get(repositoryId, digest);
+  }
+
+  /** Every manifest of a repository, in order of digest. */
+  ofRepository(repositoryId: number): StoredManifest[] {
+    return this.#ofRepository.all(repositoryId);
   }
 
   isPresent(repositoryId: number, digest: string): boolean {
@@ -107,6 +117,11 @@ export class ManifestTable {
     const isRemoved = this.#remove.run(repositoryId, digest).changes > 0;
     this.#removeBytes.run(digest, digest);
     return isRemoved;
+  }
+
+  /** How many manifests repositories hold, one in two repositories counted twice. */
+  count(): number {
+    return this.#count.get()?.count ?? 0;
   }
 
   /** Referrers of `subject` after the digest `last`, in order of digest; read only as far as the caller goes. */

@@ -109,4 +109,36 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE nodes ADD COLUMN zone TEXT;
   ALTER TABLE nodes ADD COLUMN rack TEXT;
   `,
+  `
+  -- Blobs of a repository that perhaps no manifest of it names, and when to look. \`reason\`: 'pushed' waits for the
+  -- manifest of a push under way, 'touched' was asked for by somebody who may be about to name it, 'unlinked' lost a manifest.
+  CREATE TABLE blob_reviews (
+    repository_id INTEGER NOT NULL,
+    blob_id INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('pushed', 'touched', 'unlinked')),
+    PRIMARY KEY (repository_id, blob_id),
+    FOREIGN KEY (repository_id, blob_id) REFERENCES repository_blobs (repository_id, blob_id) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_reviews_by_due ON blob_reviews (due_ms);
+  -- What an older version did not write down is looked at in a day.
+  INSERT INTO blob_reviews SELECT repository_id, blob_id, unixepoch() * 1000 + 86400000, 'pushed' FROM repository_blobs;
+
+  -- A manifest without a tag is spared until then: the index or the subject that it belongs to may be on its way.
+  ALTER TABLE repository_manifests ADD COLUMN pending_until_ms INTEGER NOT NULL DEFAULT 0;
+
+  -- Not NULL: no repository holds the blob, and its files are being removed from nodes.
+  ALTER TABLE blobs ADD COLUMN removing_since_ms INTEGER;
+  CREATE INDEX removing_blobs ON blobs (id) WHERE removing_since_ms IS NOT NULL;
+  UPDATE blobs SET removing_since_ms = unixepoch() * 1000
+    WHERE NOT EXISTS (SELECT 1 FROM repository_blobs WHERE blob_id = blobs.id);
+
+  -- Files that a node got leave to delete: they count as copies no more, and are kept here until the node says that they are gone.
+  CREATE TABLE removals (
+    node INTEGER NOT NULL REFERENCES nodes (id),
+    blob_id INTEGER NOT NULL REFERENCES blobs (id),
+    PRIMARY KEY (node, blob_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX removals_by_blob ON removals (blob_id);
+  `,
 ];

@@ -4,13 +4,16 @@ import type { FastifyInstance } from 'fastify';
 import type { TSchema, Static } from 'typebox';
 import { Check } from 'typebox/value';
 import { EnrolRequest, RenewRequest, TokenRequest } from '../../shared/protocol/admin-api.ts';
+import { CollectionRequest } from '../../shared/protocol/collection-api.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import type { Collection } from '../collection/collection.ts';
 import type { Enrolment } from '../roster/enrolment.ts';
 import type { FleetStatusReader } from '../roster/fleet-status.ts';
 import type { Access } from './access.ts';
 
 export interface ApiDeps {
   readonly access: Access;
+  readonly collection: Pick<Collection, 'start' | 'state'>;
   readonly enrolment: Enrolment;
   readonly status: FleetStatusReader;
   readonly removeNode: (nodeId: string) => void;
@@ -37,6 +40,14 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/api/nodes', async (request) => {
     access.requireMember(request.raw.socket);
     return { nodes: status.nodes() };
+  });
+  app.post('/api/collection', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return deps.collection.start(parseBody(CollectionRequest, request.body));
+  });
+  app.get('/api/collection', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return deps.collection.state();
   });
   app.delete('/api/nodes/:id', async (request) => {
     access.requireAdmin(request.raw.socket);

@@ -125,7 +125,7 @@ export class CopyRecord {
   }
 
   #write(change: HoldingsChange): Applied {
-    const { nodes, blobs, copies } = this.#deps.database;
+    const { nodes, blobs, copies, removals } = this.#deps.database;
     const { nodeId, everything } = change;
     const row = nodes.find(nodeId);
     const added: Digest[] = [];
@@ -135,12 +135,14 @@ export class CopyRecord {
       const blob = blobs.find(digest);
       if (blob?.sizeBytes !== sizeBytes) continue;
       copies.add(row.node, blob.blobId);
+      removals.remove(row.node, blob.blobId);
       added.push(digest);
     }
     for (const digest of change.removed) {
       const blob = blobs.find(digest);
       if (blob === undefined) continue;
       copies.remove(row.node, blob.blobId);
+      removals.remove(row.node, blob.blobId);
       removed.push(digest);
     }
     if (everything !== undefined) {
@@ -148,6 +150,9 @@ export class CopyRecord {
         if (everything.has(digest)) continue;
         copies.remove(row.node, blobId);
         removed.push(digest);
+      }
+      for (const { digest, blobId } of removals.ofNode(row.node)) {
+        if (!everything.has(digest)) removals.remove(row.node, blobId);
       }
     }
     return { nodeId, added, removed };

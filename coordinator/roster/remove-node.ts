@@ -26,6 +26,7 @@ export function removeNode(
     }
     const copies = database.copies.ofNode(row.node);
     database.copies.removeNode(row.node);
+    database.removals.removeNode(row.node);
     return copies;
   });
   sessions.get(nodeId)?.close('removed from the fleet');

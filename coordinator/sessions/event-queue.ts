@@ -19,11 +19,14 @@ interface SwarmNews {
 export class EventQueue {
   readonly #swarms = new Map<Digest, SwarmNews>();
   readonly #orders = new Map<Digest, number>();
+  readonly #removals = new Set<Digest>();
   readonly #removedNodes = new Set<string>();
   #factCount = 0;
 
   get isEmpty(): boolean {
-    return this.#swarms.size === 0 && this.#orders.size === 0 && this.#removedNodes.size === 0;
+    return (
+      this.#swarms.size === 0 && this.#orders.size === 0 && this.#removals.size === 0 && this.#removedNodes.size === 0
+    );
   }
 
   /** @returns false when the queue is too long; the session must end then, since nothing may be lost silently. */
@@ -34,6 +37,10 @@ export class EventQueue {
         break;
       case 'order.replicate':
         this.#orders.set(event.digest, event.sizeBytes);
+        this.#factCount += 1;
+        break;
+      case 'order.remove':
+        this.#removals.add(event.digest);
         this.#factCount += 1;
         break;
       case 'roster.removed':
@@ -97,6 +104,10 @@ export class EventQueue {
     for (const [digest, sizeBytes] of this.#orders) {
       this.#orders.delete(digest);
       return { type: 'order.replicate', digest, sizeBytes };
+    }
+    for (const digest of this.#removals) {
+      this.#removals.delete(digest);
+      return { type: 'order.remove', digest };
     }
     return undefined;
   }

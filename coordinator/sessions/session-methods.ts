@@ -4,6 +4,8 @@ import { SESSION_PROTOCOL, type Params, type Result } from '../../shared/protoco
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { releaseCopy } from '../collection/release-copy.ts';
+import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { CopyRecord } from '../replication/copy-record.ts';
@@ -30,6 +32,9 @@ export interface SessionServices {
   readonly replication: Replication;
   readonly roster: RosterWriter;
   readonly sessions: SessionTable;
+  readonly times: ReviewTimes;
+  /** Origins that are to hold each blob. */
+  readonly copies: number;
   /** Signs a new key of a node of the roster. @throws {AppError} `identity_refused`, `message_invalid` */
   readonly renewCertificate: (nodeId: string, csrPem: string) => string;
 }
@@ -62,6 +67,8 @@ export function sessionMethods(services: SessionServices): Methods {
       removeBlob(services, params);
       return {};
     },
+    'blob.release': (session, params) => ({ isReleased: releaseCopy(services, session, params) }),
+    'blob.copies': (_, { digests }) => ({ counts: digests.map((digest) => directory.originCopies(digest)) }),
     'blob.locate': (session, params) => locate(services, session, params),
     'blob.leave': (session, { digest }) => {
       sessions.tell(directory.leave(session.nodeId, digest));

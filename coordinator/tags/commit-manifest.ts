@@ -7,6 +7,7 @@ import type { Params, Result } from '../../shared/protocol/coordinator-methods.t
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import { preconditionHolds } from './tag-precondition.ts';
 
@@ -23,6 +24,7 @@ export interface CommitDeps {
   readonly database: FleetDatabase;
   readonly durability: Durability;
   readonly log: Logger;
+  readonly times: ReviewTimes;
 }
 
 /** Digests named in one refusal, the rest is left out; each becomes an entry of the client's answer. */
@@ -105,6 +107,20 @@ function store(deps: CommitDeps, put: Params<'manifest.put'>, manifest: ParsedMa
   for (const tag of put.tags) {
     database.tags.move({ repositoryId, tag, digest: put.digest, atMs: clock.wallMs() });
   }
+  database.blobReviews.settle(repositoryId, put.digest);
+  database.untagged.settleChildren(repositoryId, put.digest);
+  database.untagged.spare(repositoryId, put.digest, spareUntilMs(deps, repositoryId, put));
+}
+
+/** A manifest that comes without a tag is spared for a while: the index that names it, or its tag, may follow. */
+function spareUntilMs(
+  { database, clock, times }: CommitDeps,
+  repositoryId: number,
+  put: Params<'manifest.put'>,
+): number {
+  const isLedTo =
+    database.tags.tagsOf(repositoryId, put.digest).length > 0 || database.blobReviews.isNamed(repositoryId, put.digest);
+  return isLedTo ? 0 : clock.wallMs() + times.pushGraceMs;
 }
 
 function checkPrecondition(

@@ -3,6 +3,8 @@
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { dropManifest } from '../collection/drop-manifest.ts';
+import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 
 /**
@@ -10,10 +12,10 @@ import type { FleetDatabase } from '../database/fleet-database.ts';
  * @throws {AppError} `repository_unknown`, `manifest_unknown`
  */
 export function deleteManifest(
-  deps: { readonly clock: Clock; readonly database: FleetDatabase },
+  deps: { readonly clock: Clock; readonly database: FleetDatabase; readonly times: ReviewTimes },
   { repository, reference }: Params<'manifest.delete'>,
 ): void {
-  const { database, clock } = deps;
+  const { database, clock, times } = deps;
   database.change('delete_manifest', () => {
     const repositoryId = database.repositories.find(repository);
     if (repositoryId === undefined) {
@@ -26,7 +28,11 @@ export function deleteManifest(
     } else {
       for (const tag of database.tags.tagsOf(repositoryId, reference.digest))
         database.tags.remove(repositoryId, tag, atMs);
-      isRemoved = database.manifests.remove(repositoryId, reference.digest);
+      isRemoved = dropManifest(database, {
+        repositoryId,
+        digest: reference.digest,
+        reviewDueMs: atMs + times.deleteDelayMs,
+      });
     }
     if (!isRemoved) {
       throw new AppError('manifest_unknown', 'no such manifest or tag', { detail: { repository, ...reference } });

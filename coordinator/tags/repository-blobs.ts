@@ -4,8 +4,10 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import { mayBeTableOf } from '../../shared/pieces/implied-table.ts';
 import { isSameTable, parsePieceTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Directory } from '../directory/directory.ts';
 
@@ -16,7 +18,12 @@ interface Deps {
   readonly database: FleetDatabase;
 }
 
-interface LookDeps extends Deps {
+interface ReviewDeps extends Deps {
+  readonly clock: Clock;
+  readonly times: ReviewTimes;
+}
+
+interface LookDeps extends ReviewDeps {
   readonly directory: Pick<Directory, 'isHeld'>;
 }
 
@@ -24,18 +31,26 @@ interface LookDeps extends Deps {
  * The size of a blob in bytes, when the repository holds it. One whose last copy is gone, as when an origin lost its disk,
  * counts as not there: a client that is told otherwise never pushes the bytes again. Holders out of reach do count.
  */
-export function statBlob(
-  { database, directory }: LookDeps,
-  { repository, digest }: Params<'blob.stat'>,
-): number | undefined {
+export function statBlob(deps: LookDeps, { repository, digest }: Params<'blob.stat'>): number | undefined {
+  const { database, directory } = deps;
   return database.read('resolve', () => {
     const repositoryId = database.repositories.find(repository);
     if (repositoryId === undefined || !directory.isHeld(digest)) return undefined;
-    return database.repositoryBlobs.find(repositoryId, digest)?.sizeBytes;
+    const blob = database.repositoryBlobs.find(repositoryId, digest);
+    if (blob === undefined) return undefined;
+    if (database.blobReviews.isWaiting(repositoryId, blob.blobId)) touch(deps, repositoryId, blob.blobId);
+    return blob.sizeBytes;
   });
 }
 
-interface AddDeps extends Deps {
+/** Whoever asks may be about to name it, without sending it again. Written once in half the time that it is good for. */
+function touch({ database, clock, times }: ReviewDeps, repositoryId: number, blobId: number): void {
+  const nowMs = clock.wallMs();
+  const unlessDueMs = nowMs + times.pushGraceMs / 2;
+  database.blobReviews.touched(repositoryId, blobId, { dueMs: nowMs + times.pushGraceMs, unlessDueMs });
+}
+
+interface AddDeps extends ReviewDeps {
   readonly directory: Pick<Directory, 'holders'>;
   readonly log: Logger;
 }
@@ -63,27 +78,38 @@ export function addBlob(
       throw new AppError('identity_refused', 'this node is not of the fleet', { detail: { node: nodeId } });
     }
     const blobId = ensureBlob(deps, adopter, { digest, table });
-    database.repositoryBlobs.add(database.repositories.ensure(repository), blobId);
+    database.removals.revive(blobId);
+    database.removals.remove(node.node, blobId);
     database.copies.add(node.node, blobId);
+    hold(deps, database.repositories.ensure(repository), { blobId, digest });
   });
 }
 
 /** Makes a blob of another repository present in this one. @returns false when it is not there, or no copy of it is left. */
-export function mountBlob(
-  { database, directory }: LookDeps,
-  { repository, digest, from }: Params<'blob.mount'>,
-): boolean {
+export function mountBlob(deps: LookDeps, { repository, digest, from }: Params<'blob.mount'>): boolean {
+  const { database, directory } = deps;
   if (!directory.isHeld(digest)) return false;
   return database.change('mount_blob', () => {
     const blob = from === undefined ? findAnywhere(database, digest) : findIn(database, from, digest);
     if (blob === undefined) return false;
-    database.repositoryBlobs.add(database.repositories.ensure(repository), blob.blobId);
+    hold(deps, database.repositories.ensure(repository), { blobId: blob.blobId, digest });
     return true;
   });
 }
 
+/** The repository holds the blob, and looks at it again when no manifest has named it in time. */
+function hold(
+  { database, clock, times }: ReviewDeps,
+  repositoryId: number,
+  { blobId, digest }: { readonly blobId: number; readonly digest: Digest },
+): void {
+  database.repositoryBlobs.add(repositoryId, blobId);
+  if (database.blobReviews.isNamed(repositoryId, digest)) return;
+  database.blobReviews.pushed(repositoryId, blobId, clock.wallMs() + times.pushGraceMs);
+}
+
 /** Takes a blob out of a repository; others keep it, and so do manifests that name it (B-33, B-34). @throws {AppError} `blob_unknown` */
-export function removeBlob({ database }: Deps, { repository, digest }: Params<'blob.remove'>): void {
+export function removeBlob({ database, clock }: ReviewDeps, { repository, digest }: Params<'blob.remove'>): void {
   database.change('remove_blob', () => {
     const repositoryId = database.repositories.find(repository);
     const blob = repositoryId === undefined ? undefined : database.repositoryBlobs.find(repositoryId, digest);
@@ -91,6 +117,7 @@ export function removeBlob({ database }: Deps, { repository, digest }: Params<'b
       throw new AppError('blob_unknown', 'this repository does not hold the blob', { detail: { repository, digest } });
     }
     database.repositoryBlobs.remove(repositoryId, blob.blobId);
+    database.removals.begin(blob.blobId, clock.wallMs());
   });
 }
 

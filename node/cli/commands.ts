@@ -2,6 +2,7 @@
 
 import type { Command } from './command.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
+import { gcCommand } from './commands/gc.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pullsCommand } from './commands/pulls.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   tokenCreateCommand,
   statusCommand,
   pullsCommand,
+  gcCommand,
   versionCommand,
 ];
 

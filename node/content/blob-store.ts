@@ -10,6 +10,11 @@ export interface BlobStat {
   readonly sizeBytes: number;
 }
 
+export interface StoredBlob extends BlobStat {
+  /** When it was last used, or came, in milliseconds since 1970. */
+  readonly lastUsedMs: number;
+}
+
 /** Whole, verified blobs under their final names. */
 export interface BlobStore {
   stat(digest: Digest): Promise<BlobStat | undefined>;
@@ -18,7 +23,9 @@ export interface BlobStore {
   /** The piece table kept beside a whole blob. */
   table(digest: Digest): Promise<PieceTable | undefined>;
   /** Every whole blob, in no order. */
-  list(): AsyncIterable<BlobStat>;
+  list(): AsyncIterable<StoredBlob>;
+  /** Notes that the blob is used now; harmless when it is not here. */
+  touch(digest: Digest): Promise<void>;
   remove(digest: Digest): Promise<void>;
   usage(): Promise<{ readonly blobCount: number; readonly blobBytes: number; readonly freeBytes: number }>;
 }

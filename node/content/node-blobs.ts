@@ -16,19 +16,23 @@ export class NodeBlobs implements Blobs {
   readonly #known: KnownIndex;
   readonly #store: BlobStore;
   readonly #swarm: SwarmSource;
+  readonly #onUse: (digest: Digest) => void;
   readonly #readBytes: CounterMetric;
 
+  /** @param deps.onUse is told of every blob that a client reads from this disk. */
   constructor(deps: {
     readonly link: CoordinatorLink;
     readonly known: KnownIndex;
     readonly store: BlobStore;
     readonly swarm: SwarmSource;
     readonly metrics: Metrics;
+    readonly onUse: (digest: Digest) => void;
   }) {
     this.#link = deps.link;
     this.#known = deps.known;
     this.#store = deps.store;
     this.#swarm = deps.swarm;
+    this.#onUse = deps.onUse;
     this.#readBytes = deps.metrics.counter({
       name: 'shoal_content_read_bytes_total',
       help: 'Bytes of blobs read for clients: from this disk, or while they arrive from peers.',
@@ -72,7 +76,10 @@ export class NodeBlobs implements Blobs {
     const blob = await this.stat(repository, digest, signal);
     if (blob === undefined) return undefined;
     const local = await this.#store.open(digest);
-    if (local !== undefined) return this.#counted(local, 'disk');
+    if (local !== undefined) {
+      this.#onUse(digest);
+      return this.#counted(local, 'disk');
+    }
     const wanted = ranges(blob.sizeBytes);
     if (wanted?.length === 0) return readerOfNothing(blob.sizeBytes);
     const { sizeBytes } = blob;

@@ -5,24 +5,28 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
 import type { AdoptedBlob, UploadChunk, UploadId, UploadStore } from './blob-store.ts';
 import type { Uploads } from './content.ts';
+import type { DigestLocks } from './digest-locks.ts';
 import type { KnownIndex } from './known-index.ts';
 
 export class NodeUploads implements Uploads {
   readonly #link: CoordinatorLink;
-  readonly #known: KnownIndex;
+  readonly #known: Pick<KnownIndex, 'rememberBlob'>;
   readonly #store: UploadStore;
+  readonly #locks: DigestLocks;
   readonly #onAdopted: (blob: AdoptedBlob) => void;
 
   /** @param deps.onAdopted is told of every blob that was adopted, before the coordinator answers. */
   constructor(deps: {
     readonly link: CoordinatorLink;
-    readonly known: KnownIndex;
+    readonly known: Pick<KnownIndex, 'rememberBlob'>;
     readonly store: UploadStore;
+    readonly locks: DigestLocks;
     readonly onAdopted: (blob: AdoptedBlob) => void;
   }) {
     this.#link = deps.link;
     this.#known = deps.known;
     this.#store = deps.store;
+    this.#locks = deps.locks;
     this.#onAdopted = deps.onAdopted;
   }
 
@@ -54,10 +58,12 @@ export class NodeUploads implements Uploads {
     signal: AbortSignal,
   ): Promise<void> {
     this.#requireSession();
-    const blob = await this.#store.finish(repository, id, digest, chunk, signal);
-    this.#onAdopted(blob);
-    await this.#link.call('blob.add', { repository, digest, table: blob.table }, signal);
-    this.#known.rememberBlob(repository, digest, blob.sizeBytes);
+    await this.#locks.share(digest, async () => {
+      const blob = await this.#store.finish(repository, id, digest, chunk, signal);
+      this.#onAdopted(blob);
+      await this.#link.call('blob.add', { repository, digest, table: blob.table }, signal);
+      this.#known.rememberBlob(repository, digest, blob.sizeBytes);
+    });
   }
 
   cancel(repository: string, id: string): Promise<void> {

@@ -63,6 +63,11 @@ export class Announcer implements AsyncDisposable {
     this.#wake();
   }
 
+  /** What was not told yet about a blob is not told any more. */
+  withdraw(digest: Digest): void {
+    this.#news.delete(digest);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopListening();
     this.#stopping.abort();

@@ -9,6 +9,7 @@ import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobStat, BlobStore } from '../content/blob-store.ts';
+import type { DigestLocks } from '../content/digest-locks.ts';
 import type { SwarmSource } from '../content/swarm-source.ts';
 
 /** Blobs replicated at once, the next wait in order: enough to fill a link with small layers, few enough that each is soon whole. */
@@ -24,6 +25,8 @@ export interface OrdersDeps {
   readonly link: CoordinatorLink;
   readonly blobs: Pick<BlobStore, 'stat'>;
   readonly swarm: Pick<SwarmSource, 'replicate'>;
+  /** A file that is being removed is not taken for one that stays. */
+  readonly locks: DigestLocks;
   readonly announcer: { add(blob: BlobStat): void };
   readonly clock: Clock;
   readonly log: Logger;
@@ -76,8 +79,10 @@ export class Orders implements AsyncDisposable {
     const backoff = new Backoff(RETRY_BACKOFF);
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        if ((await this.#deps.blobs.stat(blob.digest)) === undefined) await this.#deps.swarm.replicate(blob, signal);
-        this.#deps.announcer.add(blob);
+        await this.#deps.locks.share(blob.digest, async () => {
+          if ((await this.#deps.blobs.stat(blob.digest)) === undefined) await this.#deps.swarm.replicate(blob, signal);
+          this.#deps.announcer.add(blob);
+        });
         return;
       } catch (err) {
         if (signal.aborted) return;

@@ -6,11 +6,12 @@
 // (a power cut may keep one rename and lose the other) gets it computed again. A blob of one leaf needs no table
 // file: its only hash is its own SHA-256.
 
-import { readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm, utimes } from 'node:fs/promises';
 import type { BlobReader } from '../content/blob-reader.ts';
-import type { BlobStat, BlobStore } from '../content/blob-store.ts';
+import type { BlobStat, BlobStore, StoredBlob } from '../content/blob-store.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../shared/oci/digest.ts';
 import { hashPiece, LEAF_BYTES, pieceBytesFor, type PieceTable } from '../../shared/pieces/piece-table.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 import { sizeOf, walkBlobs } from './blob-walk.ts';
 import type { FileHandles, HandleLease } from './file-handles.ts';
@@ -39,6 +40,7 @@ export interface BlobAdopter {
 }
 
 interface BlobFilesDeps {
+  readonly clock: Clock;
   readonly paths: StorePaths;
   readonly handles: FileHandles;
   readonly hashes: HashWorkers;
@@ -87,8 +89,15 @@ export class BlobFiles implements BlobStore, BlobAdopter {
     return (await this.#readTable(blob)) ?? (await this.#locks.run(digest, () => this.#makeTable(blob)));
   }
 
-  list(): AsyncIterable<BlobStat> {
+  list(): AsyncIterable<StoredBlob> {
     return walkBlobs(this.#deps.paths);
+  }
+
+  async touch(digest: Digest): Promise<void> {
+    const now = new Date(this.#deps.clock.wallMs());
+    await utimes(this.#deps.paths.blob(digest), now, now).catch((error: unknown) => {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    });
   }
 
   async remove(digest: Digest): Promise<void> {

@@ -1,5 +1,6 @@
 // Goes through the names of all whole blobs without holding them, and repairs what a crash left between them.
 
+import type { Stats } from 'node:fs';
 import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDigest, type Digest } from '../../shared/oci/digest.ts';
@@ -14,6 +15,8 @@ const SHARD_NAME = /^[0-9a-f]{2}$/;
 export interface FoundBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
+  /** The time of its file, which uses bring up to date. */
+  readonly lastUsedMs: number;
 }
 
 /** Makes the directories that all shards lie in. */
@@ -27,8 +30,8 @@ export async function* walkBlobs(paths: StorePaths): AsyncGenerator<FoundBlob> {
   for await (const { algorithm, shard, name } of walkNames(paths)) {
     const text = `${algorithm}:${name}`;
     if (!isDigest(text)) continue;
-    const sizeBytes = await sizeOf(join(shard, name));
-    if (sizeBytes !== undefined) yield { digest: text, sizeBytes };
+    const found = await statOf(join(shard, name));
+    if (found !== undefined) yield { digest: text, sizeBytes: found.size, lastUsedMs: found.mtimeMs };
   }
 }
 
@@ -43,8 +46,12 @@ export async function repairBlobs(paths: StorePaths): Promise<void> {
 
 /** The size of a file, undefined when it is not there. */
 export async function sizeOf(path: string): Promise<number | undefined> {
+  return (await statOf(path))?.size;
+}
+
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
-    return (await stat(path)).size;
+    return await stat(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

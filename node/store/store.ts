@@ -83,7 +83,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
   const space = new SpaceGuard({ clock, readFree }, { reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES });
   const hashes = opening.use(new HashWorkers({ clock }, { threadCount: options.hashWorkers ?? DEFAULT_HASH_WORKERS }));
   const handles = opening.use(new FileHandles());
-  const blobs = await BlobFiles.open({ paths, handles, hashes, space });
+  const blobs = await BlobFiles.open({ clock, paths, handles, hashes, space });
 
   const uploadBuffers = openPool(opening, clock, options.uploadBufferBytes ?? DEFAULT_UPLOAD_BUFFER_BYTES);
   const pieceBuffers = openPool(opening, clock, options.pieceBufferBytes ?? DEFAULT_PIECE_BUFFER_BYTES);

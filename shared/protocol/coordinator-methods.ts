@@ -17,6 +17,8 @@ export const SESSION_PROTOCOL = 1;
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** Digests in one announce; a larger inventory goes in several. */
 export const MAX_ANNOUNCED = 2000;
+/** Blobs whose copies are counted in one call; a node that wants more asks again. */
+export const MAX_COUNTED = 500;
 
 const object = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -231,6 +233,22 @@ export const METHODS = {
     }),
     result: object({}),
   },
+  /**
+   * Asks for leave to delete this node's file of a blob: after an order (`collected`), or to make room (`evicted`). When it is
+   * given, the file counts as a copy no more; the node deletes it and announces that it is gone.
+   */
+  'blob.release': {
+    params: object({
+      digest: DigestText,
+      purpose: Type.Union([Type.Literal('collected'), Type.Literal('evicted')]),
+    }),
+    result: object({ isReleased: Type.Boolean() }),
+  },
+  /** On how many origins within reach each of these blobs is, in the order asked: what is copied most is evicted first. */
+  'blob.copies': {
+    params: object({ digests: Type.Array(DigestText, { maxItems: MAX_COUNTED }) }),
+    result: object({ counts: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MAX_COUNTED }) }),
+  },
   /** A peer misbehaved. Counted, shown in status. */
   'peer.report': {
     params: object({
@@ -270,6 +288,8 @@ export const CoordinatorEvent = Type.Union([
   }),
   /** An order: hold this blob. The node answers by announcing it. */
   object({ type: Type.Literal('order.replicate'), digest: DigestText, sizeBytes: SizeBytes }),
+  /** An order: no repository holds this blob. The node asks for leave (`blob.release`), deletes its file, and announces that. */
+  object({ type: Type.Literal('order.remove'), digest: DigestText }),
   /** These nodes are no longer of the fleet: close what is open to them, refuse them. */
   object({ type: Type.Literal('roster.removed'), nodeIds: Type.Array(NodeId) }),
 ]);

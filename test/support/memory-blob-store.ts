@@ -14,7 +14,14 @@ import {
 } from '../../shared/pieces/piece-table.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../../node/content/blob-reader.ts';
-import type { BlobStat, BlobStore, PartialBlob, PartialStore, PieceBuffer } from '../../node/content/blob-store.ts';
+import type {
+  BlobStat,
+  BlobStore,
+  PartialBlob,
+  PartialStore,
+  PieceBuffer,
+  StoredBlob,
+} from '../../node/content/blob-store.ts';
 
 /** The piece table of bytes in memory. */
 function tableOf(bytes: Uint8Array): PieceTable {
@@ -68,8 +75,12 @@ export class MemoryBlobStore implements BlobStore, PartialStore {
     return this.#blobs.get(digest)?.table;
   }
 
-  async *list(): AsyncIterable<BlobStat> {
-    for (const [digest, { bytes }] of this.#blobs) yield { digest, sizeBytes: bytes.byteLength };
+  async *list(): AsyncIterable<StoredBlob> {
+    for (const [digest, { bytes }] of this.#blobs) yield { digest, sizeBytes: bytes.byteLength, lastUsedMs: 0 };
+  }
+
+  async touch(digest: Digest): Promise<void> {
+    await this.stat(digest); // the order of use matters to nobody here
   }
 
   async remove(digest: Digest): Promise<void> {

@@ -90,6 +90,31 @@ export class RegistryWire {
     return String(answer.headers['docker-content-digest']);
   }
 
+  /** Pushes an image of one layer. @returns the digests of its manifest and of the layer. */
+  async pushImage(
+    repository: string,
+    tag: string,
+    layer: Uint8Array,
+  ): Promise<{ readonly digest: string; readonly layer: string }> {
+    const config = Buffer.from('{}');
+    for (const blob of [config, layer]) await this.pushBlob(repository, blob);
+    const descriptor = (bytes: Uint8Array) => ({
+      mediaType: 'application/x',
+      digest: digestText(bytes),
+      size: bytes.length,
+    });
+    const content = {
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: descriptor(config),
+      layers: [descriptor(layer)],
+      annotations: { repository },
+    };
+    const answer = await this.putManifest(repository, { reference: tag, content });
+    assert.equal(answer.status, 201, answer.body.toString());
+    return { digest: String(answer.headers['docker-content-digest']), layer: digestText(layer) };
+  }
+
   async json(path: string): Promise<unknown> {
     const answer = await this.send('GET', path);
     assert.equal(answer.status, 200, answer.body.toString());

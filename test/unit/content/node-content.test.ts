@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { BlobReader } from '../../../node/content/blob-reader.ts';
 import type { BlobStore, UploadStore } from '../../../node/content/blob-store.ts';
+import { DigestLocks } from '../../../node/content/digest-locks.ts';
 import { NodeBlobs } from '../../../node/content/node-blobs.ts';
 import { ResolvedImages } from '../../../node/pulls/resolved-images.ts';
 import { NodeManifests } from '../../../node/content/node-manifests.ts';
@@ -117,6 +118,7 @@ test('A blob is read from this host first and from the swarm when it is not here
   const local = new Set<Digest>();
   const blobs = new NodeBlobs({
     metrics: new Metrics(),
+    onUse: () => undefined,
     link: new FakeLink({ 'blob.stat': () => ({ sizeBytes: 5 }) }),
     known,
     store: { open: async (asked: Digest) => (local.has(asked) ? readerOf('here') : undefined) } as unknown as BlobStore,
@@ -155,6 +157,7 @@ test('A blob of another repository is not there, also when this host has its byt
   await using known = await openKnown();
   const blobs = new NodeBlobs({
     metrics: new Metrics(),
+    onUse: () => undefined,
     link: new FakeLink({ 'blob.stat': ({ repository }) => (repository === 'app' ? { sizeBytes: 5 } : {}) }),
     known,
     store: { open: async () => readerOf('here') } as unknown as BlobStore,
@@ -174,6 +177,7 @@ test('Leave to read a blob is remembered for its repository while the coordinato
   );
   const blobs = new NodeBlobs({
     metrics: new Metrics(),
+    onUse: () => undefined,
     link,
     known,
     store: {} as BlobStore,
@@ -191,7 +195,7 @@ test('A push is refused at once, before any byte, while the coordinator is away'
   const link = new FakeLink({});
   link.disconnect();
   const store = { create: () => assert.fail('a session was opened') } as unknown as UploadStore;
-  const uploads = new NodeUploads({ link, known, store, onAdopted: () => undefined });
+  const uploads = new NodeUploads({ link, known, store, locks: new DigestLocks(), onAdopted: () => undefined });
 
   await assert.rejects(uploads.begin('app'), (error) => isAppError(error, 'coordinator_unreachable'));
 });

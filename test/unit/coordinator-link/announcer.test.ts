@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Announcer } from '../../../node/coordinator-link/announcer.ts';
-import type { BlobStat } from '../../../node/content/blob-store.ts';
+import type { BlobStat, StoredBlob } from '../../../node/content/blob-store.ts';
 import { digestOf, type Digest } from '../../../shared/oci/digest.ts';
 import type { Params } from '../../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
@@ -79,10 +79,10 @@ class World {
     }
   }
 
-  async *#list(): AsyncGenerator<BlobStat> {
+  async *#list(): AsyncGenerator<StoredBlob> {
     for (const [digest, sizeBytes] of [...this.held]) {
       await Promise.resolve();
-      yield { digest, sizeBytes };
+      yield { digest, sizeBytes, lastUsedMs: 0 };
     }
   }
 }

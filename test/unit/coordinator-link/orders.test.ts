@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DigestLocks } from '../../../node/content/digest-locks.ts';
 import { Orders } from '../../../node/coordinator-link/orders.ts';
 import type { BlobStat } from '../../../node/content/blob-store.ts';
 import { digestOf } from '../../../shared/oci/digest.ts';
@@ -28,6 +29,7 @@ function makeWorld(options: {
     clock,
     blobs: { stat: (digest) => Promise.resolve(options.held?.find((blob) => blob.digest === digest)) },
     swarm: { replicate: options.replicate },
+    locks: new DigestLocks(),
     announcer: { add: (blob) => announced.push(blob) },
     log: silentLogger,
     metrics: new Metrics(),

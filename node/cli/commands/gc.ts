@@ -1,0 +1,65 @@
+// `shoal gc`
+
+import Type from 'typebox';
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { createLogger } from '../../../shared/runtime/log.ts';
+import { onOff } from '../../../shared/runtime/settings.ts';
+import { NodeConfig } from '../../config.ts';
+import { runCollection } from '../collection-run.ts';
+import { renderCollection, renderRemoval } from '../collection-view.ts';
+import type { Command } from '../command.ts';
+import { adminTarget } from '../fleet-access.ts';
+import { chooseFormat } from '../log-format.ts';
+import { flagsOf, readOwnFlags } from '../own-flags.ts';
+
+const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
+
+const Flags = Type.Object(
+  {
+    dryRun: onOff({ default: false, description: 'Only say what would be deleted.' }),
+    deleteUntagged: onOff({
+      default: false,
+      description: 'Also delete manifests that no tag, no index and no subject leads to.',
+    }),
+    quiet: onOff({ default: false, description: 'Numbers alone, not every manifest and blob.' }),
+    json: onOff({ default: false, description: 'One JSON document, for programs.' }),
+  },
+  { additionalProperties: false },
+);
+
+export const gcCommand: Command = {
+  words: ['gc'],
+  summary: 'delete what no tag and no manifest leads to any more, on all hosts',
+  about: [
+    'The coordinator does this by itself, a day after something was deleted (collection.deleteDelayMs). This does it now, and waits until the hosts within reach have deleted their files. Pushes and pulls go on meanwhile; blobs of a push under way are spared.',
+    "Run it on the coordinator's host, as the user that the coordinator runs as.",
+  ],
+  examples: [
+    { does: 'What would go?', line: 'shoal gc --dry-run' },
+    { does: 'Old builds whose tag moved on, too:', line: 'shoal gc --delete-untagged' },
+  ],
+  flags: flagsOf(Flags),
+  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  async run(invocation) {
+    const { terminal, stop } = invocation;
+    const { dryRun, deleteUntagged, quiet, json } = await readOwnFlags(Flags, invocation);
+    const config = await invocation.config(Settings);
+    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
+    const target = await adminTarget(config.data, log);
+    const say = (text: string): void => {
+      if (terminal.isAttended) terminal.say(text);
+    };
+    const request = { isDryRun: dryRun, deleteUntagged };
+    const { result, state } = await runCollection({ clock: systemClock, target, say }, request, stop);
+    if (json) {
+      const { kept, removing } = state;
+      terminal.out(`${JSON.stringify({ isDryRun: dryRun, ...result, kept, removing }, undefined, 2)}\n`);
+      return 0;
+    }
+    terminal.out(renderCollection(result, { kept: state.kept, isQuiet: quiet }));
+    if (!dryRun) terminal.out(renderRemoval(result, state.removing));
+    return 0;
+  },
+};
