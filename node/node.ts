@@ -99,26 +99,11 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const memory = opening.use(new PullReportsFile({ log }, { directory: folder.known }));
   const pulls = await PullBook.open({ clock, memory, images }, config.peers);
   const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer, pulls, swarmAddress }));
-  const locks = new DigestLocks();
-  opening.use(new Orders({ link, blobs: store.blobs, swarm, announcer, locks, clock, log, metrics, random }));
-  const removals = opening.use(new Removals({ link, blobs: store.blobs, announcer, locks, log, metrics }));
-  const evictor = deps.isOrigin
-    ? undefined
-    : opening.use(new Evictor({ blobs: store.blobs, clock, link, log, removals }, config.eviction));
+  const holding = startHolding(config, { ...deps, link, store, swarm, announcer, opening });
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
-  const content = contentOf(config, {
-    ...deps,
-    link,
-    known,
-    store,
-    swarm,
-    announcer,
-    images,
-    locks,
-    onUse: (digest) => evictor?.used(digest),
-  });
+  const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
   const app = createRegistryApp(
     {
       content,
@@ -143,6 +128,27 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     swarmAddress,
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
+}
+
+/** What this host holds: what it is ordered to fetch and to delete, and what it deletes to make room. */
+function startHolding(
+  config: NodeConfig,
+  deps: NodeDeps & {
+    readonly link: CoordinatorLink;
+    readonly store: Store;
+    readonly swarm: Swarm;
+    readonly announcer: Announcer;
+    readonly opening: ResourceStack;
+  },
+): { readonly locks: DigestLocks; readonly onUse: (digest: Digest) => void } {
+  const { clock, link, log, opening, isOrigin } = deps;
+  const { blobs } = deps.store;
+  const locks = new DigestLocks();
+  opening.use(new Orders({ ...deps, blobs, locks }));
+  const removals = opening.use(new Removals({ ...deps, blobs, locks }));
+  if (isOrigin) return { locks, onUse: () => undefined };
+  const evictor = opening.use(new Evictor({ blobs, clock, link, log, removals }, config.eviction));
+  return { locks, onUse: (digest) => evictor.used(digest) };
 }
 
 function contentOf(

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Clean, Parse } from 'typebox/value';
+import { CollectionResult } from '../../shared/protocol/collection-api.ts';
 import { runCommand } from '../support/run-command.ts';
 import { RegistryWire } from '../support/registry-wire.ts';
 import { shoalCommand } from '../support/shoal-program.ts';
@@ -49,7 +51,8 @@ test('A manifest whose tag moved on goes only when that is asked for', async () 
 
   const kept = await gc(host);
   assert.match(kept, /0 blobs and 0 manifests eligible/);
-  const done = JSON.parse(await gc(host, '--delete-untagged', '--json'));
+  const answer: unknown = JSON.parse(await gc(host, '--delete-untagged', '--json'));
+  const done = Parse(CollectionResult, Clean(CollectionResult, answer));
 
   assert.deepEqual(done.manifests.named, [{ repository: 'app', digest: first.digest }]);
   assert.equal(done.blobs.count, 1);

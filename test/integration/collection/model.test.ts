@@ -160,11 +160,13 @@ function assertConsistent(world: CollectionWorld): void {
 }
 
 async function assertServable(world: CollectionWorld): Promise<void> {
-  const { signal } = world;
+  const { signal, hosts } = world;
+  const link = hosts[1]?.link;
+  assert.ok(link !== undefined);
   for (const { repository, named } of manifestsOf(world)) {
     for (const { target } of named) {
       if (world.database.blobs.find(target) === undefined) continue;
-      const { sizeBytes } = await world.hosts[1]!.link.call('blob.stat', { repository, digest: target }, signal);
+      const { sizeBytes } = await link.call('blob.stat', { repository, digest: target }, signal);
       assert.ok(sizeBytes !== undefined, `${target} of ${repository} cannot be read`);
     }
   }

@@ -135,6 +135,7 @@ test('A range that lies outside a blob begins no download, and one inside says w
   const asked: unknown[] = [];
   const blobs = new NodeBlobs({
     metrics: new Metrics(),
+    onUse: () => undefined,
     link: new FakeLink({ 'blob.stat': () => ({ sizeBytes: 5 }) }),
     known,
     store: { open: async () => undefined } as unknown as BlobStore,

@@ -55,9 +55,12 @@ test('Among blobs of about the same age the best copied goes first', () => {
     lastUsedMs: nowMs - ageHours * HOUR_MS,
     copies,
   });
-  const [old, few, many, fresh] = [blob('old', 90, 1), blob('few', 20, 1), blob('many', 19, 4), blob('fresh', 0, 9)];
+  const old = blob('old', 90, 1);
+  const few = blob('few', 20, 1);
+  const many = blob('many', 19, 4);
+  const fresh = blob('fresh', 0, 9);
 
-  assert.deepEqual(evictionOrder([fresh!, few!, many!, old!], nowMs), [old, many, few, fresh]);
+  assert.deepEqual(evictionOrder([fresh, few, many, old], nowMs), [old, many, few, fresh]);
 });
 
 test('The order keeps every candidate', () => {
