@@ -14,7 +14,7 @@ import {
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 import { imageManifest, OCI_INDEX, smallBlob } from '../../support/test-coordinator.ts';
 import { digestOf, type Digest } from '../../../shared/oci/digest.ts';
-import { seededRandom } from '../../simulation/core/seeded-random.ts';
+import { seededRandom } from '../../../scripts/simulation/core/seeded-random.ts';
 
 const TEXTS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const REPOSITORIES = ['app', 'team/app'];
