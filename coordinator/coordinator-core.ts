@@ -11,6 +11,8 @@ import { Directory } from './directory/directory.ts';
 import { CopyRecord } from './replication/copy-record.ts';
 import { Replication } from './replication/replication.ts';
 import { removeNode } from './roster/remove-node.ts';
+import { AskedImages } from './rollout/asked-images.ts';
+import { RolloutReader } from './rollout/rollout-reader.ts';
 import { RosterWriter } from './roster/roster-writer.ts';
 import { PeerComplaints } from './sessions/peer-complaints.ts';
 import { sessionMethods } from './sessions/session-methods.ts';
@@ -38,12 +40,14 @@ export interface CoordinatorCoreOptions {
 export class CoordinatorCore implements AsyncDisposable {
   readonly collection: Collection;
   readonly complaints: PeerComplaints;
+  readonly rollouts: RolloutReader;
   readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
   readonly #deps: CoordinatorCoreDeps;
   readonly #copyRecord: CopyRecord;
   readonly #directory: Directory;
   readonly #methods: Methods;
+  readonly #images = new AskedImages();
   readonly #replication: Replication;
   #housekeeping: Scheduled | undefined;
 
@@ -73,7 +77,11 @@ export class CoordinatorCore implements AsyncDisposable {
       database,
       directory,
       tell: (changes) => sessions.tell(changes),
-      onCopy: (nodeId, digest) => replication.copyConfirmed(nodeId, digest),
+      onCopy: (nodeId, digest) => {
+        replication.copyConfirmed(nodeId, digest);
+        this.#images.held(nodeId, digest, clock.nowMs());
+      },
+      onLoss: (nodeId, digest) => this.#images.lost(nodeId, digest),
     });
     const times = { pushGraceMs: config.collection.pushGraceMs, deleteDelayMs: config.collection.deleteDelayMs };
     const { everyMs, untagged } = config.collection;
@@ -81,6 +89,7 @@ export class CoordinatorCore implements AsyncDisposable {
       { clock, database, log, metrics, sessions },
       { times, everyMs, untagged, retryMs: config.orderRetryMs },
     );
+    this.rollouts = new RolloutReader({ clock, database, directory, images: this.#images, sessions });
     this.#methods = sessionMethods({
       ...deps,
       copies: config.durability.copies,
@@ -89,6 +98,7 @@ export class CoordinatorCore implements AsyncDisposable {
       copyRecord: this.#copyRecord,
       directory,
       fleetId,
+      images: this.#images,
       replication,
       roster: this.roster,
       sessions,
@@ -105,6 +115,7 @@ export class CoordinatorCore implements AsyncDisposable {
   /** Takes a node out of the fleet. @throws {AppError} `identity_refused` when there is none of this id */
   removeNode(nodeId: string): void {
     removeNode({ ...this.#deps, directory: this.#directory, sessions: this.sessions }, nodeId);
+    this.#images.forgetNode(nodeId);
   }
 
   /** Writes what was gathered. Sessions are closed by those who carry them, before this. */

@@ -91,11 +91,10 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const sockets = new OpenSockets(server);
   const access = new Access({ clock, database }, authority);
   let isReady = false;
+  const { collection, rollouts } = core;
   const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);
-  const app = createHttpApp(
-    { access, collection: core.collection, enrolment, status, removeNode, log, metrics, isReady: () => isReady },
-    server,
-  );
+  const api = { access, collection, enrolment, removeNode, rollouts, status };
+  const app = createHttpApp({ ...api, log, metrics, isReady: () => isReady }, server);
   await app.ready();
   starting.defer(() => app.close());
   let closed = Promise.resolve();

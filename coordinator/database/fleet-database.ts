@@ -27,6 +27,7 @@ export type DatabaseOperation =
   | 'list'
   | 'locate'
   | 'status'
+  | 'rollout'
   | 'plan'
   | 'commit_manifest'
   | 'delete_manifest'

@@ -3,10 +3,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { TSchema, Static } from 'typebox';
 import { Check } from 'typebox/value';
+import { RolloutQuery } from '../../shared/protocol/rollout.ts';
 import { EnrolRequest, RenewRequest, TokenRequest } from '../../shared/protocol/admin-api.ts';
 import { CollectionRequest } from '../../shared/protocol/collection-api.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Collection } from '../collection/collection.ts';
+import type { RolloutReader } from '../rollout/rollout-reader.ts';
 import type { Enrolment } from '../roster/enrolment.ts';
 import type { FleetStatusReader } from '../roster/fleet-status.ts';
 import type { Access } from './access.ts';
@@ -16,6 +18,7 @@ export interface ApiDeps {
   readonly collection: Pick<Collection, 'start' | 'state'>;
   readonly enrolment: Enrolment;
   readonly status: FleetStatusReader;
+  readonly rollouts: Pick<RolloutReader, 'read'>;
   readonly removeNode: (nodeId: string) => void;
 }
 
@@ -36,6 +39,10 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/api/status', async (request) => {
     access.requireMember(request.raw.socket);
     return status.read();
+  });
+  app.get('/api/rollout', async (request) => {
+    access.requireMember(request.raw.socket);
+    return deps.rollouts.read(parseQuery(RolloutQuery, request.query));
   });
   app.get('/api/nodes', async (request) => {
     access.requireMember(request.raw.socket);
@@ -60,6 +67,13 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
 function parseBody<T extends TSchema>(schema: T, body: unknown): Static<T> {
   if (Check(schema, body)) return body;
   throw new AppError('message_invalid', 'the body is not what this call takes');
+}
+
+/** @throws {AppError} `message_invalid` */
+function parseQuery<T extends TSchema>(schema: T, query: unknown): Static<T> {
+  const plain = typeof query === 'object' && query !== null ? { ...query } : query; // without fastify's own prototype
+  if (Check(schema, plain)) return plain;
+  throw new AppError('message_invalid', 'the query is not what this call takes');
 }
 
 function nodeIdOf(params: unknown): string {

@@ -27,6 +27,8 @@ export interface CopyRecordDeps {
   readonly tell: (changes: readonly NeighbourChange[]) => void;
   /** A copy was recorded, new or known. */
   readonly onCopy: (nodeId: string, digest: Digest) => void;
+  /** A copy is gone. */
+  readonly onLoss: (nodeId: string, digest: Digest) => void;
 }
 
 interface Job {
@@ -159,8 +161,11 @@ export class CopyRecord {
   }
 
   #remember({ nodeId, added, removed }: Applied): void {
-    const { directory, tell, onCopy } = this.#deps;
-    for (const digest of removed) tell(directory.removeHolding(nodeId, digest));
+    const { directory, tell, onCopy, onLoss } = this.#deps;
+    for (const digest of removed) {
+      tell(directory.removeHolding(nodeId, digest));
+      onLoss(nodeId, digest);
+    }
     for (const digest of added) {
       tell(directory.addHolding(nodeId, digest));
       onCopy(nodeId, digest);

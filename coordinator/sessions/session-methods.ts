@@ -1,5 +1,6 @@
 // Each method of a session and the use case that answers it.
 
+import type { Digest } from '../../shared/oci/digest.ts';
 import { SESSION_PROTOCOL, type Params, type Result } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
@@ -10,6 +11,7 @@ import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { CopyRecord } from '../replication/copy-record.ts';
 import type { Replication } from '../replication/replication.ts';
+import type { AskedImages } from '../rollout/asked-images.ts';
 import type { RosterWriter } from '../roster/roster-writer.ts';
 import { commitManifest } from '../tags/commit-manifest.ts';
 import { deleteManifest } from '../tags/delete-manifest.ts';
@@ -28,6 +30,8 @@ export interface SessionServices {
   readonly database: FleetDatabase;
   readonly directory: Directory;
   readonly fleetId: string;
+  /** Who asked for what, for those who watch a release. */
+  readonly images: AskedImages;
   readonly log: Logger;
   readonly replication: Replication;
   readonly roster: RosterWriter;
@@ -48,7 +52,7 @@ export function sessionMethods(services: SessionServices): Methods {
   const commitDeps = { ...services, durability: services.replication };
   return {
     'session.hello': (session, params) => hello(services, session, params),
-    'manifest.resolve': (_, params) => resolveManifest(services, params),
+    'manifest.resolve': (session, params) => resolve(services, session, params),
     'manifest.put': (_, params, signal) => commitManifest(commitDeps, params, signal),
     'manifest.delete': (_, params) => {
       deleteManifest(services, params);
@@ -122,6 +126,21 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
   return { fleetId: services.fleetId, nodeId, removedNodes: database.nodes.removed(clock.wallMs(), MAX_REMOVED_TOLD) };
 }
 
+function resolve(
+  services: SessionServices,
+  { nodeId }: Session,
+  params: Params<'manifest.resolve'>,
+): Result<'manifest.resolve'> {
+  const { clock, directory, images } = services;
+  const answer = resolveManifest(services, params);
+  if (answer.found) {
+    const { digest, blobs } = answer;
+    const at = { nowMs: clock.nowMs(), holds: (blob: Digest) => directory.holds(nodeId, blob) };
+    images.asked(nodeId, { repository: params.repository, digest, blobs }, at);
+  }
+  return answer;
+}
+
 function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {
   const { copyRecord, replication } = services;
   copyRecord.settle(session.nodeId);
@@ -140,6 +159,7 @@ function locate(services: SessionServices, session: Session, { digest }: Params<
   const joined = directory.join(session.nodeId, digest);
   if (joined === undefined) throw new AppError('too_many_requests', 'this node downloads too many blobs at once');
   session.dropEventsOf(digest);
+  services.images.located(session.nodeId, digest, services.clock.nowMs());
   sessions.tell(joined.changes);
   return { table, neighbours: sessions.peers(joined.neighbours) };
 }

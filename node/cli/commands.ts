@@ -5,6 +5,7 @@ import { coordinatorCommand } from './commands/coordinator.ts';
 import { gcCommand } from './commands/gc.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pullsCommand } from './commands/pulls.ts';
+import { rolloutCommand } from './commands/rollout.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCreateCommand } from './commands/token-create.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   serveCommand,
   tokenCreateCommand,
   statusCommand,
+  rolloutCommand,
   pullsCommand,
   gcCommand,
   versionCommand,

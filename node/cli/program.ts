@@ -5,12 +5,10 @@ import { isAppError, type ErrorCode } from '../../shared/runtime/errors.ts';
 import { nearest } from '../../shared/runtime/nearest.ts';
 import { settingsOf } from '../../shared/runtime/settings.ts';
 import type { Command, CommandSettings, Invocation } from './command.ts';
+import { EXIT } from './exit-codes.ts';
 import { parseFlags, type FlagShape } from './flag-parser.ts';
 import { commandHelp, CONFIG_FLAG, programHelp } from './help-text.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Fixed, since people script against them. */
-export const EXIT = { done: 0, failed: 1, wrongUsage: 2, notReachable: 3 } as const;
 
 const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {
   config_invalid: EXIT.wrongUsage,

@@ -2,7 +2,8 @@
 
 import { freeBuffersAtOnce } from '../free-buffers-at-once.ts';
 import type { Command } from './command.ts';
-import { EXIT, runProgram } from './program.ts';
+import { EXIT } from './exit-codes.ts';
+import { runProgram } from './program.ts';
 import { processTerminal } from './terminal.ts';
 
 /** What is still open after a command ended may hold the process for so long, and is then cut; nothing of ours should. */

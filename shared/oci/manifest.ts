@@ -17,11 +17,16 @@ import {
 /** Larger manifests are refused with 413; they could not be pulled anyway: podman and oras stop at 4 MiB, containerd a little later. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
+/** A platform's name is cut here; the longest in use have about twenty. */
+const MAX_PLATFORM_CHARS = 60;
+
 /** One entry of a manifest. `digest` obeys the grammar; its algorithm need not be one that we serve. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly sizeBytes: number;
+  /** Of an entry of an index that says so, as docker writes it: `linux/arm64/v8`. For people. */
+  readonly platform?: string;
 }
 
 /** What a registry needs to know of a manifest. Sizes in descriptors are the publisher's word, not checked. */
@@ -111,9 +116,18 @@ function readIndex(root: JsonObject): Content {
   const children = new Map<string, Descriptor>();
   for (const value of asArray(root['manifests'], 'manifests')) {
     const child = asDescriptor(value, 'manifest');
-    children.set(child.digest, child);
+    const platform = platformOf(asObject(value, 'manifest')['platform']);
+    children.set(child.digest, platform === undefined ? child : { ...child, platform });
   }
   return { config: undefined, blobs: [], external: [], children: [...children.values()] };
+}
+
+/** Nothing depends on it, so what is no platform is none. */
+function platformOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { os, architecture, variant } = value as JsonObject;
+  const parts = [os, architecture, variant].filter((part) => typeof part === 'string' && part !== '');
+  return parts.length < 2 ? undefined : parts.join('/').slice(0, MAX_PLATFORM_CHARS);
 }
 
 function isElsewhere(layer: Descriptor, value: unknown): boolean {

@@ -4,6 +4,9 @@
 //   POST /api/renew       a node's certificate, also an expired one  a new certificate, for a host that was off too long
 //   POST /api/tokens      an admin certificate                       a new join token
 //   GET  /api/status      any certificate of this fleet              the fleet, for `shoal status`
+//   GET  /api/nodes       any certificate of this fleet              its nodes alone
+//   GET  /api/rollout     any certificate of this fleet              how far an image is (rollout.ts)
+//   DELETE /api/nodes/ID  an admin certificate                       takes a node out of the fleet, for good
 //   GET  /api/session     a node's certificate; a WebSocket upgrade  the session of session-codec.ts
 //
 // The server's TLS sends the authority's certificate after its own: a joining host looks for the fingerprint of its

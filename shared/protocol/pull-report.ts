@@ -122,7 +122,7 @@ export const BlobPull = object({
   firstByteMs: Type.Optional(Count),
   /** On this disk from an earlier try. */
   hereBytes: Count,
-  /** Came from peers, verified and kept: the sum of `usefulBytes` of the peers. At the end `hereBytes` and this are the size. */
+  /** Came from peers, verified and kept: the sum of `usefulBytes` of the peers. At the end `hereBytes` and this are the size, unless clients asked for ranges alone. */
   fetchedBytes: Count,
   /** Came from peers and was of no use: twice, too late, of a wrong piece, or of a piece that did not arrive whole. */
   wastedBytes: Count,

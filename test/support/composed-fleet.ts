@@ -5,12 +5,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Check, Default, Errors } from 'typebox/value';
 import { parseCoordinatorConfig } from '../../coordinator/config.ts';
-import { startCoordinator, type RunningCoordinator } from '../../coordinator/coordinator.ts';
+import { startCoordinator, type AdminAccess, type RunningCoordinator } from '../../coordinator/coordinator.ts';
 import { NodeConfig } from '../../node/config.ts';
 import { SessionLink } from '../../node/coordinator-link/session-link.ts';
 import { joinFleet, joinInProcess } from '../../node/identity/join-fleet.ts';
 import { NodeIdentityFile } from '../../node/identity/node-identity.ts';
 import { startNode, type RunningNode } from '../../node/node.ts';
+import type { CoordinatorTarget } from '../../shared/protocol/coordinator-api.ts';
 import { systemClock as clock } from '../../shared/runtime/clock.ts';
 import { dataFolder } from '../../shared/runtime/data-folder.ts';
 import { silentLogger as log, type Logger } from '../../shared/runtime/log.ts';
@@ -34,6 +35,7 @@ export class ComposedFleet implements AsyncDisposable {
   readonly #log: Logger;
   #coordinator: RunningCoordinator | undefined;
   #coordinatorPort = 0;
+  #admin: CoordinatorTarget | undefined;
   readonly #overrides: Overrides;
 
   private constructor(
@@ -63,6 +65,12 @@ export class ComposedFleet implements AsyncDisposable {
     return this.#coordinator;
   }
 
+  /** How the command line on the coordinator's host reaches it. */
+  get admin(): CoordinatorTarget {
+    if (this.#admin === undefined) throw new Error('the coordinator of this test never ran');
+    return this.#admin;
+  }
+
   /** Starts it again, on the same port and folder. */
   async startCoordinator(): Promise<void> {
     const config = parseCoordinatorConfig({
@@ -75,7 +83,9 @@ export class ComposedFleet implements AsyncDisposable {
       log: this.#log,
       metrics: new Metrics(),
       version: 'test',
-      keepAdminAccess: async () => undefined,
+      keepAdminAccess: async ({ address, fleetId, tls }: AdminAccess) => {
+        this.#admin = { address, fleetId, ...tls };
+      },
     };
     this.#coordinator = await startCoordinator(config, deps);
   }

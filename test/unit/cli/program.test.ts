@@ -58,8 +58,11 @@ usage: shoal <command> [flags]
                 configuration file
   token create  print a token that lets a new host join the fleet
   status        show the fleet: nodes, roles, health, blobs, running downloads
+  rollout       follow a tag over the fleet: who has it, how far are the others
   pulls         tell what this host pulled lately, from whom, and why it took
                 its time
+  gc            delete what no tag and no manifest leads to any more, on all
+                hosts
   version       print the version and the protocol numbers
 
 \`shoal help <command>\` shows what a command does, an example and every flag with

@@ -1,0 +1,98 @@
+// `shoal rollout REFERENCE`
+
+import Type from 'typebox';
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
+import { parseTypedReference } from '../../../shared/oci/reference.ts';
+import { callCoordinator, type CoordinatorTarget } from '../../../shared/protocol/coordinator-api.ts';
+import { MAX_HOSTS_TOLD, RolloutStatus } from '../../../shared/protocol/rollout.ts';
+import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { AppError } from '../../../shared/runtime/errors.ts';
+import { createLogger } from '../../../shared/runtime/log.ts';
+import { count, onOff } from '../../../shared/runtime/settings.ts';
+import { NodeConfig } from '../../config.ts';
+import type { Command } from '../command.ts';
+import { memberTarget, withAdvice } from '../fleet-access.ts';
+import { chooseFormat } from '../log-format.ts';
+import { flagsOf, readOwnFlags } from '../own-flags.ts';
+import { followRollout } from '../rollout-follow.ts';
+
+const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
+
+const Flags = Type.Object(
+  {
+    json: onOff({ default: false, description: 'One JSON document a line for each change, for programs.' }),
+    once: onOff({ default: false, description: 'Show it as it is now, and end.' }),
+    watch: onOff({ default: false, description: 'Stay also when all have it. Ctrl-C ends.' }),
+    hosts: Type.Optional(
+      count({
+        minimum: 1,
+        maximum: 1_000_000,
+        description: 'Wait until so many hosts have it, however many asked yet.',
+      }),
+    ),
+    slowest: count({
+      default: 50,
+      minimum: 1,
+      maximum: MAX_HOSTS_TOLD,
+      description: 'How many hosts to show one by one, the slowest.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const rolloutCommand: Command = {
+  words: ['rollout'],
+  summary: 'follow a tag over the fleet: who has it, how far are the others',
+  about: [
+    'Shows how far an image is over the fleet, with a bar for each host on a terminal. Counted are the hosts that asked for the image and those that hold it; of an image for several platforms each host counts with the one that it took.',
+    'It ends when all hosts that asked have it, and waits for the first to ask. Its exit code is 1 when some of them stopped on the way: nothing moved there for a minute.',
+    'Works on every host of the fleet, with the data folder of its node or coordinator.',
+  ],
+  examples: [
+    { does: 'Watch a release arrive everywhere:', line: 'shoal rollout team/app:v1' },
+    { does: 'Go on in a script when 40 hosts have it:', line: 'shoal rollout team/app:v1 --hosts 40' },
+    { does: 'How many have it now:', line: `shoal rollout team/app:v1 --once --json | jq .hosts.done` },
+  ],
+  operands: [{ name: 'IMAGE', isRequired: true }],
+  flags: flagsOf(Flags),
+  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  async run(invocation) {
+    const { terminal, stop } = invocation;
+    const [image = ''] = invocation.operands;
+    const { json, once, watch, hosts, slowest } = await readOwnFlags(Flags, invocation);
+    if (watch && (once || hosts !== undefined)) {
+      throw new AppError('config_invalid', 'choose one of --watch, --once and --hosts');
+    }
+    const query = queryOf(image, slowest);
+    const config = await invocation.config(Settings);
+    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
+    const target = await memberTarget(config.data, log);
+    const read = (): Promise<RolloutStatus> => readRollout(target, query, stop);
+    const long = watch ? 'stopped' : 'done';
+    const until = once ? 'now' : long;
+    return followRollout({ clock: systemClock, terminal, read }, { form: json ? 'json' : 'text', until, hosts }, stop);
+  },
+};
+
+/** @throws {AppError} `config_invalid` when it is no reference. */
+function queryOf(image: string, slowest: number): string {
+  let reference;
+  try {
+    reference = parseTypedReference(image);
+  } catch (cause) {
+    throw new AppError('config_invalid', `"${image}" is no image; write it like team/app:v1`, { cause });
+  }
+  const { repository, tag, digest } = reference;
+  const what = digest === undefined ? { tag: tag ?? 'latest' } : { digest };
+  return new URLSearchParams({ repository, ...what, slowest: String(slowest) }).toString();
+}
+
+async function readRollout(target: CoordinatorTarget, query: string, signal: AbortSignal): Promise<RolloutStatus> {
+  const call = { method: 'GET', path: `/api/rollout?${query}`, answer: RolloutStatus } as const;
+  try {
+    return await callCoordinator({ clock: systemClock }, target, call, signal);
+  } catch (error) {
+    throw withAdvice(error, 'Hosts may pull all the same; look at the log of the coordinator');
+  }
+}
