@@ -12,6 +12,7 @@ import {
   label,
   list,
   onOff,
+  rate,
   structure,
   text,
 } from '../shared/runtime/settings.ts';
@@ -122,8 +123,27 @@ const peerSettings = Type.Object(
           "What this host's link carries in a second. The depth of pipelines follows from it, 1 Gbit/s when it is not set; when it is, reports of pulls tell how near to it they came.",
       }),
     ),
+    uploadRate: Type.Optional(
+      rate({
+        minimum: 128 * KIB,
+        maximum: 100 * GIB,
+        isReloadable: true,
+        description:
+          'The most that this node sends to peers in a second, in pieces of blobs. Not set: no cap, since the fleet is fastest when every host gives what it can. Clients of this host are not capped.',
+      }),
+    ),
+    downloadRate: Type.Optional(
+      rate({
+        minimum: 128 * KIB,
+        maximum: 100 * GIB,
+        isReloadable: true,
+        description:
+          'The most that this node gets from peers in a second, in pieces of blobs. Not set: no cap. For hosts whose other work needs the link.',
+      }),
+    ),
     backgroundFill: onOff({
       default: true,
+      isReloadable: true,
       description:
         'When a client reads parts of a blob that is not here, fetch the rest after them. On: the host that read a part mostly needs the rest, and becomes one more that others can get it from. Off for hosts whose snapshotter reads images lazily.',
     }),

@@ -67,6 +67,8 @@ export interface RunningNode extends AsyncDisposable {
   /** `host:port` of the registry API. */
   readonly httpAddress: string;
   readonly swarmAddress: string;
+  /** Takes up those settings that may change while it runs. */
+  tune(config: Pick<NodeConfig, 'peers'>): void;
 }
 
 /** @throws {AppError} `config_invalid`; what it opened before a failure is closed again. */
@@ -126,6 +128,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     nodeId: identity.nodeId,
     httpAddress: listener.address,
     swarmAddress,
+    tune: (next) => swarm.tune(next.peers),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
 }

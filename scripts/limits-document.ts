@@ -53,7 +53,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-const LIMITING: readonly Setting['kind'][] = ['count', 'duration', 'bytes'];
+const LIMITING: readonly Setting['kind'][] = ['count', 'duration', 'bytes', 'rate'];
 
 /** The text of docs/limits.md. */
 export function limitsDocument(limits: readonly Limit[], programs: readonly ProgramSettings[]): string {

@@ -23,8 +23,11 @@ export function settingsDocument(programs: readonly ProgramSettings[]): string {
     '```',
     '',
     'Times are written as `500ms`, `30s`, `5 minutes`, `2h`, `7 days` or as a number of milliseconds; sizes as `512KiB`,',
-    '`256MiB`, `10GiB`, `125MB` or as a number of bytes; a switch is `on` or `off`, as a flag `--origin` or `--no-origin`.',
+    '`256MiB`, `10GiB`, `125MB` or as a number of bytes; rates as `200MB/s`, `25MiB/s`, `1Gbit/s` or as bytes per second; a switch is `on` or `off`, as a flag `--origin` or `--no-origin`.',
     'One file may serve all programs of a host: each takes what is its own.',
+    '',
+    'A running service reads its settings again at SIGHUP (but not in a terminal, where the signal means that this was closed). It takes up those that say *reloadable*, logs what changed, tells',
+    'which changes wait for the next start, and keeps what is in use when the new settings are wrong.',
     '',
     '`shoal up` takes the settings of both but `coordinator` and `join`; there `origin` is on and `listen` is `127.0.0.1:5100`.',
   ];
@@ -43,7 +46,7 @@ function row(setting: Setting): string {
     `\`${cell(flag)}\``,
     `\`${setting.environment}\``,
     fallback,
-    `${cell(setting.description)}${rangeText(setting)}`,
+    `${cell(setting.description)}${rangeText(setting)}${setting.isReloadable ? ' *Reloadable.*' : ''}`,
   ];
   return `| ${cells.join(' | ')} |`;
 }

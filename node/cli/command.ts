@@ -4,6 +4,7 @@ import type { Static, TObject } from 'typebox';
 import type { Given } from '../../shared/runtime/config-loader.ts';
 import type { SettingValue } from '../../shared/runtime/settings.ts';
 import type { Operand } from './flag-parser.ts';
+import type { OnReload } from './reload-settings.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A flag of one command that is not a setting. */
@@ -56,6 +57,8 @@ export interface Invocation {
    * @throws {AppError} `config_invalid`
    */
   readonly config: <S extends TObject>(schema: S, given?: ReadonlyMap<string, Given>) => Promise<Readonly<Static<S>>>;
+  /** Tells when the settings are to be read again: SIGHUP. */
+  readonly onReload: OnReload;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly stop: AbortSignal;
 }

@@ -8,6 +8,7 @@ import type { Command, CommandSettings, Invocation } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { parseFlags, type FlagShape } from './flag-parser.ts';
 import { commandHelp, CONFIG_FLAG, programHelp } from './help-text.ts';
+import type { OnReload } from './reload-settings.ts';
 import type { Terminal } from './terminal.ts';
 
 const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {
@@ -23,6 +24,8 @@ export interface Call {
   readonly args: readonly string[];
   readonly terminal: Terminal;
   readonly stop: AbortSignal;
+  /** Default: never. */
+  readonly onReload?: OnReload;
 }
 
 /**
@@ -72,6 +75,7 @@ async function runCommand(command: Command, call: Call): Promise<number> {
   const invocation: Invocation = {
     terminal,
     stop: call.stop,
+    onReload: call.onReload ?? (() => () => undefined),
     flags: own,
     operands,
     config: (schema, given) => {

@@ -1,5 +1,6 @@
 // A process as one run of a command line: its signals stop it, its exit code is the command's.
 
+import { isatty } from 'node:tty';
 import { freeBuffersAtOnce } from '../free-buffers-at-once.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './exit-codes.ts';
@@ -29,6 +30,14 @@ export async function runProcess(program: {
     args: process.argv.slice(2),
     terminal: processTerminal(),
     stop: stop.signal,
+    onReload,
   });
   setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
+/** A service reads its settings again. In a terminal the signal means that this was closed, and ends the program as ever. */
+function onReload(run: () => void): () => void {
+  if (isatty(0)) return () => undefined;
+  process.on('SIGHUP', run);
+  return () => void process.removeListener('SIGHUP', run);
 }

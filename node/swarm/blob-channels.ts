@@ -17,6 +17,7 @@ import { HandOuts } from './scheduler/hand-outs.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
+import type { TransferLimiter } from './transfer-limiter.ts';
 
 /** Blobs that are open on one connection; more are refused. Some images of 40 layers at a time. */
 const MAX_CHANNELS = 512;
@@ -44,6 +45,8 @@ export interface BlobChannelsDeps {
   readonly refused: (channel: BlobChannel, reason: Refusal) => void;
   readonly becameIdle: (connection: PeerConnection) => void;
   readonly sent: (connection: PeerConnection, bytes: number) => void;
+  /** The caps on what this node sends. */
+  readonly uploads: TransferLimiter;
 }
 
 export class BlobChannels {
@@ -330,6 +333,7 @@ export class BlobChannels {
       clock: this.#deps.clock,
       log: this.#deps.log,
       buffers: this.#buffers,
+      limiter: this.#deps.uploads,
       channel: (number) => byLocal.get(number),
       creditServed: (channel, pieceIndex, isSent) => this.#handOuts.served({ connection, channel }, pieceIndex, isSent),
       sent: (bytes) => this.#deps.sent(connection, bytes),

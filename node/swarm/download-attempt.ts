@@ -14,7 +14,8 @@ import type { PartialBlob } from '../content/blob-store.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import type { LocatedBlob } from './blob-locator.ts';
-import type { DownloadDeps } from './download.ts';
+import type { DownloadDeps } from './download-deps.ts';
+import type { DownloadPriority } from './download-slots.ts';
 import { NeighbourKeeper } from './neighbour-keeper.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PieceExchange, type ExchangeOwner } from './piece-exchange.ts';
@@ -46,6 +47,8 @@ export interface AttemptOwner {
   readerPieces(pieceBytes: number): readonly number[];
   /** What is to be fetched; undefined for everything alike. */
   needs(): PieceNeeds | undefined;
+  /** Whether a client waits for it now. */
+  priority(): DownloadPriority;
 }
 
 interface AttemptOptions {
@@ -194,6 +197,7 @@ export class DownloadAttempt {
     const deps = {
       ...this.#deps,
       record: this.#options.record,
+      room: this.#room,
       badPiece: (connection: PeerConnection, piece: number) => this.#badPiece(connection, piece),
       locateAgain: () => this.#locateAgain(),
     };
@@ -206,6 +210,7 @@ export class DownloadAttempt {
   async #exchangePieces(partial: PartialBlob, blob: SharedBlob): Promise<void> {
     const { clock, random, channels } = this.#deps;
     const { digest, located, linkBytesPerSecond, record } = this.#options;
+    const room = this.#room;
     const completed = new Promise<void>((resolve, reject) => {
       const owner: ExchangeOwner = {
         verified: (piece, channel) => this.#verified(blob, piece, channel),
@@ -214,7 +219,7 @@ export class DownloadAttempt {
         complete: resolve,
         failed: reject,
       };
-      this.#exchange = new PieceExchange({ partial, blob, clock, random, owner, record }, { linkBytesPerSecond });
+      this.#exchange = new PieceExchange({ partial, blob, clock, random, owner, record, room }, { linkBytesPerSecond });
     });
     const exchange = this.#exchange;
     const use = (connection: PeerConnection): void => {
@@ -225,6 +230,11 @@ export class DownloadAttempt {
     this.needsChanged();
     this.#keeper.start(located.neighbours);
     await withSignal(completed, this.#signal);
+  }
+
+  get #room() {
+    const { downloads, share } = this.#deps;
+    return { limiter: downloads, share, priority: () => this.#owner.priority() };
   }
 
   #verified(blob: SharedBlob, piece: number, channel: BlobChannel): void {

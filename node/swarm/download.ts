@@ -11,31 +11,23 @@
 import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import { isSameTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
-import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
-import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
-import type { Logger } from '../../shared/runtime/log.ts';
-import type { BlobStore, PartialStore } from '../content/blob-store.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
-import type { BlobChannels } from './blob-channels.ts';
-import type { BlobLocator } from './blob-locator.ts';
 import { DownloadAttempt, type AttemptOwner } from './download-attempt.ts';
 import { DownloadReader, type ReadableDownload } from './download-reader.ts';
 import { DownloadAudience } from './download-audience.ts';
+import type { DownloadDeps } from './download-deps.ts';
 import { areMet, needsOf } from './download-needs.ts';
 import { DownloadPlace } from './download-place.ts';
-import type { DownloadPriority, DownloadSlots } from './download-slots.ts';
-import type { PeerReports } from './peer-reports.ts';
-import type { Peers } from './peers.ts';
+import type { DownloadPriority } from './download-slots.ts';
 import type { PieceExchange } from './piece-exchange.ts';
 import { PieceWaiters } from './piece-waiters.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { readableBytes } from './readable-bytes.ts';
 import type { SharedBlob } from './shared-blob.ts';
-import type { SharedBlobs } from './shared-blobs.ts';
-import type { SmallBlobs } from './small-blobs.ts';
-import type { SwarmMetrics } from './swarm-metrics.ts';
 import { withSignal } from './with-signal.ts';
 
 export interface DownloadOptions {
@@ -46,24 +38,6 @@ export interface DownloadOptions {
   readonly linkBytesPerSecond: number;
   /** Whether the rest of a blob of which parts are read is fetched as well. */
   readonly backgroundFill: () => boolean;
-}
-
-export interface DownloadDeps {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: SwarmMetrics;
-  readonly random: () => number;
-  readonly link: CoordinatorLink;
-  readonly locator: BlobLocator;
-  readonly reports: PeerReports;
-  readonly store: Pick<BlobStore, 'open'>;
-  readonly partials: PartialStore;
-  readonly blobs: SharedBlobs;
-  readonly peers: Peers;
-  readonly channels: BlobChannels;
-  readonly small: SmallBlobs;
-  readonly slots: DownloadSlots;
-  readonly onAdopted: (digest: Digest, sizeBytes: number) => void;
 }
 
 /** Progress is looked at so often. */
@@ -308,6 +282,7 @@ export class Download implements ReadableDownload {
       },
       readerPieces: (pieceBytes) => this.#audience.positions(pieceBytes),
       needs: () => this.#needs(),
+      priority: () => (this.#audience.hasReaders ? 'client' : 'background'),
     };
   }
 
@@ -378,7 +353,7 @@ export class Download implements ReadableDownload {
   /** Fails the download when nothing came for too long. */
   #watchProgress(): void {
     const { clock } = this.#deps;
-    if (!this.#place.isGranted) this.#lastProgressMs = clock.nowMs(); // nothing is wanted, or it waits for others
+    if (!this.#place.isGranted || this.exchange?.isHeldBack === true) this.#lastProgressMs = clock.nowMs();
     const lastMs = Math.max(this.#lastProgressMs, this.exchange?.lastByteMs ?? 0);
     if (this.#state === 'running' && clock.nowMs() - lastMs > this.#options.noProgressMs) {
       const { sizeBytes, doneBytes } = this.status();

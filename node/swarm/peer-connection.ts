@@ -89,6 +89,8 @@ export class PeerConnection {
   #closeReason: Goodbye | 'lost' | undefined;
   /** `host:port` where it may be dialled, as it says; undefined when it says none. */
   peerAddress: string | undefined;
+  /** The peer stands in another zone than we do. Hosts do not say yet where they stand. */
+  readonly isToOtherZone: boolean = false;
   /** Smoothed; 0 before the first answer. */
   roundTripMs = 0;
   receivedBytes = 0;

@@ -7,6 +7,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { READ_BYTES, type ReadBuffers } from './read-buffers.ts';
+import type { TransferLimiter } from './transfer-limiter.ts';
 import { UploadQueue, type QueuedUpload } from './scheduler/upload-queue.ts';
 
 /** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of a hand-out. */
@@ -17,6 +18,8 @@ export interface UploaderDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly buffers: ReadBuffers;
+  /** The caps on what this node sends. */
+  readonly limiter: TransferLimiter;
   /** The open channel behind one of our numbers. */
   readonly channel: (localNumber: number) => BlobChannel | undefined;
   /** A piece of our own choice left the queue. @param sent whole. */
@@ -85,12 +88,23 @@ export class PeerUploader {
       return false;
     }
     const pieceBytes = blob.pieceLength(pieceIndex);
-    for (let offset = 0; offset < pieceBytes; offset += READ_BYTES) {
-      const partBytes = Math.min(READ_BYTES, pieceBytes - offset);
+    for (let offset = 0; offset < pieceBytes;) {
+      const partBytes = Math.min(READ_BYTES, this.#deps.limiter.partBytes, pieceBytes - offset);
       if (!(await this.#reserve(partBytes, upload.stop.signal))) return false;
+      if (!(await this.#mayPass(partBytes, upload.stop.signal))) return false;
       if (!(await this.#sendPart(channel, upload, { offset, partBytes }))) return false;
+      offset += partBytes;
     }
     return true;
+  }
+
+  /** Waits for its turn under the caps, which comes after the socket took what was sent before. @returns as `#reserve`. */
+  async #mayPass(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const { connection, limiter } = this.#deps;
+    const transfer = { bytes, isFar: connection.isToOtherZone, priority: 'client' as const };
+    if (limiter.pass(transfer) || (await limiter.take(transfer, signal))) return true;
+    connection.unreserve(bytes);
+    return false;
   }
 
   /** Reads a part into a buffer and gives it to the socket. @returns false when it was cancelled meanwhile. */

@@ -5,6 +5,7 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { PartialBlob, PieceBuffer } from '../content/blob-store.ts';
 import type { PeerTally } from '../pulls/peer-tally.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
+import { AskingRoom, type AskingRoomDeps } from './asking-room.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import { EarlyBlocks } from './early-bytes.ts';
 import { PieceAssembly } from './piece-assembly.ts';
@@ -54,6 +55,7 @@ export class PieceExchange {
   readonly #slots: Array<Slot | undefined> = [];
   readonly #numbers = new Map<BlobChannel, number>();
   readonly #earlyBlocks = new EarlyBlocks();
+  readonly #room: AskingRoom;
   readonly #verifying = new Set<Promise<void>>();
   #timer: Scheduled | undefined;
   #isStopped = false;
@@ -66,6 +68,8 @@ export class PieceExchange {
       readonly clock: Clock;
       readonly random: () => number;
       readonly owner: ExchangeOwner;
+      /** What says whether pieces may be asked for. */
+      readonly room: Pick<AskingRoomDeps, 'limiter' | 'share' | 'priority'>;
       /** Told who did what. */
       readonly record: PullRecord;
     },
@@ -80,7 +84,11 @@ export class PieceExchange {
     const { pieceCount } = deps.blob;
     this.#record = deps.record;
     this.#askedOnce = new PieceSet(pieceCount);
-    this.#scheduler = new PieceScheduler(this.#actions(), { pieceCount, depth: 2, random: deps.random });
+    const roomAgain = (): void => this.#scheduler.roomAgain(this.#clock.nowMs());
+    const { pieceBytes } = deps.blob.cut;
+    this.#room = new AskingRoom({ ...deps.room, clock: deps.clock, roomAgain }, { pieceBytes });
+    const mayAsk = (number: number): boolean => this.#room.mayAsk(this.#isFar(number));
+    this.#scheduler = new PieceScheduler(this.#actions(), { pieceCount, depth: 2, random: deps.random, mayAsk });
     for (let piece = deps.blob.has.next(0); piece >= 0; piece = deps.blob.has.next(piece + 1)) {
       this.#scheduler.pieceKept(piece);
     }
@@ -90,6 +98,11 @@ export class PieceExchange {
   /** Channels whose other side answered. */
   get neighbourCount(): number {
     return this.#numbers.size;
+  }
+
+  /** Pieces are not asked for because of a cap. */
+  get isHeldBack(): boolean {
+    return this.#room.isHeldBack;
   }
 
   uses(channel: BlobChannel): boolean {
@@ -140,6 +153,7 @@ export class PieceExchange {
     if (number === undefined) return;
     this.#abandon(number, pieceIndex);
     this.#slots[number]?.tally.refused();
+    if (this.#scheduler.isAsked(number, pieceIndex)) this.#room.giveBack(this.#isFar(number));
     this.#scheduler.requestRejected(number, pieceIndex, this.#clock.nowMs());
   }
 
@@ -183,6 +197,7 @@ export class PieceExchange {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
+    this.#room.stop();
     for (const channel of [...this.#numbers.keys()]) {
       this.#cancelAll(channel);
       this.channelClosed(channel);
@@ -296,6 +311,10 @@ export class PieceExchange {
       });
       this.#scheduler.setDepth(number, depth);
     }
+  }
+
+  #isFar(number: number): boolean {
+    return this.#slots[number]?.channel.connection.isToOtherZone ?? false;
   }
 
   #tick(): void {

@@ -7,6 +7,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PeerRequests } from './peer-requests.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
+import type { TransferLimiter } from './transfer-limiter.ts';
 
 /** Answers under way to one peer; 64 of 128 KiB are 8 MiB. More are refused. */
 const MAX_ANSWERS_PER_PEER = 64;
@@ -18,6 +19,7 @@ type SmallFrame = Extract<PeerFrame, { readonly type: 'small-request' | 'small-d
 export class SmallBlobs {
   readonly #blobs: SharedBlobs;
   readonly #sent: (connection: PeerConnection, bytes: number) => void;
+  readonly #uploads: TransferLimiter;
   readonly #requests: PeerRequests<Uint8Array>;
   readonly #answering = new Map<PeerConnection, number>();
 
@@ -25,7 +27,10 @@ export class SmallBlobs {
     readonly blobs: SharedBlobs;
     readonly clock: Clock;
     readonly sent: (connection: PeerConnection, bytes: number) => void;
+    /** The caps on what this node sends. */
+    readonly uploads: TransferLimiter;
   }) {
+    this.#uploads = deps.uploads;
     this.#blobs = deps.blobs;
     this.#sent = deps.sent;
     this.#requests = new PeerRequests(deps, { timeoutMs: ANSWER_TIMEOUT_MS });
@@ -75,7 +80,7 @@ export class SmallBlobs {
       const bytes = await this.#read(digest, sizeBytes);
       if (bytes === undefined) {
         connection.send({ type: 'small-reject', request, reason: 'not_here' });
-      } else {
+      } else if (await this.#mayPass(connection, bytes.byteLength)) {
         connection.send({ type: 'small-data', request, bytes });
         this.#sent(connection, bytes.byteLength);
       }
@@ -87,6 +92,12 @@ export class SmallBlobs {
       if (left > 0) this.#answering.set(connection, left);
       else this.#answering.delete(connection);
     }
+  }
+
+  /** Waits for its turn under the caps; not for longer than anybody waits for the answer. */
+  async #mayPass(connection: PeerConnection, bytes: number): Promise<boolean> {
+    const transfer = { bytes, isFar: connection.isToOtherZone, priority: 'client' as const };
+    return this.#uploads.pass(transfer) || this.#uploads.take(transfer, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
   }
 
   async #read(digest: Digest, sizeBytes: number): Promise<Uint8Array | undefined> {

@@ -5,6 +5,7 @@ import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { AskingRoomDeps } from './asking-room.ts';
 import type { PartialBlob } from '../content/blob-store.ts';
 import type { PeerTally } from '../pulls/peer-tally.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
@@ -22,6 +23,8 @@ export interface SmallDownloadDeps {
   readonly small: SmallBlobs;
   /** Told who did what. */
   readonly record: PullRecord;
+  /** The caps on what arrives here. */
+  readonly room: Pick<AskingRoomDeps, 'limiter' | 'priority'>;
   readonly badPiece: (connection: PeerConnection, pieceIndex: number) => void;
 }
 
@@ -66,6 +69,9 @@ async function tryPeer(
   let bytes: Uint8Array;
   try {
     connection = await deps.peers.connect(peer, signal);
+    const { isToOtherZone: isFar } = connection;
+    await deps.room.limiter.take({ bytes: partial.table.sizeBytes, isFar, priority: deps.room.priority() }, signal);
+    signal.throwIfAborted();
     tally = deps.record.peer(connection.peerId, connection.transport);
     tally.asked({ isAgain });
     bytes = await deps.small.fetch(connection, { digest, sizeBytes: partial.table.sizeBytes }, signal);

@@ -18,6 +18,8 @@ export interface SwarmGauges {
   readonly downloads: () => number;
   readonly peers: () => number;
   readonly queuedUploads: () => number;
+  /** Parts of pieces that a cap holds back, to send or to ask for. */
+  readonly capped: () => number;
 }
 
 /** Makes each metric once. */
@@ -49,6 +51,10 @@ export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetric
   metrics.gaugeOf({ name: 'shoal_swarm_downloads', help: 'Downloads that run or wait.' }, gauges.downloads);
   metrics.gaugeOf({ name: 'shoal_swarm_peers', help: 'Open peer connections.' }, gauges.peers);
   metrics.gaugeOf({ name: 'shoal_swarm_queued_uploads', help: 'Pieces that peers wait for.' }, gauges.queuedUploads);
+  metrics.gaugeOf(
+    { name: 'shoal_swarm_capped', help: 'Parts that wait to be sent or asked for because of a cap on rates.' },
+    gauges.capped,
+  );
   return {
     received: (transport, bytes) => received.add(bytes, { transport }),
     sent: (transport, bytes) => sent.add(bytes, { transport }),

@@ -15,7 +15,8 @@ import type { SwarmSource, WantedBlob } from '../content/swarm-source.ts';
 import type { PullRecord, PullSubject } from '../pulls/pull-record.ts';
 import { BlobChannels } from './blob-channels.ts';
 import { BlobLocator } from './blob-locator.ts';
-import { Download, type DownloadDeps } from './download.ts';
+import type { DownloadDeps } from './download-deps.ts';
+import { Download } from './download.ts';
 import { DownloadSlots, type DownloadPriority, type DownloadSlotsOptions } from './download-slots.ts';
 import { HolderSearch } from './holder-search.ts';
 import { KnownPeers } from './known-peers.ts';
@@ -25,6 +26,9 @@ import { Peers, type PeersOptions, type PeersUser } from './peers.ts';
 import { PieceTables } from './piece-tables.ts';
 import { SharedBlobs } from './shared-blobs.ts';
 import { SmallBlobs } from './small-blobs.ts';
+import { BackgroundShare } from './caps/background-share.ts';
+import type { TransferRates } from './caps/transfer-line.ts';
+import { TransferLimiter } from './transfer-limiter.ts';
 import { swarmMetrics, type SwarmMetrics } from './swarm-metrics.ts';
 import type { Transport } from './transport.ts';
 
@@ -53,7 +57,7 @@ const LINGER_MS = 60_000;
 /** What this host's link carries when nobody says: 1 Gbit/s. */
 const LINK_BYTES_PER_SECOND = 125e6;
 
-export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
+export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions, SwarmTuning {
   /** Default `NO_PROGRESS_MS`. */
   readonly noProgressMs?: number;
   /** Default `LINGER_MS`. */
@@ -62,8 +66,17 @@ export interface SwarmOptions extends PeersOptions, DownloadSlotsOptions {
   readonly advertise?: string;
   /** Only the depth of pipelines follows from it. Default `LINK_BYTES_PER_SECOND`. */
   readonly linkBytesPerSecond?: number;
+}
+
+/** What may be changed while it runs. */
+export interface SwarmTuning {
   /** Whether the rest of a blob is fetched as well when parts of it are read. Default true. */
-  readonly backgroundFill?: boolean;
+  readonly backgroundFill?: boolean | undefined;
+  /** Bytes of pieces per second to all peers, and from all peers; no cap when absent. */
+  readonly uploadRate?: number | undefined;
+  readonly downloadRate?: number | undefined;
+  /** Of these, to and from nodes of other zones, each way. */
+  readonly otherZonesRate?: number | undefined;
 }
 
 export class Swarm implements SwarmSource, AsyncDisposable {
@@ -78,6 +91,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   readonly #known: KnownPeers;
   readonly #downloadDeps: DownloadDeps;
   readonly #downloads = new Map<Digest, Download>();
+  readonly #limits: { readonly up: TransferLimiter; readonly down: TransferLimiter };
+  #isFilling: boolean;
   readonly #resources = new ResourceStack();
   #address = '';
   #isStopping = false;
@@ -86,17 +101,21 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     this.#deps = deps;
     this.#known = known;
     this.#options = options;
+    this.#isFilling = options.backgroundFill ?? true;
+    const { up, down } = ratesOf(options);
+    this.#limits = { up: new TransferLimiter(deps, up), down: new TransferLimiter(deps, down) };
     this.#log = deps.log.child({ part: 'swarm' });
     this.#blobs = new SharedBlobs(deps);
     const metrics = swarmMetrics(deps.metrics, {
       downloads: () => this.#downloads.size,
       peers: () => this.#peers.connectedCount,
       queuedUploads: () => this.#channels.queuedUploads,
+      capped: () => this.#limits.up.waitingCount + this.#limits.down.waitingCount,
     });
     const sent = (connection: PeerConnection, bytes: number): void => metrics.sent(connection.transport, bytes);
     const address = (): string => options.advertise ?? this.#address;
     this.#peers = new Peers({ ...deps, log: this.#log, user: this.#peersUser(), address }, options);
-    this.#small = new SmallBlobs({ blobs: this.#blobs, clock: deps.clock, sent });
+    this.#small = new SmallBlobs({ blobs: this.#blobs, clock: deps.clock, sent, uploads: this.#limits.up });
     this.#tables = new PieceTables({ ...deps, blobs: this.#blobs, log: this.#log });
     this.#channels = new BlobChannels({
       blobs: this.#blobs,
@@ -106,6 +125,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       refused: (channel) => this.#downloads.get(channel.digest)?.channelRefused(channel),
       becameIdle: (connection) => this.#peers.becameIdle(connection),
       sent,
+      uploads: this.#limits.up,
     });
     this.#downloadDeps = this.#makeDownloadDeps(metrics);
   }
@@ -159,6 +179,14 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     return running.map((download) => download.status());
   }
 
+  /** Takes new settings for what runs and what comes. */
+  tune(tuning: SwarmTuning): void {
+    const { up, down } = ratesOf(tuning);
+    this.#limits.up.setRates(up);
+    this.#limits.down.setRates(down);
+    this.#isFilling = tuning.backgroundFill ?? true;
+  }
+
   /** Cuts nodes off that are not of the fleet any more. Removals that the coordinator tells meanwhile are taken up by itself. */
   removeNodes(nodeIds: readonly string[]): void {
     this.#peers.remove(nodeIds);
@@ -174,6 +202,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     this.#isStopping = true;
     const reason = new AppError('shutting_down', 'the node is stopping');
     await Promise.all([...this.#downloads.values()].map((download) => download.stop(reason)));
+    this.#limits.up.stop();
+    this.#limits.down.stop();
     await this.#resources[Symbol.asyncDispose]();
   }
 
@@ -192,7 +222,9 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const search = new HolderSearch(parts);
     const locator = new BlobLocator({ ...parts, search });
     const reports = this.#resources.use(new PeerReports(parts));
-    return { ...parts, locator, reports, slots: new DownloadSlots(this.#options) };
+    const { down: downloads } = this.#limits;
+    const share = new BackgroundShare();
+    return { ...parts, locator, reports, downloads, share, slots: new DownloadSlots(this.#options) };
   }
 
   #running(digest: Digest): Download | undefined {
@@ -208,7 +240,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const { noProgressMs = NO_PROGRESS_MS, lingerMs = LINGER_MS } = this.#options;
     const { linkBytesPerSecond = LINK_BYTES_PER_SECOND } = this.#options;
     const after = this.#downloads.get(blob.digest)?.done ?? Promise.resolve();
-    const backgroundFill = (): boolean => this.#options.backgroundFill ?? true;
+    const backgroundFill = (): boolean => this.#isFilling;
     const options = { noProgressMs, lingerMs, linkBytesPerSecond, backgroundFill };
     const { digest, sizeBytes } = blob;
     const record = this.#deps.pulls.begin({ ...blob, cause: priority === 'client' ? 'client' : 'order' });
@@ -270,4 +302,12 @@ export class Swarm implements SwarmSource, AsyncDisposable {
         return this.#channels.frame(connection, frame);
     }
   }
+}
+
+function ratesOf(tuning: SwarmTuning): { readonly up: TransferRates; readonly down: TransferRates } {
+  const { uploadRate = Infinity, downloadRate = Infinity, otherZonesRate: farBytesPerSecond = Infinity } = tuning;
+  return {
+    up: { allBytesPerSecond: uploadRate, farBytesPerSecond },
+    down: { allBytesPerSecond: downloadRate, farBytesPerSecond },
+  };
 }

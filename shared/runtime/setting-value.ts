@@ -34,6 +34,12 @@ const BYTE_UNITS: readonly (readonly [RegExp, number])[] = [
   [/^tb$/, 1000 ** 4],
 ];
 
+const BIT_UNITS: readonly (readonly [RegExp, number])[] = [
+  [/^kbit$/, 1000 / 8],
+  [/^mbit$/, 1000 ** 2 / 8],
+  [/^gbit$/, 1000 ** 3 / 8],
+];
+
 /** Reads what a flag, a variable or a file gives. Files give numbers and booleans besides text. */
 export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
   switch (setting.kind) {
@@ -57,6 +63,8 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
       return inRange(setting, raw, wholeNumber(raw) ?? withUnit(raw, DURATION_UNITS));
     case 'bytes':
       return inRange(setting, raw, wholeNumber(raw) ?? withUnit(raw, BYTE_UNITS));
+    case 'rate':
+      return inRange(setting, raw, wholeNumber(raw) ?? rateWithUnit(raw));
     case 'choice':
       return parseChoice(setting, raw);
     case 'list':
@@ -83,6 +91,16 @@ export function showSetting(setting: Setting, value: SettingValue): string {
       [SECOND_MS, 's'],
       [1, 'ms'],
     ]);
+  if (setting.kind === 'rate')
+    return `${largestUnit(value, [
+      [1024 ** 3, 'GiB'],
+      [1000 ** 3, 'GB'],
+      [1024 ** 2, 'MiB'],
+      [1000 ** 2, 'MB'],
+      [1024, 'KiB'],
+      [1000, 'kB'],
+      [1, 'B'],
+    ])}/s`;
   if (setting.kind === 'bytes')
     return largestUnit(value, [
       [1024 ** 4, 'TiB'],
@@ -169,6 +187,7 @@ function inRange(setting: Setting, raw: unknown, value: number | undefined): Par
 }
 
 function exampleOf({ kind }: Setting): string {
+  if (kind === 'rate') return 'a rate like 200MB/s, 25MiB/s or 1Gbit/s';
   if (kind === 'duration') return 'a duration like 500ms, 30s, 5m, 2h or 7d';
   return kind === 'bytes' ? 'a size like 512KiB, 256MiB or 10GiB' : 'a whole number';
 }
@@ -185,6 +204,13 @@ function withUnit(raw: unknown, units: readonly (readonly [RegExp, number])[]): 
   if (digits === undefined || factor === undefined) return undefined;
   const value = Math.round(Number(digits) * factor);
   return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** `200MB/s` in bytes, `1Gbit/s` in bits; the part after the slash may be left out where a size stands. */
+function rateWithUnit(raw: unknown): number | undefined {
+  if (typeof raw !== 'string') return undefined;
+  const amount = raw.replace(/\s*\/\s*s(ec)?\s*$/i, '');
+  return wholeNumber(amount) ?? withUnit(amount, [...BYTE_UNITS, ...BIT_UNITS]);
 }
 
 function largestUnit(value: number, units: readonly (readonly [number, string])[]): string {

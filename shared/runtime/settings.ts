@@ -20,6 +20,7 @@ export type SettingKind =
   | 'count'
   | 'duration'
   | 'bytes'
+  | 'rate'
   | 'choice'
   | 'list'
   | 'structure';
@@ -28,6 +29,8 @@ export type SettingValue = string | number | boolean | readonly unknown[] | Read
 
 interface About<T> {
   readonly description: string;
+  /** Taken up by a running program at SIGHUP (node/cli/reload-settings.ts). */
+  readonly isReloadable?: boolean;
   readonly default?: T;
 }
 interface Range {
@@ -78,6 +81,11 @@ export function bytes(about: About<number> & Range): TUnsafe<number> {
   return Type.Unsafe<number>({ type: 'integer', setting: 'bytes', ...about });
 }
 
+/** Bytes per second; written as a number of them or like `200MB/s`, `25MiB/s`, `1Gbit/s`. */
+export function rate(about: About<number> & Range): TUnsafe<number> {
+  return Type.Unsafe<number>({ type: 'integer', setting: 'rate', ...about });
+}
+
 /** One of a few words. */
 export function choice<const C extends readonly string[]>(
   about: About<C[number]> & { readonly choices: C },
@@ -124,6 +132,7 @@ export interface Setting {
   readonly maximum: number | undefined;
   readonly maxItems: number | undefined;
   readonly isSecret: boolean;
+  readonly isReloadable: boolean;
   /** What stands for a value in help. */
   readonly placeholder: string;
   /** Of a structure: what fits it. */
@@ -134,9 +143,21 @@ export interface Setting {
 
 const Leaf = Type.Object({
   setting: Type.Union(
-    (['text', 'label', 'address', 'switch', 'count', 'duration', 'bytes', 'choice', 'list', 'structure'] as const).map(
-      (kind) => Type.Literal(kind),
-    ),
+    (
+      [
+        'text',
+        'label',
+        'address',
+        'switch',
+        'count',
+        'duration',
+        'bytes',
+        'rate',
+        'choice',
+        'list',
+        'structure',
+      ] as const
+    ).map((kind) => Type.Literal(kind)),
   ),
   description: Type.String({ minLength: 1 }),
   default: Type.Optional(
@@ -153,6 +174,7 @@ const Leaf = Type.Object({
   maximum: Type.Optional(Type.Number()),
   maxItems: Type.Optional(Type.Number()),
   isSecret: Type.Optional(Type.Boolean()),
+  isReloadable: Type.Optional(Type.Boolean()),
   placeholder: Type.Optional(Type.String()),
   example: Type.Optional(Type.String()),
 });
@@ -165,6 +187,7 @@ const PLACEHOLDERS: Readonly<Record<SettingKind, string>> = {
   count: 'NUMBER',
   duration: 'TIME',
   bytes: 'SIZE',
+  rate: 'RATE',
   choice: '',
   list: 'TEXT,TEXT…',
   structure: 'JSON',
@@ -202,6 +225,7 @@ function settingAt(path: readonly string[], schema: TSchema): Setting {
     maximum: leaf.maximum,
     maxItems: leaf.maxItems,
     isSecret: leaf.isSecret ?? false,
+    isReloadable: leaf.isReloadable ?? false,
     placeholder: leaf.placeholder ?? leaf.choices?.join('|') ?? PLACEHOLDERS[leaf.setting],
     shape: 'shape' in schema && Type.IsSchema(schema.shape) ? schema.shape : undefined,
     example: leaf.example ?? '',

@@ -8,6 +8,7 @@ import { NodeConfig } from '../../config.ts';
 import type { Command } from '../command.ts';
 import { startOwnCoordinator } from '../coordinator-start.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
+import { reloadSettings } from '../reload-settings.ts';
 import { openServiceLog } from '../service-log.ts';
 import { typedName } from '../typed-name.ts';
 
@@ -29,7 +30,7 @@ export const coordinatorCommand: Command = {
   ],
   flags: [],
   settings: () => Promise.resolve({ schema: CoordinatorConfig, defaults: {}, alsoKnown: [NodeConfig] }),
-  async run({ terminal, config: readConfig, stop }) {
+  async run({ terminal, config: readConfig, onReload, stop }) {
     const config = await readConfig(CoordinatorConfig);
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'coordinator', version });
@@ -40,6 +41,9 @@ export const coordinatorCommand: Command = {
         drainMs: DRAIN_MS,
         start: async (resources) => {
           const coordinator = resources.use(await startOwnCoordinator(config, deps));
+          const read = (): Promise<CoordinatorConfig> => readConfig(CoordinatorConfig);
+          const apply = (): void => undefined; // none of its settings may change while it runs
+          resources.use(reloadSettings({ log, onReload, read, apply }, { schema: CoordinatorConfig, config }));
           const { host } = parseHostPort(config.listen);
           const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
           const address = formatHostPort({ host, port: coordinator.port });

@@ -11,6 +11,7 @@ import type { Command } from '../command.ts';
 import { clientHost } from '../client-address.ts';
 import { originRole, remoteMembership } from '../node-membership.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
+import { reloadSettings } from '../reload-settings.ts';
 import { openServiceLog } from '../service-log.ts';
 
 export const nodeCommand: Command = {
@@ -29,7 +30,7 @@ export const nodeCommand: Command = {
   ],
   flags: [],
   settings: () => Promise.resolve({ schema: NodeConfig, defaults: {}, alsoKnown: [CoordinatorConfig] }),
-  async run({ terminal, config: readConfig, stop }) {
+  async run({ terminal, config: readConfig, onReload, stop }) {
     const config = await readConfig(NodeConfig);
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'node', version });
@@ -64,6 +65,9 @@ export const nodeCommand: Command = {
               makeLink: (hello) => new SessionLink({ ...deps, metrics, random, identity }, { coordinator, hello }),
             }),
           );
+          const read = (): Promise<NodeConfig> => readConfig(NodeConfig);
+          const apply = (next: NodeConfig): void => node.tune(next);
+          resources.use(reloadSettings({ log, onReload, read, apply }, { schema: NodeConfig, config }));
           const { nodeId, httpAddress } = node;
           log.info({ nodeId, http: httpAddress, swarm: node.swarmAddress, coordinator }, 'node started');
           terminal.out(startText({ nodeId, registry: clientHost(httpAddress) }));

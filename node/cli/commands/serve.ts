@@ -7,6 +7,7 @@ import { NodeConfig } from '../../config.ts';
 import { PATH_VARIABLE, readRegistryConfig, type RegistryConfig } from '../../registry-config/read-registry-config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import type { Command } from '../command.ts';
+import { reloadSettings } from '../reload-settings.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { SERVE_DEFAULTS } from '../serve-defaults.ts';
 import { openServiceLog } from '../service-log.ts';
@@ -28,11 +29,11 @@ export const serveCommand: Command = {
   operands: [{ name: 'CONFIG', isRequired: false }],
   flags: [],
   settings: () => Promise.resolve({ schema: UpConfig, defaults: SERVE_DEFAULTS, alsoKnown: [NodeConfig] }),
-  async run({ terminal, config: readConfig, operands: [operand], stop }) {
+  async run({ terminal, config: readConfig, operands: [operand], onReload, stop }) {
     const path = operand ?? (terminal.environment[PATH_VARIABLE] || undefined);
-    const registry = await readRegistryConfig({ path, environment: terminal.environment });
-    const given = new Map(registry.settings.map(({ key, raw, source }): [string, Given] => [key, { raw, source }]));
-    const config = await readConfig(UpConfig, given);
+    const readRegistry = (): Promise<RegistryConfig> => readRegistryConfig({ path, environment: terminal.environment });
+    const registry = await readRegistry();
+    const config = await readConfig(UpConfig, givenBy(registry));
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'serve', version });
     tellWhatIsIgnored(log, registry);
@@ -42,7 +43,11 @@ export const serveCommand: Command = {
       {
         drainMs: config.drainMs,
         start: async (resources) => {
-          await startFleetOfOne(config, { ...deps, resources });
+          const node = await startFleetOfOne(config, { ...deps, resources });
+          const read = async (): Promise<UpConfig> => readConfig(UpConfig, givenBy(await readRegistry()));
+          resources.use(
+            reloadSettings({ log, onReload, read, apply: (next) => node.tune(next) }, { schema: UpConfig, config }),
+          );
         },
       },
       stop,
@@ -50,6 +55,10 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+function givenBy({ settings }: RegistryConfig): ReadonlyMap<string, Given> {
+  return new Map(settings.map(({ key, raw, source }): [string, Given] => [key, { raw, source }]));
+}
 
 function tellWhatIsIgnored(log: Logger, { ignored, unknownVariables }: RegistryConfig): void {
   for (const { key, source, why } of ignored) log.warn({ key, source, why }, 'this key has no effect');

@@ -7,6 +7,7 @@ import { NodeConfig } from '../../config.ts';
 import { clientHost } from '../client-address.ts';
 import type { Command } from '../command.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
+import { reloadSettings } from '../reload-settings.ts';
 import { openServiceLog } from '../service-log.ts';
 import { startFleetOfOne } from '../start-fleet-of-one.ts';
 import { typedName } from '../typed-name.ts';
@@ -30,7 +31,7 @@ export const upCommand: Command = {
       defaults: { origin: true, listen: '127.0.0.1:5100' },
       alsoKnown: [NodeConfig],
     }),
-  async run({ terminal, config: readConfig, stop }) {
+  async run({ terminal, config: readConfig, onReload, stop }) {
     const config = await readConfig(UpConfig);
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'up', version });
@@ -41,6 +42,10 @@ export const upCommand: Command = {
         drainMs: config.drainMs,
         start: async (resources) => {
           const node = await startFleetOfOne(config, { ...deps, resources });
+          const read = (): Promise<UpConfig> => readConfig(UpConfig);
+          resources.use(
+            reloadSettings({ log, onReload, read, apply: (next) => node.tune(next) }, { schema: UpConfig, config }),
+          );
           const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
           const registry = clientHost(node.httpAddress);
           terminal.out(startText({ shoal, registry, data: config.data, listen: config.listen }));

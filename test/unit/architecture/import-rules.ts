@@ -19,6 +19,7 @@ interface NeverRule {
 export const onlyRules: readonly OnlyRule[] = [
   { from: 'shared', only: [] },
   { from: 'node/swarm/scheduler', only: ['shared'] },
+  { from: 'node/swarm/caps', only: ['shared'] },
   { from: 'node/pulls', only: ['shared'] },
   { from: 'node/registry-config', only: ['shared'] },
   { from: 'coordinator/directory', only: ['shared'] },
@@ -53,7 +54,12 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Pure: they decide and do nothing else, so that the simulator can run them. No module of Node but for its types. */
-export const pureFolders: readonly string[] = ['node/swarm/scheduler', 'node/pulls', 'coordinator/directory'];
+export const pureFolders: readonly string[] = [
+  'node/swarm/scheduler',
+  'node/swarm/caps',
+  'node/pulls',
+  'coordinator/directory',
+];
 
 /** Names that say nothing about what a file holds. */
 export const emptyFileNames: readonly string[] = [

@@ -8,7 +8,7 @@ import { NodeConfig } from '../../../node/config.ts';
 import { loadConfig } from '../../../shared/runtime/config-loader.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import { parseSetting, showSetting } from '../../../shared/runtime/setting-value.ts';
-import { bytes, count, duration, settingsOf } from '../../../shared/runtime/settings.ts';
+import { bytes, count, duration, rate, settingsOf } from '../../../shared/runtime/settings.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const nothing = { flags: {}, environment: {} };
@@ -133,8 +133,10 @@ test('A file that is not YAML, not there, or not settings is told', async () => 
 
 test('Durations and sizes are read in the forms that people write', () => {
   const range = { description: 'x', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
-  const [time, size] = settingsOf(Type.Object({ time: duration(range), size: bytes(range) }));
-  assert.ok(time !== undefined && size !== undefined);
+  const [time, size, speed] = settingsOf(
+    Type.Object({ time: duration(range), size: bytes(range), speed: rate(range) }),
+  );
+  assert.ok(time !== undefined && size !== undefined && speed !== undefined);
   const read = (setting: typeof time, raw: unknown): unknown => {
     const parsed = parseSetting(setting, raw);
     return parsed.type === 'value' ? parsed.value : undefined;
@@ -142,16 +144,20 @@ test('Durations and sizes are read in the forms that people write', () => {
 
   const times = ['500ms', '30s', '30 seconds', '1 minute', '1.5h', '7d', '1500', 1500].map((raw) => read(time, raw));
   const sizes = ['512KiB', '1 GiB', '10 GB', '4096', '8 TiB'].map((raw) => read(size, raw));
+  const speeds = ['200MB/s', '25 MiB / s', '1Gbit/s', '8 mbit/sec', '100MB', '4096'].map((raw) => read(speed, raw));
   const bad = ['', 's', '-1s', '5 parsecs', '1e3', Number.NaN, 1.5, null, {}].map((raw) => read(time, raw));
 
   assert.deepEqual(times, [500, 30_000, 30_000, 60_000, 5_400_000, 604_800_000, 1500, 1500]);
   assert.deepEqual(sizes, [524_288, 1024 ** 3, 10 * 1000 ** 3, 4096, 8 * 1024 ** 4]);
+  assert.deepEqual(speeds, [200_000_000, 25 * 1024 ** 2, 125_000_000, 1_000_000, 100_000_000, 4096]);
   assert.deepEqual(new Set(bad), new Set([undefined]));
 });
 
 test('A number is read back from how it is shown', () => {
   const range = { description: 'x', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
-  const settings = settingsOf(Type.Object({ time: duration(range), size: bytes(range), number: count(range) }));
+  const settings = settingsOf(
+    Type.Object({ time: duration(range), size: bytes(range), number: count(range), speed: rate(range) }),
+  );
 
   fc.assert(
     fc.property(fc.nat(10_000_000), fc.constantFrom(1, 1000, 1024, 60_000, 86_400_000), (base, factor) => {

@@ -1,0 +1,108 @@
+// The caps of one direction: bytes of pieces that this node sends, or asks for. Parts that may not pass yet wait in one line.
+
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { TransferLine, type Transfer, type TransferRates } from './caps/transfer-line.ts';
+
+/** The smallest part that is sent by itself: one frame. */
+const MIN_PART_BYTES = 128 * 1024;
+/** And the largest: one read from disk. */
+const MAX_PART_BYTES = 1024 * 1024;
+/** Parts that pass in a second under a tight cap, so that many peers get something within their deadlines. */
+const PARTS_PER_SECOND = 32;
+
+interface Waiting extends Transfer {
+  readonly granted: () => void;
+}
+
+export class TransferLimiter {
+  readonly #clock: Clock;
+  readonly #line: TransferLine<Waiting>;
+  #timer: Scheduled | undefined;
+  #isServing = false;
+
+  constructor(deps: { readonly clock: Clock }, rates: TransferRates) {
+    this.#clock = deps.clock;
+    this.#line = new TransferLine(rates, deps.clock.nowMs());
+  }
+
+  /** Parts that wait for a cap. As many as there are peers and downloads, each of which waits with one. */
+  get waitingCount(): number {
+    return this.#line.waitingCount;
+  }
+
+  /** How long parts should be: whole frames, short where the cap is tight. */
+  get partBytes(): number {
+    const { allBytesPerSecond, farBytesPerSecond } = this.#line.rates;
+    const share = Math.min(allBytesPerSecond, farBytesPerSecond) / PARTS_PER_SECOND;
+    if (share >= MAX_PART_BYTES) return MAX_PART_BYTES;
+    return Math.max(MIN_PART_BYTES, Math.floor(share / MIN_PART_BYTES) * MIN_PART_BYTES);
+  }
+
+  setRates(rates: TransferRates): void {
+    this.#line.setRates(rates, this.#clock.nowMs());
+    this.#serveSoon();
+  }
+
+  /** True when it may pass now, which is counted. */
+  pass(transfer: Transfer): boolean {
+    return this.#line.pass(transfer, this.#clock.nowMs());
+  }
+
+  /** Gets in line. @param granted called later when it may pass, which is counted. @returns leaves the line. */
+  wait(transfer: Transfer, granted: () => void): () => void {
+    const waiting = { ...transfer, granted };
+    this.#line.add(waiting);
+    this.#serveSoon();
+    return () => this.#line.remove(waiting);
+  }
+
+  /** Resolves when it may pass, with true; or with false as soon as `signal` is aborted. */
+  async take(transfer: Transfer, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    if (this.pass(transfer)) return true;
+    let leave = (): void => undefined;
+    let onAbort = (): void => undefined;
+    try {
+      return await new Promise<boolean>((resolve) => {
+        onAbort = () => resolve(false);
+        signal.addEventListener('abort', onAbort, { once: true });
+        leave = this.wait(transfer, () => resolve(true));
+      });
+    } finally {
+      leave();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** What passed was not used. */
+  giveBack(transfer: Transfer): void {
+    this.#line.giveBack(transfer);
+    this.#serveSoon();
+  }
+
+  /** Nobody is called back any more. */
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Not at once: who asks is in the middle of something. */
+  #serveSoon(): void {
+    if (this.#isServing || this.#line.waitingCount === 0) return;
+    this.#isServing = true;
+    queueMicrotask(() => this.#serve());
+  }
+
+  #serve(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#isServing = false;
+    for (let next = this.#line.next(this.#clock.nowMs()); next !== undefined;) {
+      if ('waitMs' in next) {
+        this.#timer = this.#clock.schedule(Math.max(1, Math.ceil(next.waitMs)), () => this.#serve());
+        return;
+      }
+      next.entry.granted();
+      next = this.#line.next(this.#clock.nowMs());
+    }
+  }
+}
