@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import { Check, Default, Errors } from 'typebox/value';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
 import { AppError } from '../shared/runtime/errors.ts';
-import { address, choice, count, duration, list } from '../shared/runtime/settings.ts';
+import { address, bytes, choice, count, duration, list, onOff, text } from '../shared/runtime/settings.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -68,6 +68,46 @@ export const CoordinatorConfig = Type.Object(
           minimum: 1,
           maximum: 10_000,
           description: 'Blobs that one origin is told to fetch at a time. More would only wait there.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
+    hyperswarm: onOff({
+      default: false,
+      description:
+        'Nodes also find and reach each other over hyperswarm: UDP, through NATs, and while the coordinator is away. Off: it opens UDP ports and is of use only where some nodes cannot be dialled, or change their address.',
+    }),
+    rendezvous: Type.Object(
+      {
+        listen: address({
+          default: '0.0.0.0:5120',
+          description:
+            'With hyperswarm on: the first of five UDP ports in a row. Four serve the DHT, as NATs can only be told apart by three or more; the fifth is the relay.',
+        }),
+        advertise: Type.Optional(
+          text({
+            placeholder: 'IPV4',
+            description: 'The IPv4 address by which nodes reach these ports. Default: the first that is not loopback.',
+          }),
+        ),
+        relay: onOff({
+          default: true,
+          description:
+            'Carry what two nodes say to each other that cannot reach each other in any other way. It sees ciphertext alone.',
+        }),
+        relayBytesPerSecond: bytes({
+          default: 4 * 1000 * 1000,
+          minimum: 64 * 1024,
+          maximum: 1024 ** 4,
+          description:
+            'What one node may send through the relay in a second; who takes more is cut off. 4 MB/s: relaying takes 15 CPU seconds per GB, so that this is 6 % of a core.',
+        }),
+        relayConnections: count({
+          default: 32,
+          minimum: 1,
+          maximum: 10_000,
+          description:
+            'Pairs of nodes that the relay joins at a time; more are refused. All at full rate take two cores.',
         }),
       },
       { default: {}, additionalProperties: false },

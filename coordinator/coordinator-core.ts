@@ -8,6 +8,7 @@ import { Collection } from './collection/collection.ts';
 import type { CoordinatorConfig } from './config.ts';
 import type { FleetDatabase } from './database/fleet-database.ts';
 import { Directory } from './directory/directory.ts';
+import type { RendezvousDesk } from './hyperswarm/rendezvous-desk.ts';
 import { CopyRecord } from './replication/copy-record.ts';
 import { Replication } from './replication/replication.ts';
 import { removeNode } from './roster/remove-node.ts';
@@ -27,6 +28,8 @@ export interface CoordinatorCoreDeps {
   readonly database: FleetDatabase;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Absent while hyperswarm is off. */
+  readonly rendezvous?: RendezvousDesk | undefined;
   readonly renewCertificate: (nodeId: string, csrPem: string) => string;
 }
 
@@ -116,6 +119,7 @@ export class CoordinatorCore implements AsyncDisposable {
   removeNode(nodeId: string): void {
     removeNode({ ...this.#deps, directory: this.#directory, sessions: this.sessions }, nodeId);
     this.#images.forgetNode(nodeId);
+    this.#deps.rendezvous?.remove(nodeId);
   }
 
   /** Writes what was gathered. Sessions are closed by those who carry them, before this. */
@@ -148,6 +152,7 @@ export class CoordinatorCore implements AsyncDisposable {
     const { nodeId, hello } = session;
     if (!this.sessions.remove(session) || hello === undefined) return;
     this.#replication.originDisconnected(nodeId);
+    this.#deps.rendezvous?.left(nodeId);
     this.sessions.tell(this.#directory.disconnect(nodeId, clock.nowMs()));
     this.roster.seen({ ...hello, nodeId, atMs: clock.wallMs() });
     log.info({ node: nodeId }, 'a node disconnected');

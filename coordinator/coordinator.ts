@@ -15,6 +15,7 @@ import { ResourceStack } from '../shared/runtime/resource-stack.ts';
 import type { CoordinatorConfig } from './config.ts';
 import { FleetDatabase } from './database/fleet-database.ts';
 import { CoordinatorCore } from './coordinator-core.ts';
+import { RendezvousPoint } from './hyperswarm/rendezvous-point.ts';
 import { Access } from './http/access.ts';
 import { createHttpApp } from './http/http-app.ts';
 import { OpenSockets } from './http/open-sockets.ts';
@@ -73,10 +74,13 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const authority = await openAuthority(folder.authority, { clock, log });
   const database = FleetDatabase.open(folder.database, { metrics });
   starting.defer(() => database[Symbol.dispose]());
-  const enrolment = new Enrolment({ authority, clock, database, log });
+  const shared = { clock, database, log, metrics };
+  const enrolment = new Enrolment({ authority, ...shared });
+  const rendezvous = await RendezvousPoint.open(config, { authority, ...shared });
+  if (rendezvous !== undefined) starting.use(rendezvous);
   const core = starting.use(
     new CoordinatorCore(
-      { clock, database, log, metrics, renewCertificate: (nodeId, csr) => enrolment.renew(nodeId, csr) },
+      { ...shared, rendezvous: rendezvous?.desk, renewCertificate: (nodeId, csr) => enrolment.renew(nodeId, csr) },
       { config, fleetId: authority.fleetId, seed: randomInt(2 ** 31) },
     ),
   );

@@ -3,7 +3,7 @@
 
 import { networkInterfaces } from 'node:os';
 import type { Digest } from '../shared/oci/digest.ts';
-import type { CoordinatorLink, Params } from '../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorLink, Params, PeerLinks } from '../shared/protocol/coordinator-methods.ts';
 import { SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
@@ -35,8 +35,10 @@ import { openAccess } from './registry/access.ts';
 import { createRegistryApp } from './registry/registry-app.ts';
 import { PullReportsFile } from './store/pull-reports-file.ts';
 import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from './store/known-journal.ts';
-import { KnownPeersFile } from './store/known-peers-file.ts';
+import { KnownPeersFile, KnownRendezvousFile } from './store/known-files.ts';
 import { openStore, type Store } from './store/store.ts';
+import { HyperswarmMember } from './swarm/hyperswarm/hyperswarm-member.ts';
+import { PeerTransports } from './swarm/peer-transports.ts';
 import { Swarm } from './swarm/swarm.ts';
 import { TlsTransport } from './swarm/tls-transport.ts';
 
@@ -100,9 +102,10 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const images = new ResolvedImages();
   const memory = opening.use(new PullReportsFile({ log }, { directory: folder.known }));
   const pulls = await PullBook.open({ clock, memory, images }, config.peers);
-  const swarm = opening.use(await startSwarm(config, { ...deps, link, store, announcer, pulls, swarmAddress }));
-  const holding = startHolding(config, { ...deps, link, store, swarm, announcer, opening });
-  opening.use(keepReporting({ link, blobs: store.blobs, swarm, clock, log }));
+  const parts = { ...deps, link, store, announcer, opening };
+  const { swarm, links } = await startSwarm(config, { ...parts, pulls, swarmAddress });
+  const holding = startHolding(config, { ...parts, swarm });
+  opening.use(keepReporting({ link, blobs: store.blobs, swarm, links, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
@@ -176,6 +179,7 @@ function contentOf(
   };
 }
 
+/** Opens the transports and the swarm on them; `deps.opening` owns what it opens. */
 async function startSwarm(
   config: NodeConfig,
   deps: NodeDeps & {
@@ -184,12 +188,16 @@ async function startSwarm(
     readonly announcer: Announcer;
     readonly pulls: PullBook;
     readonly swarmAddress: string;
+    readonly opening: ResourceStack;
   },
-): Promise<Swarm> {
-  const { clock, log, metrics, random, identity, link, store, announcer, pulls } = deps;
+): Promise<{ readonly swarm: Swarm; readonly links: () => PeerLinks }> {
+  const { clock, log, metrics, random, identity, link, store, announcer, pulls, opening, swarmAddress } = deps;
   const { nodeId, fleetId } = identity;
-  const transport = new TlsTransport({ tls: () => identity.tls(), log }, { listen: config.swarm, fleetId });
-  identity.onChange(() => transport.renew());
+  const tls = new TlsTransport({ tls: () => identity.tls(), log }, { listen: config.swarm, fleetId });
+  identity.onChange(() => tls.renew());
+  const transports = new PeerTransports({ tls, clock, metrics });
+  const hyperswarm = makeHyperswarm(config, { ...deps, transports });
+  if (hyperswarm !== undefined) opening.use(hyperswarm);
   const starting = Swarm.start(
     {
       clock,
@@ -197,16 +205,48 @@ async function startSwarm(
       metrics,
       random,
       link,
-      transport,
+      transport: transports,
       pulls,
       store: store.blobs,
       partials: store.partials,
       memory: new KnownPeersFile({ log }, { directory: dataFolder(config.data).known }),
       onAdopted: (digest, sizeBytes) => announcer.add({ digest, sizeBytes }),
     },
-    { ...config.peers, nodeId, fleetId, advertise: deps.swarmAddress },
+    { ...config.peers, nodeId, fleetId, advertise: swarmAddress },
   );
-  return listening(starting, { address: config.swarm, flag: '--swarm' });
+  const swarm = opening.use(await listening(starting, { address: config.swarm, flag: '--swarm' }));
+  await hyperswarm?.start(swarm.known);
+  const links = (): PeerLinks => ({ ...swarm.linkCounts(), hyperswarmState: hyperswarm?.state ?? 'off' });
+  return { swarm, links };
+}
+
+/** @returns undefined where hyperswarm is not wanted on this host. */
+function makeHyperswarm(
+  config: NodeConfig,
+  deps: NodeDeps & {
+    readonly link: CoordinatorLink;
+    readonly transports: PeerTransports;
+    readonly swarmAddress: string;
+  },
+): HyperswarmMember | undefined {
+  const { identity, isOrigin, swarmAddress } = deps;
+  const { enabled, reachable, bytesPerSecond } = config.udp;
+  const { host } = parseHostPort(config.swarm);
+  // IPv4 alone: an address of the other kind leaves TLS.
+  if (!enabled || host.includes(':')) return undefined;
+  const { known, noiseSeed } = dataFolder(config.data);
+  return new HyperswarmMember(
+    { ...deps, tls: () => identity.tls(), memory: new KnownRendezvousFile(deps, { directory: known }) },
+    {
+      fleetId: identity.fleetId,
+      listen: config.swarm,
+      address: swarmAddress,
+      seedPath: noiseSeed,
+      reachable: reachable === 'yes' || (reachable === 'auto' && isOrigin) ? 'yes' : 'measured',
+      bytesPerSecond,
+      maxConnections: config.peers.maxConnections,
+    },
+  );
 }
 
 /** The first address of this host that others may dial, with the port that peers listen on. */

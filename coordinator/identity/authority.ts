@@ -8,7 +8,7 @@
 // Each file holds key and certificate together, so that one rename changes both. Losing authority.pem means that
 // every node must join anew; a copy of it is the fleet.
 
-import { createPrivateKey, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, hkdfSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renewalDueMs } from '../../shared/identity/certificate-life.ts';
@@ -62,6 +62,8 @@ export interface Authority {
    * @throws {AppError} `message_invalid` for a bad signing request.
    */
   issueNodeCertificate(request: { readonly csrPem: string; readonly nodeId: string }): IssuedCertificate;
+  /** 32 bytes that only this fleet's coordinator can make, the same at each start, others for each `purpose`. */
+  deriveSecret(purpose: string): Buffer;
 }
 
 /**
@@ -130,6 +132,11 @@ class FileAuthority implements Authority {
       lifeMs: NODE_CERTIFICATE_MS,
       hosts: [],
     });
+  }
+
+  deriveSecret(purpose: string): Buffer {
+    const key = this.#issuer.key.export({ type: 'pkcs8', format: 'der' });
+    return Buffer.from(hkdfSync('sha256', key, this.fleetId, `shoal ${purpose}`, 32));
   }
 
   /** The key and certificate of `file` while they are good, else new ones. */

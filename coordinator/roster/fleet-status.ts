@@ -99,6 +99,7 @@ export class FleetStatusReader {
       blobBytes: report?.blobBytes ?? 0,
       ...(report === undefined ? {} : { freeBytes: report.freeBytes }),
       badPieces: complaints.badPieces(nodeId),
+      ...(report?.links === undefined || !isConnected ? {} : { links: report.links }),
       downloads: isConnected && report !== undefined ? [...report.downloads] : [],
     };
   }

@@ -21,12 +21,12 @@ export class EventQueue {
   readonly #orders = new Map<Digest, number>();
   readonly #removals = new Set<Digest>();
   readonly #removedNodes = new Set<string>();
+  #bootstrap: readonly string[] | undefined;
   #factCount = 0;
 
   get isEmpty(): boolean {
-    return (
-      this.#swarms.size === 0 && this.#orders.size === 0 && this.#removals.size === 0 && this.#removedNodes.size === 0
-    );
+    const hasOrders = this.#orders.size > 0 || this.#removals.size > 0;
+    return this.#swarms.size === 0 && !hasOrders && this.#removedNodes.size === 0 && this.#bootstrap === undefined;
   }
 
   /** @returns false when the queue is too long; the session must end then, since nothing may be lost silently. */
@@ -43,6 +43,9 @@ export class EventQueue {
         this.#removals.add(event.digest);
         this.#factCount += 1;
         break;
+      case 'hyperswarm.bootstrap':
+        this.#bootstrap = event.bootstrap;
+        break;
       case 'roster.removed':
         for (const nodeId of event.nodeIds) this.#removedNodes.add(nodeId);
         this.#factCount += event.nodeIds.length;
@@ -57,7 +60,7 @@ export class EventQueue {
 
   /** Takes the next event: who is out first, then swarms in the order they changed, then orders. */
   take(): CoordinatorEvent | undefined {
-    const event = this.#takeRemovedNodes() ?? this.#takeNeighbours() ?? this.#takeOrder();
+    const event = this.#takeRemovedNodes() ?? this.#takeNeighbours() ?? this.#takeOrder() ?? this.#takeBootstrap();
     if (this.isEmpty) this.#factCount = 0;
     return event;
   }
@@ -98,6 +101,12 @@ export class EventQueue {
       return { type: 'swarm.neighbours', digest, added: [...added.values()], removed: [...removed] };
     }
     return undefined;
+  }
+
+  #takeBootstrap(): CoordinatorEvent | undefined {
+    const bootstrap = this.#bootstrap;
+    this.#bootstrap = undefined;
+    return bootstrap === undefined ? undefined : { type: 'hyperswarm.bootstrap', bootstrap: [...bootstrap] };
   }
 
   #takeOrder(): CoordinatorEvent | undefined {

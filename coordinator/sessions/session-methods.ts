@@ -10,6 +10,7 @@ import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { CopyRecord } from '../replication/copy-record.ts';
+import type { RendezvousDesk } from '../hyperswarm/rendezvous-desk.ts';
 import type { Replication } from '../replication/replication.ts';
 import type { AskedImages } from '../rollout/asked-images.ts';
 import type { RosterWriter } from '../roster/roster-writer.ts';
@@ -33,6 +34,8 @@ export interface SessionServices {
   /** Who asked for what, for those who watch a release. */
   readonly images: AskedImages;
   readonly log: Logger;
+  /** Absent while hyperswarm is off. */
+  readonly rendezvous?: RendezvousDesk | undefined;
   readonly replication: Replication;
   readonly roster: RosterWriter;
   readonly sessions: SessionTable;
@@ -92,6 +95,7 @@ export function sessionMethods(services: SessionServices): Methods {
       sessions.setReport(session.nodeId, params);
       return {};
     },
+    'hyperswarm.join': (session, params) => joinHyperswarm(services, session, params),
     'certificate.renew': (session, { csr }) => ({ certificate: services.renewCertificate(session.nodeId, csr) }),
   };
 }
@@ -139,6 +143,26 @@ function resolve(
     images.asked(nodeId, { repository: params.repository, digest, blobs }, at);
   }
   return answer;
+}
+
+/** Nothing in the answer while hyperswarm is off. Who joined before hears when the way in changed. */
+function joinHyperswarm(
+  { clock, rendezvous, sessions }: SessionServices,
+  { nodeId }: Session,
+  params: Params<'hyperswarm.join'>,
+): Result<'hyperswarm.join'> {
+  if (rendezvous === undefined) return {};
+  const { noiseKey, udpAddress } = params;
+  if (noiseKey === undefined) return { rendezvous: rendezvous.describe() };
+  const joined = rendezvous.join(nodeId, { noiseKey, udpAddress }, clock.nowMs());
+  sessions.setNoiseKey(nodeId, noiseKey);
+  if (joined.isListChanged) {
+    const bootstrap = [...joined.rendezvous.bootstrap];
+    for (const other of rendezvous.connected()) {
+      if (other !== nodeId) sessions.send(other, { type: 'hyperswarm.bootstrap', bootstrap });
+    }
+  }
+  return { rendezvous: joined.rendezvous };
 }
 
 function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {

@@ -34,8 +34,15 @@ export class SessionTable {
     return this.#sessions.get(session.nodeId) === session && this.#sessions.delete(session.nodeId);
   }
 
+  /** Takes up where others may dial a node; a key that it said before stays. */
   setPeer(peer: Peer): void {
-    this.#peers.set(peer.nodeId, peer);
+    this.#peers.set(peer.nodeId, { ...this.#peers.get(peer.nodeId), ...peer });
+  }
+
+  /** The key by which hyperswarm finds a node. */
+  setNoiseKey(nodeId: string, noiseKey: string): void {
+    const peer = this.#peers.get(nodeId);
+    if (peer !== undefined) this.#peers.set(nodeId, { ...peer, noiseKey });
   }
 
   /** The last word of a node about itself; kept when its session ends, since people look at it then. */

@@ -21,6 +21,7 @@ const NODE_COLUMNS: readonly Column[] = [
   { title: 'BAD', align: 'right' },
   { title: 'ZONE', align: 'left' },
   { title: 'RACK', align: 'left' },
+  { title: 'LINKS', align: 'left' },
   { title: 'ADDRESS', align: 'left' },
   { title: 'VERSION', align: 'left' },
 ];
@@ -98,9 +99,19 @@ function nodeCells(node: NodeStatus, nowMs: number): string[] {
     node.badPieces === 0 ? '' : String(node.badPieces),
     plain(node.zone ?? ''),
     plain(node.rack ?? ''),
+    linkCells(node),
     plain(node.swarmAddress ?? ''),
     plain(node.version ?? ''),
   ];
+}
+
+/** Open connections to peers: `3 tls`, `1 tls, 2 hyperswarm`. A host where hyperswarm is on and does not work says so. */
+function linkCells({ links }: NodeStatus): string {
+  if (links === undefined) return '';
+  const { tls, hyperswarm, hyperswarmState } = links;
+  const parts = [tls > 0 ? `${tls} tls` : '', hyperswarm > 0 ? `${hyperswarm} hyperswarm` : ''];
+  if (hyperswarmState === 'unavailable') parts.push('no hyperswarm');
+  return parts.filter((part) => part !== '').join(', ');
 }
 
 function downloadCells({

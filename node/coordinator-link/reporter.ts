@@ -1,6 +1,6 @@
 // Tells the coordinator how this host is: what it holds, how much room it has, what it downloads. For `shoal status`.
 
-import type { CoordinatorLink, NodeReport } from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorLink, NodeReport, PeerLinks } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobStore } from '../content/blob-store.ts';
@@ -17,6 +17,8 @@ export interface ReporterDeps {
   readonly link: CoordinatorLink;
   readonly blobs: Pick<BlobStore, 'usage'>;
   readonly swarm: Pick<SwarmSource, 'downloads'>;
+  /** Open connections to peers. */
+  readonly links: () => PeerLinks;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -61,7 +63,7 @@ async function repeat(deps: ReporterDeps, act: () => Promise<void>, signal: Abor
   }
 }
 
-async function makeReport({ blobs, swarm }: ReporterDeps): Promise<NodeReport> {
+async function makeReport({ blobs, swarm, links }: ReporterDeps): Promise<NodeReport> {
   const { blobCount, blobBytes, freeBytes } = await blobs.usage();
   const downloads = swarm.downloads().slice(0, MAX_DOWNLOADS);
   return {
@@ -69,5 +71,6 @@ async function makeReport({ blobs, swarm }: ReporterDeps): Promise<NodeReport> {
     blobBytes,
     freeBytes: Math.floor(freeBytes / FREE_STEP_BYTES) * FREE_STEP_BYTES,
     downloads: downloads.map(({ digest, sizeBytes, doneBytes, peers }) => ({ digest, sizeBytes, doneBytes, peers })),
+    links: links(),
   };
 }

@@ -44,8 +44,10 @@ export class KnownPeers implements AsyncDisposable {
   note(peers: readonly Peer[]): void {
     let isNews = false;
     for (const peer of peers) {
-      if (this.#peers.get(peer.nodeId)?.address !== peer.address) isNews = true;
-      this.#put(peer);
+      const known = this.#peers.get(peer.nodeId);
+      const merged = { ...known, ...peer };
+      if (known?.address !== merged.address || known.noiseKey !== merged.noiseKey) isNews = true;
+      this.#put(merged);
     }
     if (isNews) this.#saveSoon();
   }
@@ -55,9 +57,26 @@ export class KnownPeers implements AsyncDisposable {
     this.note([{ nodeId, address, isOrigin: this.#peers.get(nodeId)?.isOrigin ?? false }]);
   }
 
-  /** These are of the fleet no more. */
-  forget(nodeIds: readonly string[]): void {
-    for (const nodeId of nodeIds) if (this.#peers.delete(nodeId)) this.#saveSoon();
+  /** A node proved that it has this hyperswarm key, and says where it may be dialled. */
+  noteProven(peer: { readonly nodeId: string; readonly noiseKey: string; readonly address: string | undefined }): void {
+    const { nodeId, noiseKey } = peer;
+    const known = this.#peers.get(nodeId);
+    const address = peer.address ?? known?.address;
+    if (address !== undefined) this.note([{ nodeId, address, noiseKey, isOrigin: known?.isOrigin ?? false }]);
+  }
+
+  /** True when it is the hyperswarm key of a peer that we know. */
+  hasKey(noiseKey: string): boolean {
+    for (const peer of this.#peers.values()) if (peer.noiseKey === noiseKey) return true;
+    return false;
+  }
+
+  /** These are of the fleet no more. @returns those that were known. */
+  forget(nodeIds: readonly string[]): readonly Peer[] {
+    const forgotten = nodeIds.flatMap((nodeId) => this.#peers.get(nodeId) ?? []);
+    for (const { nodeId } of forgotten) this.#peers.delete(nodeId);
+    if (forgotten.length > 0) this.#saveSoon();
+    return forgotten;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { PeerConnection, type ConnectionUser } from './peer-connection.ts';
-import type { PeerStream, Transport } from './transport.ts';
+import type { PeerStream, Transport, TransportName } from './transport.ts';
 import { withSignal } from './with-signal.ts';
 
 export interface PeersOptions {
@@ -102,6 +102,13 @@ export class Peers {
     return this.#connections.size;
   }
 
+  /** Open connections by what carries them. */
+  linkCounts(): Readonly<Record<TransportName, number>> {
+    const counts = { tls: 0, hyperswarm: 0 };
+    for (const { transport } of this.#connections.values()) counts[transport] += 1;
+    return counts;
+  }
+
   /** A connection that is ready now. */
   get(nodeId: string): PeerConnection | undefined {
     return this.#connections.get(nodeId);
@@ -145,7 +152,10 @@ export class Peers {
     }
     const connection = this.#open(opened, 'acceptor');
     connection.ready.then(
-      () => this.#add(connection),
+      () => {
+        this.#add(connection);
+        void this.#improve(connection);
+      },
       (error: unknown) => this.#log.debug({ peer: connection.peerId, err: error }, 'peer did not get past hello'),
     );
     connection.start();
@@ -191,8 +201,9 @@ export class Peers {
       throw new AppError('blob_unavailable', 'too many peer connections are open');
     }
     const arrival = this.#awaitArrival(peer.nodeId);
+    const settled = new AbortController();
     try {
-      const connection = await Promise.race([arrival.connection, this.#dialOut(peer)]);
+      const connection = await Promise.race([arrival.connection, this.#dialOut(peer, settled.signal)]);
       this.#failures.delete(peer.nodeId);
       return connection;
     } catch (error) {
@@ -202,13 +213,17 @@ export class Peers {
       this.#countFailure(peer.nodeId);
       throw error;
     } finally {
+      settled.abort();
       arrival.stop();
     }
   }
 
-  async #dialOut(peer: Peer): Promise<PeerConnection> {
-    const ended = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
-    const connection = this.#open(await this.#transport.dial(peer, ended), 'dialler');
+  /** @param settled aborted when the other side got through meanwhile: a slower way to it is not tried then. */
+  async #dialOut(peer: Peer, settled: AbortSignal): Promise<PeerConnection> {
+    const timeoutMs = this.#transport.dialTimeoutMs ?? this.#options.dialTimeoutMs;
+    const ended = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)]);
+    const opened = await this.#transport.dial(peer, AbortSignal.any([ended, settled]));
+    const connection = this.#open(opened, 'dialler');
     connection.start();
     try {
       await connection.ready;
@@ -222,7 +237,23 @@ export class Peers {
       }
     }
     this.#add(connection);
+    if (connection.peerAddress !== peer.address) void this.#improve(connection);
     return connection;
+  }
+
+  /** Tries TLS to a node that reached us otherwise: one of the two may be able to dial, and TLS costs a sixth. */
+  async #improve({ peerId, peerAddress, transport }: PeerConnection): Promise<void> {
+    if (transport === 'tls' || peerAddress === undefined || this.#transport.dialDirect === undefined) return;
+    const ended = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
+    try {
+      const opened = await this.#transport.dialDirect({ nodeId: peerId, address: peerAddress }, ended);
+      const better = this.#open(opened, 'dialler');
+      better.start();
+      await better.ready;
+      this.#add(better);
+    } catch (error) {
+      this.#log.debug({ peer: peerId, err: error }, 'a peer stays on its transport');
+    }
   }
 
   #open(opened: PeerStream, role: 'dialler' | 'acceptor'): PeerConnection {
@@ -247,7 +278,7 @@ export class Peers {
 
   /**
    * Two nodes that dial each other at once keep the stream of the smaller id. A second stream that the same node opened replaces
-   * the first: it must have lost that one.
+   * the first: it must have lost that one. TLS replaces what is slower.
    */
   #admit(greeted: PeerConnection): Goodbye | undefined {
     const { peerId } = greeted;
@@ -255,7 +286,10 @@ export class Peers {
     const isOursPreferred = this.#options.nodeId < peerId;
     const existing = this.#connections.get(peerId) ?? this.#dialling(peerId, greeted);
     if (existing === undefined || existing === greeted) return undefined;
-    const existingIsPreferred = (existing.role === 'dialler') === isOursPreferred && existing.role !== greeted.role;
+    const isSameKind = existing.transport === greeted.transport;
+    const existingIsPreferred = isSameKind
+      ? (existing.role === 'dialler') === isOursPreferred && existing.role !== greeted.role
+      : existing.transport === 'tls';
     if (existingIsPreferred) return 'duplicate';
     existing.close('duplicate');
     return undefined;

@@ -17,6 +17,7 @@ export interface SwarmMetrics {
 export interface SwarmGauges {
   readonly downloads: () => number;
   readonly peers: () => number;
+  readonly hyperswarmPeers: () => number;
   readonly queuedUploads: () => number;
   /** Parts of pieces that a cap holds back, to send or to ask for. */
   readonly capped: () => number;
@@ -50,6 +51,10 @@ export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetric
   });
   metrics.gaugeOf({ name: 'shoal_swarm_downloads', help: 'Downloads that run or wait.' }, gauges.downloads);
   metrics.gaugeOf({ name: 'shoal_swarm_peers', help: 'Open peer connections.' }, gauges.peers);
+  metrics.gaugeOf(
+    { name: 'shoal_swarm_hyperswarm_peers', help: 'Open peer connections over hyperswarm.' },
+    gauges.hyperswarmPeers,
+  );
   metrics.gaugeOf({ name: 'shoal_swarm_queued_uploads', help: 'Pieces that peers wait for.' }, gauges.queuedUploads);
   metrics.gaugeOf(
     { name: 'shoal_swarm_capped', help: 'Parts that wait to be sent or asked for because of a cap on rates.' },

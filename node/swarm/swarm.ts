@@ -109,6 +109,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     const metrics = swarmMetrics(deps.metrics, {
       downloads: () => this.#downloads.size,
       peers: () => this.#peers.connectedCount,
+      hyperswarmPeers: () => this.#peers.linkCounts().hyperswarm,
       queuedUploads: () => this.#channels.queuedUploads,
       capped: () => this.#limits.up.waitingCount + this.#limits.down.waitingCount,
     });
@@ -148,6 +149,16 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       }),
     );
     return swarm;
+  }
+
+  /** Peers that this node knows; hyperswarm finds more. */
+  get known(): KnownPeers {
+    return this.#known;
+  }
+
+  /** Open connections to peers by what carries them. */
+  linkCounts(): ReturnType<Peers['linkCounts']> {
+    return this.#peers.linkCounts();
   }
 
   /** `host:port` that the peer protocol listens on. */
@@ -190,7 +201,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   /** Cuts nodes off that are not of the fleet any more. Removals that the coordinator tells meanwhile are taken up by itself. */
   removeNodes(nodeIds: readonly string[]): void {
     this.#peers.remove(nodeIds);
-    this.#known.forget(nodeIds);
+    this.#deps.transport.refuse?.(this.#known.forget(nodeIds));
   }
 
   /** Stops giving a blob away, before it is removed from the store. */

@@ -29,7 +29,13 @@ export interface Transport {
    */
   listen(onStream: (opened: PeerStream) => void): Promise<TransportListener>;
   /** @throws {AppError} `blob_unavailable` when unreachable, `identity_refused` when it is somebody else. */
-  dial(peer: Pick<Peer, 'nodeId' | 'address'>, signal: AbortSignal): Promise<PeerStream>;
+  dial(peer: Pick<Peer, 'nodeId' | 'address' | 'noiseKey'>, signal: AbortSignal): Promise<PeerStream>;
+  /** The longest that a dial may take, where the transport knows better than its user. */
+  readonly dialTimeoutMs?: number | undefined;
+  /** As `dial`, over TLS alone; absent where `dial` never uses anything else. */
+  dialDirect?(peer: Pick<Peer, 'nodeId' | 'address'>, signal: AbortSignal): Promise<PeerStream>;
+  /** Nodes that are no longer of the fleet: they are not answered any more, as far as the transport can tell. */
+  refuse?(peers: readonly Peer[]): void;
 }
 
 export interface TransportListener extends AsyncDisposable {

@@ -14,7 +14,7 @@
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { ERROR_CODES } from '../runtime/errors.ts';
-import { DigestText } from './coordinator-methods.ts';
+import { DigestText, PeerLinks } from './coordinator-methods.ts';
 
 /** Where a node opens its session. */
 export const SESSION_PATH = '/api/session';
@@ -88,6 +88,8 @@ const NodeStatus = object({
   freeBytes: Type.Optional(Count),
   /** Wrong pieces that others reported of it. */
   badPieces: Count,
+  /** Open connections to peers by what carries them; `unavailable`: hyperswarm is on and cannot load on that host. */
+  links: Type.Optional(PeerLinks),
   downloads: Type.Array(object({ digest: DigestText, sizeBytes: Count, doneBytes: Count, peers: Count }), {
     maxItems: MAX_DOWNLOADS_SHOWN,
   }),

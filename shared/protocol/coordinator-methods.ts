@@ -46,12 +46,23 @@ const MAX_PIECE_CLASSES = 1024;
 
 const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
 
-/** A node as others may dial it. @property zone absent for nodes without one, which are a zone of their own. */
+/** A public key of hyperswarm or the topic of a fleet there, as text. */
+const NoiseKey = Type.String({ pattern: '^[0-9a-f]{64}$' });
+/** Addresses of DHT nodes that one list holds at most. */
+export const MAX_BOOTSTRAP = 16;
+const Bootstrap = Type.Array(Address, { minItems: 1, maxItems: MAX_BOOTSTRAP });
+
+/**
+ * A node as others may dial it.
+ * @property zone absent for nodes without one, which are a zone of their own.
+ * @property noiseKey by which hyperswarm finds it; absent when it does not use that.
+ */
 export const Peer = object({
   nodeId: NodeId,
   address: Address,
   isOrigin: Type.Boolean(),
   zone: Type.Optional(Label),
+  noiseKey: Type.Optional(NoiseKey),
 });
 export type Peer = Readonly<Static<typeof Peer>>;
 
@@ -100,6 +111,14 @@ const Descriptor = object({
 /** One entry of a referrers answer. */
 export type ReferrerDescriptor = Readonly<Static<typeof Descriptor>>;
 
+/** Open connections of a node to peers by what carries them, and whether it can use hyperswarm. */
+export const PeerLinks = object({
+  tls: Type.Integer({ minimum: 0 }),
+  hyperswarm: Type.Integer({ minimum: 0 }),
+  hyperswarmState: Type.Union([Type.Literal('off'), Type.Literal('on'), Type.Literal('unavailable')]),
+});
+export type PeerLinks = Readonly<Static<typeof PeerLinks>>;
+
 const NodeReport = object({
   blobCount: Type.Integer({ minimum: 0 }),
   blobBytes: Type.Integer({ minimum: 0 }),
@@ -108,9 +127,20 @@ const NodeReport = object({
     object({ digest: DigestText, sizeBytes: SizeBytes, doneBytes: SizeBytes, peers: Type.Integer({ minimum: 0 }) }),
     { maxItems: 100 },
   ),
+  links: Type.Optional(PeerLinks),
 });
 /** What a node tells about itself for `shoal status`. */
 export type NodeReport = Readonly<Static<typeof NodeReport>>;
+
+/** Where the nodes of a fleet find each other without the coordinator; see node/swarm/hyperswarm/. */
+export const Rendezvous = object({
+  /** `IPv4:port` of DHT nodes that are always there: the coordinator's and those of stable nodes. */
+  bootstrap: Bootstrap,
+  topic: NoiseKey,
+  /** For two nodes that cannot reach each other at all; they keep to its rate by themselves, or are cut off. */
+  relay: Type.Optional(object({ noiseKey: NoiseKey, address: Address, bytesPerSecond: Type.Integer({ minimum: 1 }) })),
+});
+export type Rendezvous = DeepReadonly<Static<typeof Rendezvous>>;
 
 /** Every method: the shape of its params and of its result. */
 export const METHODS = {
@@ -259,6 +289,15 @@ export const METHODS = {
     result: object({}),
   },
   'node.report': { params: NodeReport, result: object({}) },
+  /**
+   * Once per session, and when `udpAddress` changed: this node takes part in hyperswarm by this key. What the key says is believed
+   * by nobody: a peer proves itself by its certificate. Without a key it only asks whether hyperswarm is on.
+   * @param udpAddress where it serves the DHT, when packets from everywhere reach it. Nothing in the answer: it is off.
+   */
+  'hyperswarm.join': {
+    params: object({ noiseKey: Type.Optional(NoiseKey), udpAddress: Type.Optional(Address) }),
+    result: object({ rendezvous: Type.Optional(Rendezvous) }),
+  },
   /** A new certificate for this node. @param csr PEM. */
   'certificate.renew': {
     params: object({ csr: Type.String({ maxLength: 16_384 }) }),
@@ -290,6 +329,8 @@ export const CoordinatorEvent = Type.Union([
   object({ type: Type.Literal('order.replicate'), digest: DigestText, sizeBytes: SizeBytes }),
   /** An order: no repository holds this blob. The node asks for leave (`blob.release`), deletes its file, and announces that. */
   object({ type: Type.Literal('order.remove'), digest: DigestText }),
+  /** The list of `Rendezvous.bootstrap` as of now, to those who joined. */
+  object({ type: Type.Literal('hyperswarm.bootstrap'), bootstrap: Bootstrap }),
   /** These nodes are no longer of the fleet: close what is open to them, refuse them. */
   object({ type: Type.Literal('roster.removed'), nodeIds: Type.Array(NodeId) }),
 ]);

@@ -4,6 +4,7 @@
 //   <data>/coordinator.db  the index
 //   <data>/admin.json      how the command line on this host reaches the coordinator, private
 //   <data>/node.json       the node's identity, private
+//   <data>/noise-seed      the node's key in hyperswarm, private; made when it is first used
 //   <data>/store/          blobs, partial blobs, upload sessions
 //   <data>/known/          what the coordinator said last
 
@@ -14,6 +15,7 @@ export interface DataFolder {
   readonly database: string;
   readonly adminAccess: string;
   readonly nodeIdentity: string;
+  readonly noiseSeed: string;
   readonly store: string;
   readonly known: string;
 }
@@ -25,6 +27,7 @@ export function dataFolder(data: string): DataFolder {
     database: join(data, 'coordinator.db'),
     adminAccess: join(data, 'admin.json'),
     nodeIdentity: join(data, 'node.json'),
+    noiseSeed: join(data, 'noise-seed'),
     store: join(data, 'store'),
     known: join(data, 'known'),
   };

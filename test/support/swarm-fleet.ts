@@ -9,6 +9,7 @@ import { silentLogger, type Logger } from '../../shared/runtime/log.ts';
 import { Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobStore, PartialStore } from '../../node/content/blob-store.ts';
 import type { PeerMemory } from '../../node/content/peer-memory.ts';
+import { PeerTransports } from '../../node/swarm/peer-transports.ts';
 import { Swarm, type SwarmOptions } from '../../node/swarm/swarm.ts';
 import { PullBook } from '../../node/pulls/pull-book.ts';
 import { ResolvedImages } from '../../node/pulls/resolved-images.ts';
@@ -16,11 +17,16 @@ import { TlsTransport } from '../../node/swarm/tls-transport.ts';
 import type { Transport } from '../../node/swarm/transport.ts';
 import { FakeLink } from './fake-link.ts';
 import { makeTestFleet, type TestFleet } from './fleet-identity.ts';
+import type { PrivateDht, TestTransport } from './private-dht.ts';
 import { MemoryBlobStore } from './memory-blob-store.ts';
 
 export interface SwarmNode extends AsyncDisposable {
   readonly nodeId: string;
   readonly swarm: Swarm;
+  /** Where it says that it may be dialled. */
+  readonly advertised: string;
+  /** Its hyperswarm transport, where the test gave it one. */
+  readonly udp: TestTransport | undefined;
   readonly link: FakeLink;
   readonly store: MemoryBlobStore;
   readonly metrics: Metrics;
@@ -37,7 +43,12 @@ export interface SwarmNodeOptions extends Partial<Omit<SwarmOptions, 'nodeId' | 
   /** Starts without a session; `link.connect` gives it one. */
   readonly isAway?: boolean;
   readonly wrap?: (transport: Transport) => Transport;
+  /** Gives it hyperswarm beside TLS. */
+  readonly dht?: PrivateDht;
 }
+
+/** Where nobody listens, so that nobody is reached over TLS. */
+export const NOWHERE = '127.0.0.1:1';
 
 /** The fake coordinator and the authority of some nodes. */
 export class SwarmFleet implements AsyncDisposable {
@@ -54,8 +65,9 @@ export class SwarmFleet implements AsyncDisposable {
     this.identity = identity;
   }
 
-  static async open(): Promise<SwarmFleet> {
-    return new SwarmFleet(await makeTestFleet());
+  /** @param identity of a fleet that there is already; it then belongs to the caller too. */
+  static async open(identity?: TestFleet): Promise<SwarmFleet> {
+    return new SwarmFleet(identity ?? (await makeTestFleet()));
   }
 
   /** Tells the coordinator of a blob. */
@@ -73,7 +85,8 @@ export class SwarmFleet implements AsyncDisposable {
   }
 
   peerOf(node: SwarmNode, isOrigin = false): Peer {
-    return { nodeId: node.nodeId, address: node.swarm.address, isOrigin };
+    const { nodeId, advertised: address, udp } = node;
+    return { nodeId, address, isOrigin, ...(udp === undefined ? {} : { noiseKey: udp.noiseKey }) };
   }
 
   /** A node that is started later knows these from before. */
@@ -88,7 +101,15 @@ export class SwarmFleet implements AsyncDisposable {
 
   /** Starts a node; `nodeId` may be that of one that was stopped. */
   async start(nodeId: string, options: SwarmNodeOptions = {}): Promise<SwarmNode> {
-    const { store = new MemoryBlobStore(), realStore, log = silentLogger, wrap, isAway = false, ...rest } = options;
+    const {
+      store = new MemoryBlobStore(),
+      realStore,
+      log = silentLogger,
+      wrap,
+      dht,
+      isAway = false,
+      ...rest
+    } = options;
     const reports: Array<{ nodeId: string; reason: string }> = [];
     const link: FakeLink = new FakeLink({
       'blob.locate': ({ digest }) => this.#locate(digest, nodeId),
@@ -108,6 +129,7 @@ export class SwarmFleet implements AsyncDisposable {
       memory: { load: async () => [], append: () => undefined },
       images: new ResolvedImages(),
     });
+    const transports = new PeerTransports({ tls, clock: systemClock, metrics });
     const swarm = await Swarm.start(
       {
         clock: systemClock,
@@ -118,15 +140,25 @@ export class SwarmFleet implements AsyncDisposable {
         store: realStore ?? store,
         partials: realStore ?? store,
         memory: this.#memoryOf(nodeId),
-        transport: wrap === undefined ? tls : wrap(tls),
+        transport: wrap === undefined ? transports : wrap(transports),
         pulls,
         onAdopted: () => undefined,
       },
       { nodeId, fleetId, noProgressMs: 8000, backoffMs: 100, ...rest },
     );
+    const advertised = options.advertise ?? swarm.address;
+    const udp = await dht?.start(nodeId, {
+      tls: material,
+      address: advertised,
+      isKnownKey: (key) => swarm.known.hasKey(key),
+      onProven: (peer) => swarm.known.noteProven(peer),
+    });
+    if (udp !== undefined) transports.attach(udp.transport);
     const node: SwarmNode = {
       nodeId,
       swarm,
+      advertised,
+      udp,
       link,
       store,
       metrics,
@@ -135,6 +167,7 @@ export class SwarmFleet implements AsyncDisposable {
       [Symbol.asyncDispose]: async () => {
         this.#nodes.delete(nodeId);
         await swarm[Symbol.asyncDispose]();
+        await udp?.[Symbol.asyncDispose]();
       },
     };
     this.#nodes.set(nodeId, node);

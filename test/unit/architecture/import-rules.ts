@@ -44,6 +44,9 @@ export const neverRules: readonly NeverRule[] = [
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['coordinator/database'],
   fastify: ['node/registry', 'node/admin', 'coordinator/http', 'shared/http'],
+  'blind-relay': ['shared/hyperswarm', 'coordinator/hyperswarm'],
+  hyperdht: ['shared/hyperswarm', 'coordinator/hyperswarm', 'node/swarm/hyperswarm'],
+  hyperswarm: ['shared/hyperswarm', 'node/swarm/hyperswarm'],
   msgpackr: ['shared/protocol'],
   'p-limit': ['node', 'coordinator', 'shared/runtime', 'scripts/benchmarks'],
   pino: ['shared/runtime'],

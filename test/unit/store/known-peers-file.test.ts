@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger as log } from '../../../shared/runtime/log.ts';
-import { KnownPeersFile } from '../../../node/store/known-peers-file.ts';
+import { KnownPeersFile } from '../../../node/store/known-files.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const peers = [

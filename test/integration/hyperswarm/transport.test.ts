@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { PeerConnection } from '../../../node/swarm/peer-connection.ts';
+import { openPrivateDht } from '../../../shared/hyperswarm/private-dht.ts';
+import { noiseKeyText } from '../../../shared/hyperswarm/noise-key.ts';
+import { systemClock } from '../../../shared/runtime/clock.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { makeTestFleet } from '../../support/fleet-identity.ts';
+import { findFreeUdpPorts, PrivateDht, type TestTransport } from '../../support/private-dht.ts';
+
+const signal = AbortSignal.timeout(120_000);
+
+// They wait for each other's packets more than they compute.
+describe('Hyperswarm', { concurrency: 4 }, () => {
+  test('A node is reached by its key, and both ends know whom they speak with', async () => {
+    await using dht = await PrivateDht.open();
+    const a = await dht.start('a');
+    const b = await dht.start('b', { address: '10.1.2.3:5110' });
+    await announced(a, b);
+
+    const opened = await a.transport.dial({ nodeId: 'b', noiseKey: b.noiseKey }, signal);
+    await eventually({ what: 'the other end' }, () => b.accepted.length === 1);
+    const [taken] = b.accepted;
+    assert.ok(taken !== undefined);
+    opened.stream.write('hello');
+    const [data] = (await once(taken.stream, 'data')) as [Buffer];
+
+    assert.equal(opened.nodeId, 'b');
+    assert.equal(taken.nodeId, 'a');
+    assert.equal(data.toString(), 'hello');
+    assert.deepEqual(a.proven, [{ nodeId: 'b', noiseKey: b.noiseKey, address: '10.1.2.3:5110' }]);
+  });
+
+  test('What was written before the end arrives, and both ends close', async () => {
+    await using dht = await PrivateDht.open();
+    const [a, b] = [await dht.start('a'), await dht.start('b')];
+    await announced(a, b);
+    const opened = await a.transport.dial({ nodeId: 'b', noiseKey: b.noiseKey }, signal);
+    await eventually({ what: 'the other end' }, () => b.accepted.length === 1);
+    const stream = b.accepted[0]?.stream;
+    let receivedBytes = 0;
+    stream?.on('data', (bytes: Buffer) => (receivedBytes += bytes.byteLength));
+
+    opened.stream.end(Buffer.alloc(1_300_000));
+    opened.stream.resume();
+    stream?.end();
+
+    await eventually({ what: 'both ends to close' }, () => opened.stream.closed && stream?.closed === true);
+    assert.equal(receivedBytes, 1_300_000);
+  });
+
+  test('A key that belongs to another node than wanted is refused', async () => {
+    await using dht = await PrivateDht.open();
+    const [a, b] = [await dht.start('a'), await dht.start('b')];
+    await announced(a, b);
+
+    await assert.rejects(a.transport.dial({ nodeId: 'c', noiseKey: b.noiseKey }, signal), { code: 'identity_refused' });
+  });
+
+  test('Somebody with a certificate of another fleet gets no stream in either direction, though the key is right', async () => {
+    await using dht = await PrivateDht.open();
+    await using elsewhere = await makeTestFleet();
+    const member = await dht.start('member');
+    const stranger = await dht.start('stranger', { tls: elsewhere.nodeTls('stranger') });
+    await announced(member, stranger);
+
+    await assert.rejects(stranger.transport.dial({ nodeId: 'member', noiseKey: member.noiseKey }, signal));
+    await assert.rejects(member.transport.dial({ nodeId: 'stranger', noiseKey: stranger.noiseKey }, signal), {
+      code: 'identity_refused',
+    });
+
+    assert.deepEqual([member.accepted, member.proven], [[], []]);
+  });
+
+  test('A stranger that becomes a member gets in by the same key', async () => {
+    await using dht = await PrivateDht.open();
+    await using elsewhere = await makeTestFleet();
+    const member = await dht.start('member');
+    const keyPair = dht.packages.HyperDHT.keyPair();
+    const before = await dht.start('new', { keyPair, tls: elsewhere.nodeTls('new') });
+    await announced(member, before);
+    await assert.rejects(before.transport.dial({ nodeId: 'member', noiseKey: member.noiseKey }, signal));
+    await before[Symbol.asyncDispose]();
+
+    const after = await dht.start('new', { keyPair });
+    const opened = await after.transport.dial({ nodeId: 'member', noiseKey: member.noiseKey }, signal);
+
+    assert.equal(opened.nodeId, 'member');
+  });
+
+  test('A thousand strangers leave nothing behind, and members get in afterwards', async () => {
+    await using dht = await PrivateDht.open();
+    const keyPair = dht.packages.HyperDHT.keyPair();
+    const member = await dht.start('member', { isKnownKey: (key) => key === noiseKeyText(keyPair.publicKey) });
+    await announced(member);
+    const [port = 0] = await findFreeUdpPorts(1);
+    const bootstrap = dht.bootstrap;
+    const flood = openPrivateDht(dht.packages, { bootstrap, port, host: '127.0.0.1', firewalled: false });
+    try {
+      await flood.fullyBootstrapped();
+      for (let batch = 0; batch < 10; batch += 1) {
+        const sockets = Array.from({ length: 100 }, () =>
+          flood.connect(Buffer.from(member.noiseKey, 'hex'), { keyPair: dht.packages.HyperDHT.keyPair() }),
+        );
+        await Promise.all(
+          sockets.map(async (socket) => {
+            socket.on('error', () => undefined);
+            await Promise.race([
+              socket.opened,
+              once(socket, 'close'),
+              systemClock.sleep(200, AbortSignal.timeout(5000)),
+            ]);
+            socket.destroy();
+          }),
+        );
+      }
+    } finally {
+      await flood.destroy({ force: true });
+    }
+
+    await eventually({ what: 'strangers to be forgotten' }, () => member.transport.rememberedPeers === 0);
+    assert.deepEqual(member.accepted, []);
+    const known = await dht.start('known', { keyPair });
+    const opened = await known.transport.dial({ nodeId: 'member', noiseKey: member.noiseKey }, signal);
+    assert.equal(opened.nodeId, 'member');
+  });
+
+  test('A node that was removed is closed at once, is not answered and is not dialled', async () => {
+    await using dht = await PrivateDht.open();
+    const [a, b] = [await dht.start('a'), await dht.start('b')];
+    await announced(a, b);
+    const opened = await a.transport.dial({ nodeId: 'b', noiseKey: b.noiseKey }, signal);
+    await eventually({ what: 'the other end' }, () => b.accepted.length === 1);
+
+    b.transport.refuse([a.noiseKey]);
+
+    await eventually({ what: 'the connection to close' }, () => opened.stream.closed && b.transport.openCount === 0);
+    await assert.rejects(a.transport.dial({ nodeId: 'b', noiseKey: b.noiseKey }, AbortSignal.timeout(6000)));
+    await assert.rejects(b.transport.dial({ nodeId: 'a', noiseKey: a.noiseKey }, signal), { code: 'identity_refused' });
+    assert.equal(b.accepted.length, 1);
+  });
+
+  test('A connection that opens and says nothing is dropped after three seconds', async () => {
+    await using dht = await PrivateDht.open();
+    const clock = new FakeClock({ wallMs: Date.now() });
+    const a = await dht.start('a', { clock });
+    const [port = 0] = await findFreeUdpPorts(1);
+    const bootstrap = dht.bootstrap;
+    const mute = openPrivateDht(dht.packages, { bootstrap, port, host: '127.0.0.1', firewalled: false });
+    let opened = 0;
+    let closed = 0;
+    const server = mute.createServer({ firewall: () => false }, (socket) => {
+      opened += 1;
+      socket.on('error', () => undefined);
+      socket.on('close', () => (closed += 1));
+      socket.resume();
+    });
+    try {
+      await server.listen();
+      const { publicKey } = server;
+      assert.ok(publicKey !== null);
+      const dial = a.transport.dial({ nodeId: 'b', noiseKey: noiseKeyText(publicKey) }, signal);
+      const refused = assert.rejects(dial, { code: 'blob_unavailable' });
+      await eventually({ what: 'an open connection' }, () => opened === 1);
+      await eventually({ what: 'a deadline' }, () => clock.pendingCount > 1);
+      await clock.advance(2999);
+      assert.equal(closed, 0);
+
+      await clock.advance(1);
+
+      await refused;
+      await eventually({ what: 'it to close' }, () => closed === 1);
+    } finally {
+      await mute.destroy({ force: true });
+    }
+  });
+
+  test('A sender gets no further than the credit of a receiver whose disk stands still', async () => {
+    await using dht = await PrivateDht.open();
+    const [a, b] = [await dht.start('a'), await dht.start('b')];
+    await announced(a, b);
+    const opened = await a.transport.dial({ nodeId: 'b', noiseKey: b.noiseKey }, signal);
+    await eventually({ what: 'the other end' }, () => b.accepted.length === 1);
+    const [taken] = b.accepted;
+    assert.ok(taken !== undefined);
+    const base = { fleetId: dht.identity.fleetId, address: '', helloTimeoutMs: 3000, admit: () => undefined };
+    let receivedBytes = 0;
+    const user = {
+      frame: () => undefined,
+      data: (_: unknown, __: unknown, bytes: Uint8Array) => {
+        receivedBytes += bytes.byteLength; // and never says that it took them up
+      },
+      closed: () => undefined,
+    };
+    const parts = { clock: systemClock, user };
+    const sender = new PeerConnection({ opened, ...parts }, { ...base, nodeId: 'a', role: 'dialler' });
+    const receiver = new PeerConnection({ opened: taken, ...parts }, { ...base, nodeId: 'b', role: 'acceptor' });
+    receiver.start();
+    sender.start();
+    await Promise.all([sender.ready, receiver.ready]);
+
+    const payload = Buffer.alloc(128 * 1024);
+    const stop = new AbortController();
+    let sentBytes = 0;
+    const sending = (async () => {
+      while (await sender.reserve(payload.byteLength, stop.signal)) {
+        const place = { channel: 1, pieceIndex: 0, offset: 0 };
+        sender.sendData(place, payload, { frameBytes: payload.byteLength, onSent: () => undefined });
+        sentBytes += payload.byteLength;
+      }
+    })();
+    const windowBytes = 4 * 1024 * 1024;
+    await eventually({ what: 'the window to fill' }, () => receivedBytes === windowBytes);
+    await systemClock.sleep(300, signal);
+    stop.abort();
+    await sending;
+
+    assert.deepEqual([sentBytes, receivedBytes], [windowBytes, windowBytes]);
+    sender.close('stopping');
+    receiver.close('stopping');
+  });
+});
+
+async function announced(...nodes: readonly TestTransport[]): Promise<void> {
+  await Promise.all(nodes.map(({ transport }) => transport.refresh()));
+}
