@@ -173,8 +173,10 @@ class Connection {
       this.#socket.once('unexpected-response', (request, response) => {
         request.destroy();
         const status = response.statusCode ?? 0;
-        const why = `the coordinator at ${this.#address} does not take this node in (status ${status})`;
-        const code = status === 401 || status === 403 ? 'identity_refused' : 'coordinator_unreachable';
+        const isRefused = status === 401 || status === 403;
+        const advice = isRefused ? '; was it removed from the fleet? Then delete its node.json and join anew' : '';
+        const why = `the coordinator at ${this.#address} does not take this node in (status ${status})${advice}`;
+        const code = isRefused ? 'identity_refused' : 'coordinator_unreachable';
         this.#reason ??= why;
         reject(new AppError(code, why, { detail: { status } }));
         this.#socket.terminate();

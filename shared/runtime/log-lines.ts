@@ -19,13 +19,23 @@ function prettyLine(line: string): string {
   );
   const clock = String(time).slice(11, 19);
   const where = typeof part === 'string' ? `${part}: ` : '';
-  const reason = err === undefined ? '' : `\n    ${errorText(err)}`;
-  return `${clock} ${String(level).padEnd(5)} ${where}${String(msg)}  ${facts.join(' ')}${reason}\n`;
+  const { reason, stack } = errorTexts(err);
+  const text = [`${clock} ${String(level).padEnd(5)} ${where}${String(msg)}${reason}`, ...facts].join('  ');
+  return `${text}${stack}\n`;
 }
 
-function errorText(err: unknown): string {
-  if (typeof err === 'object' && err !== null && 'stack' in err) return String(err.stack);
-  return JSON.stringify(err);
+/** An expected failure stands on the line, in its own words and those of its causes; a bug shows below where it happened. */
+function errorTexts(err: unknown): { readonly reason: string; readonly stack: string } {
+  if (err === undefined) return { reason: '', stack: '' };
+  if (typeof err !== 'object' || err === null) return { reason: `: ${JSON.stringify(err)}`, stack: '' };
+  if ('stack' in err) return { reason: '', stack: `\n    ${String(err.stack)}` };
+  const messages: string[] = [];
+  for (let each: unknown = err; typeof each === 'object' && each !== null && 'message' in each;) {
+    const message = String(each.message);
+    if (!messages.some((before) => before.includes(message))) messages.push(message);
+    each = 'cause' in each ? each.cause : undefined;
+  }
+  return { reason: `: ${messages.length === 0 ? JSON.stringify(err) : messages.join('; ')}`, stack: '' };
 }
 
 /** `time="2026-01-01T00:00:00.000Z" level=info msg="message" key=value`, as the reference registry's text. */

@@ -2,6 +2,7 @@
 
 import { pino, type Logger as PinoLogger } from 'pino';
 import { LOG_LINES, type LogFormat } from './log-lines.ts';
+import { loggedError } from './logged-error.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'silent';
 
@@ -36,6 +37,7 @@ export function createLogger(options: { readonly level: LogLevel; readonly forma
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: REDACTED,
+      serializers: { err: loggedError },
     },
     destination,
   );
