@@ -3,6 +3,7 @@
 import type { Command } from './command.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
 import { gcCommand } from './commands/gc.ts';
+import { nodeRemoveCommand } from './commands/node-remove.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pullsCommand } from './commands/pulls.ts';
 import { rolloutCommand } from './commands/rollout.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   nodeCommand,
   serveCommand,
   tokenCreateCommand,
+  nodeRemoveCommand,
   statusCommand,
   rolloutCommand,
   pullsCommand,

@@ -4,7 +4,7 @@
 //   POST /api/renew       a node's certificate, also an expired one  a new certificate, for a host that was off too long
 //   POST /api/tokens      an admin certificate                       a new join token
 //   GET  /api/status      any certificate of this fleet              the fleet, for `shoal status`
-//   GET  /api/nodes       any certificate of this fleet              its nodes alone
+//   GET  /api/nodes       any certificate of this fleet              every node that ever joined
 //   GET  /api/rollout     any certificate of this fleet              how far an image is (rollout.ts)
 //   DELETE /api/nodes/ID  an admin certificate                       takes a node out of the fleet, for good
 //   GET  /api/session     a node's certificate; a WebSocket upgrade  the session of session-codec.ts
@@ -95,6 +95,11 @@ const NodeStatus = object({
   }),
 });
 export type NodeStatus = Readonly<Static<typeof NodeStatus>>;
+
+/** Answer of GET /api/nodes: every node that ever joined. */
+export const NodeList = object({ nodes: Type.Array(NodeStatus) });
+/** Answer of DELETE /api/nodes/ID. @throws `identity_refused` when there is no such node in the roster */
+export const RemoveResponse = object({});
 
 /** The fleet as the coordinator sees it. */
 export const FleetStatus = object({

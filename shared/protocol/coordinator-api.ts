@@ -35,7 +35,12 @@ export interface CoordinatorTarget {
 export async function callCoordinator<T extends TSchema>(
   deps: { readonly clock: Clock },
   target: CoordinatorTarget,
-  call: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object; readonly answer: T },
+  call: {
+    readonly method: 'GET' | 'POST' | 'DELETE';
+    readonly path: string;
+    readonly body?: object;
+    readonly answer: T;
+  },
   signal: AbortSignal,
 ): Promise<Static<T>> {
   const deadline = new AbortController();

@@ -8,7 +8,11 @@ export interface RecordingTerminal extends Terminal {
 }
 
 export function recordingTerminal(
-  options: Partial<Pick<Terminal, 'environment' | 'isInteractive' | 'isAttended'>> & { readonly columns?: number } = {},
+  options: Partial<Pick<Terminal, 'environment' | 'isInteractive' | 'isAttended'>> & {
+    readonly columns?: number;
+    /** What a person would type; without it nobody can be asked. */
+    readonly answer?: string;
+  } = {},
 ): RecordingTerminal {
   const said = { output: '', messages: '' };
   return {
@@ -23,6 +27,11 @@ export function recordingTerminal(
     },
     say: (text) => {
       said.messages += text;
+    },
+    canAsk: options.answer !== undefined,
+    ask: async (question) => {
+      said.messages += question;
+      return options.answer ?? '';
     },
     isInteractive: options.isInteractive ?? false,
     isAttended: options.isAttended ?? false,

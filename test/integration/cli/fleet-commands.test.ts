@@ -209,6 +209,48 @@ test('What is not reachable ends with 3 and says what to do', async () => {
   assert.match(unjoined.messages, /shoal node --coordinator HOST:PORT --join TOKEN/);
 });
 
+test('node remove takes a node out after its id was typed again, and tells what it would lose', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'coordinator');
+  const nodeData = join(folder.path, 'node');
+  await using _up = await startShoal('up', '--data', data);
+  const token = (await shoal('token', 'create', '--data', data)).output.trim();
+  const address = await addressOf(data);
+  await using _node = await startShoal('node', '--data', nodeData, '--coordinator', address, '--join', token);
+  const { nodes } = await eventually({ what: 'both to be connected' }, async () => {
+    const fleet = await fleetOf(data);
+    return fleet.nodes.length === 2 && fleet.nodes.every(({ state }) => state === 'connected') && fleet;
+  });
+  const origin = nodes.find(({ isOrigin }) => isOrigin)?.nodeId ?? '';
+  const nodeId = nodes.find(({ isOrigin }) => !isOrigin)?.nodeId ?? '';
+  const remove = async (id: string, answer: string): Promise<Ran> => {
+    const terminal = recordingTerminal({ environment, answer });
+    const args = ['node', 'remove', id, '--data', data];
+    const code = await runProgram(COMMANDS, { args, terminal, stop: new AbortController().signal });
+    return Object.assign(terminal, { code });
+  };
+
+  const unasked = await shoal('node', 'remove', nodeId, '--data', data);
+  const unsure = await remove(nodeId, 'y');
+  const lastOrigin = await remove(origin, '');
+  const unknown = await shoal('node', 'remove', nodeId.slice(0, -1), '--yes', '--data', data);
+  const elsewhere = await shoal('node', 'remove', nodeId, '--yes', '--data', nodeData);
+  assert.equal((await fleetOf(data)).nodes.filter(({ state }) => state === 'removed').length, 0);
+  const removed = await remove(nodeId, nodeId);
+  const again = await shoal('node', 'remove', nodeId, '--yes', '--json', '--data', data);
+
+  assert.deepEqual([unasked.code, unsure.code, lastOrigin.code, unknown.code, elsewhere.code], [2, 1, 1, 1, 3]);
+  assert.match(unasked.messages, /say --yes where nobody can be asked/);
+  assert.match(unsure.messages, /is a node, connected, and holds 0 blobs.*nothing was removed/s);
+  assert.match(lastOrigin.messages, /No other origin is connected/);
+  assert.match(unknown.messages, new RegExp(`there is no node .*did you mean ${nodeId}\\?`));
+  assert.match(elsewhere.messages, /Run this on the coordinator's host/);
+  assert.equal(removed.code, 0);
+  assert.match(removed.output, new RegExp(`removed ${nodeId}; nobody of the fleet deals with it any more`));
+  assert.match(again.messages, /was removed before/);
+  assert.equal((await fleetOf(data)).nodes.find((each) => each.nodeId === nodeId)?.state, 'removed');
+});
+
 test('pulls asks the node of this host, and says what to do when there is none', async () => {
   await using folder = await openTemporaryFolder('cli');
   await using up = await startShoal('up', '--data', join(folder.path, 'data'));

@@ -57,6 +57,7 @@ usage: shoal <command> [flags]
   serve         run in the place of the registry container, with its
                 configuration file
   token create  print a token that lets a new host join the fleet
+  node remove   take a host out of the fleet, for good
   status        show the fleet: nodes, roles, health, blobs, running downloads
   rollout       follow a tag over the fleet: who has it, how far are the others
   pulls         tell what this host pulled lately, from whom, and why it took
