@@ -110,6 +110,11 @@ export class NodeBlobs implements Blobs {
         this.#readBytes.add(bytes, labels);
         return bytes;
       },
+      lend: async (position, maxBytes) => {
+        const lent = await reader.lend?.(position, maxBytes);
+        if (lent !== undefined) this.#readBytes.add(lent.bytes.byteLength, labels);
+        return lent;
+      },
       [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
     };
   }

@@ -1,15 +1,19 @@
-// Sends stretches of a blob to a client: positional reads into at most three recycled buffers of 1 MiB, the next read
-// under way while the socket drains what was read before.
+// Sends stretches of a blob to a client. Bytes that the reader can lend go from its memory to the socket, one loan at a
+// time; the others by positional reads into at most three recycled buffers of 1 MiB, the next read under way while the
+// socket drains what was read before.
 //
+//   lent bytes ──write──▶ in the socket ──write callback──▶ loan ended
 //   free buffer ──read──▶ full ──write──▶ in the socket ──write callback──▶ free buffer
 //
 // The status goes out with the first bytes, so a blob that cannot be read at all is still answered by an error. If
 // the reader fails after that, the connection is torn: no client ever gets a complete wrong blob.
 
 import type { ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import { rangeLength } from '../../shared/oci/byte-range.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
+import type { LentBytes } from '../content/blob-reader.ts';
 import type { Answer, BlobBody, BlobPart } from './answer.ts';
 import { BUFFER_BYTES, BufferLease, type BufferPool } from './buffer-pool.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -126,27 +130,65 @@ class BlobSender {
     let position = part.range.first;
     let { prefix } = part;
     while (position < end) {
+      const lent = await this.#borrow(position, end - position, signal);
+      if (lent !== undefined) {
+        this.#start(prefix);
+        prefix = undefined;
+        position += lent.bytes.byteLength;
+        await this.#writeLent(lent);
+        continue;
+      }
       const buffer = await this.#lease.take(signal);
       const target = buffer.subarray(0, Math.min(BUFFER_BYTES, end - position));
       const count = await this.#body.reader.read(target, position, signal);
       invariant(count > 0 && count <= target.length, 'a reader gives bytes before the end of its blob');
       // A reader may overlook the signal; nothing is written for a client that has gone.
       signal.throwIfAborted();
-      if (!this.#response.headersSent) this.#response.writeHead(this.#answer.status, this.#answer.headers);
-      if (prefix !== undefined) this.#response.write(prefix);
+      this.#start(prefix);
       prefix = undefined;
-      this.#write(buffer, count);
+      this.#write(buffer.subarray(0, count), () => this.#lease.giveBack(buffer));
       position += count;
     }
   }
 
-  #write(buffer: Buffer, count: number): void {
+  /** Lent bytes are for the system alone, and encryption reads what it sends. */
+  async #borrow(position: number, maxBytes: number, signal: AbortSignal): Promise<LentBytes | undefined> {
+    const { socket } = this.#response;
+    if (socket === null || socket instanceof TLSSocket) return undefined;
+    const lent = await this.#body.reader.lend?.(position, maxBytes);
+    if (signal.aborted) lent?.release();
+    signal.throwIfAborted();
+    return lent;
+  }
+
+  #start(prefix: Uint8Array | undefined): void {
+    if (!this.#response.headersSent) this.#response.writeHead(this.#answer.status, this.#answer.headers);
+    if (prefix !== undefined) this.#response.write(prefix);
+  }
+
+  /** Resolves when the bytes are in the socket or the client has gone; others have had a turn by then. */
+  async #writeLent(lent: LentBytes): Promise<void> {
+    const response = this.#response;
+    await new Promise<void>((resolve) => {
+      response.once('close', resolve);
+      this.#write(lent.bytes, () => {
+        response.off('close', resolve);
+        resolve();
+      });
+      if (response.closed) resolve();
+    });
+    lent.release();
+    // A client as fast as we are would never make us wait, and so keep everybody else waiting.
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+
+  #write(bytes: Uint8Array, done: () => void): void {
     this.#pendingWrites += 1;
-    this.#sentBytes += count;
-    this.#response.write(buffer.subarray(0, count), () => {
+    this.#sentBytes += bytes.byteLength;
+    this.#response.write(bytes, () => {
       this.#pendingWrites -= 1;
       this.#finishedWrites += 1;
-      this.#lease.giveBack(buffer);
+      done();
     });
   }
 }

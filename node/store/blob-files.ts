@@ -14,13 +14,15 @@ import { hashPiece, LEAF_BYTES, pieceBytesFor, type PieceTable } from '../../sha
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 import { sizeOf, walkBlobs } from './blob-walk.ts';
-import type { FileHandles, HandleLease } from './file-handles.ts';
+import type { FileWindows } from './file-windows.ts';
+import type { FileHandles } from './file-handles.ts';
 import { hasCode, makeDirectory, readFully, replaceFile, spaceError, syncDirectory } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
 import { KeyedMutex } from './mutex.ts';
 import { decodePieceTable, encodePieceTable } from './piece-table-file.ts';
 import type { SpaceGuard } from './space-guard.ts';
 import { TABLE_SUFFIX, type StorePaths } from './store-paths.ts';
+import { WholeBlobReader } from './whole-blob-reader.ts';
 
 /** Changes of one digest that may wait for each other, far more than there are clients that push one blob; the next is refused. */
 const MAX_WAITERS = 1_000;
@@ -43,6 +45,7 @@ interface BlobFilesDeps {
   readonly clock: Clock;
   readonly paths: StorePaths;
   readonly handles: FileHandles;
+  readonly windows: FileWindows;
   readonly hashes: HashWorkers;
   readonly space: SpaceGuard;
 }
@@ -78,8 +81,11 @@ export class BlobFiles implements BlobStore, BlobAdopter {
   }
 
   async open(digest: Digest): Promise<BlobReader | undefined> {
-    const lease = await this.#deps.handles.acquire(this.#deps.paths.blob(digest));
-    return lease === undefined ? undefined : new WholeBlobReader(lease);
+    const { paths, handles, windows } = this.#deps;
+    const lease = await handles.acquire(paths.blob(digest));
+    if (lease === undefined) return undefined;
+    await windows.prepare();
+    return new WholeBlobReader(lease, windows);
   }
 
   async table(digest: Digest): Promise<PieceTable | undefined> {
@@ -186,26 +192,5 @@ export class BlobFiles implements BlobStore, BlobAdopter {
     } finally {
       stream.close();
     }
-  }
-}
-
-/** Positional reads of a file that no longer changes. */
-class WholeBlobReader implements BlobReader {
-  readonly sizeBytes: number;
-  readonly #lease: HandleLease;
-
-  constructor(lease: HandleLease) {
-    this.#lease = lease;
-    this.sizeBytes = lease.sizeBytes;
-  }
-
-  async read(target: Uint8Array, position: number, signal: AbortSignal): Promise<number> {
-    signal.throwIfAborted();
-    const { bytesRead } = await this.#lease.handle.read(target, 0, target.byteLength, position);
-    return bytesRead;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lease.release();
   }
 }

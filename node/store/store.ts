@@ -12,6 +12,7 @@ import { makeBlobDirectories, repairBlobs } from './blob-walk.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { FileHandles } from './file-handles.ts';
+import { FileWindows } from './file-windows.ts';
 import { hasCode, makeDirectory, replaceFile, syncDirectory } from './flushed-file.ts';
 import { HashWorkers } from './hash-workers.ts';
 import { PartialBlobs } from './partial-blobs.ts';
@@ -83,7 +84,8 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
   const space = new SpaceGuard({ clock, readFree }, { reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES });
   const hashes = opening.use(new HashWorkers({ clock }, { threadCount: options.hashWorkers ?? DEFAULT_HASH_WORKERS }));
   const handles = opening.use(new FileHandles());
-  const blobs = await BlobFiles.open({ clock, paths, handles, hashes, space });
+  const windows = new FileWindows();
+  const blobs = await BlobFiles.open({ clock, paths, handles, windows, hashes, space });
 
   const uploadBuffers = openPool(opening, clock, options.uploadBufferBytes ?? DEFAULT_UPLOAD_BUFFER_BYTES);
   const pieceBuffers = openPool(opening, clock, options.pieceBufferBytes ?? DEFAULT_PIECE_BUFFER_BYTES);
@@ -105,7 +107,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
     ),
   );
 
-  registerMetrics(deps.metrics, { blobs, uploads, handles, uploadBuffers, pieceBuffers });
+  registerMetrics(deps.metrics, { blobs, uploads, handles, windows, uploadBuffers, pieceBuffers });
   const resources = opening.move();
   return { blobs, partials, uploads, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
 }
@@ -150,17 +152,19 @@ function registerMetrics(
     readonly blobs: BlobFiles;
     readonly uploads: UploadSessions;
     readonly handles: FileHandles;
+    readonly windows: FileWindows;
     readonly uploadBuffers: BufferPool;
     readonly pieceBuffers: BufferPool;
   },
 ): void {
-  const { blobs, uploads, handles, uploadBuffers, pieceBuffers } = parts;
+  const { blobs, uploads, handles, windows, uploadBuffers, pieceBuffers } = parts;
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.gaugeOf({ name: `shoal_store_${name}`, help }, read);
   gauge('blobs', 'Whole blobs on disk.', () => blobs.blobCount);
   gauge('blob_bytes', 'Bytes of whole blobs on disk.', () => blobs.blobBytes);
   gauge('upload_sessions', 'Upload sessions that are open.', () => uploads.sessionCount);
   gauge('open_files', 'Descriptors of whole blobs that are open.', () => handles.openCount);
+  gauge('lent_windows', 'Stretches of blobs that are written to clients from the page cache.', () => windows.lentCount);
   gauge('upload_buffer_bytes', 'Memory of uploads under way.', () => uploadBuffers.usedBytes);
   gauge('upload_buffer_waiters', 'Uploads that wait for memory.', () => uploadBuffers.waiterCount);
   gauge('piece_buffer_bytes', 'Memory of pieces under way.', () => pieceBuffers.usedBytes);

@@ -43,6 +43,7 @@ export const neverRules: readonly NeverRule[] = [
 /** A package is imported in these folders or files alone. One that is not listed may be imported nowhere. */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['coordinator/database'],
+  koffi: ['node/store'],
   fastify: ['node/registry', 'node/admin', 'coordinator/http', 'shared/http'],
   'blind-relay': ['shared/hyperswarm', 'coordinator/hyperswarm'],
   hyperdht: ['shared/hyperswarm', 'coordinator/hyperswarm', 'node/swarm/hyperswarm'],
