@@ -212,7 +212,7 @@ async function startSwarm(
       memory: new KnownPeersFile({ log }, { directory: dataFolder(config.data).known }),
       onAdopted: (digest, sizeBytes) => announcer.add({ digest, sizeBytes }),
     },
-    { ...config.peers, nodeId, fleetId, advertise: swarmAddress },
+    { ...config.peers, nodeId, fleetId, zone: config.zone, advertise: swarmAddress },
   );
   const swarm = opening.use(await listening(starting, { address: config.swarm, flag: '--swarm' }));
   await hyperswarm?.start(swarm.known);

@@ -168,10 +168,18 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
     return reason;
   }
 
-  /** Events that came in one read with the answer to hello wait for `onConnected`; one read holds 64 KiB at most. */
+  /**
+   * Events that came in one read with the answer to hello wait for `onConnected`; one read holds 64 KiB at most. Others are told
+   * in a turn of their own, so that whoever waits for an answer that came before has it, and does not take it for newer.
+   */
   #take(event: CoordinatorEvent): void {
-    if (this.#session === undefined) this.#early.push(event);
-    else this.#listeners.tell((listener) => listener.onEvent?.(event));
+    const session = this.#session;
+    if (session === undefined) this.#early.push(event);
+    else {
+      this.#deps.clock.schedule(0, () => {
+        if (this.#session === session) this.#listeners.tell((listener) => listener.onEvent?.(event));
+      });
+    }
   }
 
   #observe(method: MethodName, outcome: string, startMs: number): void {

@@ -229,8 +229,10 @@ export class BlobChannels {
     const { connection, localNumber, cut, blob } = channel;
     connection.send({ type: 'open-channel', channel: localNumber, ...cut });
     if (blob === undefined) return;
-    // The offer goes first: a node that saw only the bitfield would ask for pieces by number.
-    if (blob.isWhole && channel.remoteHas?.isComplete !== true) this.#handOuts.joined(channel);
+    // The offer goes first: a node that saw only the bitfield would ask for pieces by number. One in another zone is to do
+    // so, since it may ask for its share alone, and what it gets is of no use to those here.
+    const isOffered = blob.isWhole && !connection.isToOtherZone && channel.remoteHas?.isComplete !== true;
+    if (isOffered) this.#handOuts.joined(channel);
     const given = blob.isConfirmed ? blob.has : new PieceSet(blob.pieceCount);
     const bits = given.isComplete ? undefined : bitsOf(given);
     connection.send({ type: 'bitfield', channel: localNumber, bits });

@@ -3,7 +3,7 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import { impliedTable } from '../../shared/pieces/implied-table.ts';
 import { isSameTable, parsePieceTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
-import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorLink, NamedPeer, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { FoundHolder, HolderSearch } from './holder-search.ts';
@@ -23,7 +23,7 @@ interface Blob {
 
 export interface LocatedBlob {
   readonly table: PieceTable;
-  readonly neighbours: readonly Peer[];
+  readonly neighbours: readonly NamedPeer[];
   readonly trust: TableTrust;
   /** Peers gave different tables, so that some of them lie: no client gets anything before the digest decided. */
   readonly isDisputed: boolean;

@@ -8,7 +8,7 @@
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import { isSameTable } from '../../shared/pieces/piece-table.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { PartialBlob } from '../content/blob-store.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
@@ -16,7 +16,7 @@ import type { BlobChannel } from './blob-channel.ts';
 import type { LocatedBlob } from './blob-locator.ts';
 import type { DownloadDeps } from './download-deps.ts';
 import type { DownloadPriority } from './download-slots.ts';
-import { NeighbourKeeper } from './neighbour-keeper.ts';
+import { NeighbourKeeper, type Relocation } from './neighbour-keeper.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { PieceExchange, type ExchangeOwner } from './piece-exchange.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
@@ -24,8 +24,14 @@ import type { SharedBlob } from './shared-blob.ts';
 import { fetchSmallBlob } from './small-download.ts';
 import { withSignal } from './with-signal.ts';
 
-/** Neighbours that are kept until the table is confirmed; more are passed over, since the answer names as many as are needed. */
+/** Changes of neighbours that are kept until they can be used; after more the coordinator is asked for all. */
 const MAX_EARLY = 64;
+
+/** How the neighbours changed, in the words of the coordinator. */
+export interface NeighbourNews {
+  readonly added: readonly NamedPeer[];
+  readonly removed: readonly string[];
+}
 
 /** How an attempt ended that did not fail. */
 export type AttemptEnd = 'adopted' | 'revoked' | 'deserted';
@@ -70,8 +76,10 @@ export class DownloadAttempt {
   /** Ids of all that gave the provisional table. */
   readonly #vouchers = new Set<string>();
   readonly #signal: AbortSignal;
-  /** Named by the coordinator while its answer, which has the table, was on the way. */
-  readonly #early: Peer[] = [];
+  /** What the coordinator said before the blob was open, or before it confirmed the table. */
+  readonly #early: NeighbourNews[] = [];
+  #wasEarlyLost = false;
+  #smallFromOtherZone = 0;
   #partial: PartialBlob | undefined;
   /** Set when the table is of no use; the download then goes on without this attempt and its blob. */
   #end: 'revoked' | 'deserted' | undefined;
@@ -97,10 +105,16 @@ export class DownloadAttempt {
     return this.isProvisional && this.#options.located.isDisputed;
   }
 
-  neighboursChanged(change: { readonly added: readonly Peer[]; readonly removed: readonly string[] }): void {
-    this.#keeper?.remove(change.removed);
-    if (this.isProvisional) this.#early.push(...change.added.slice(0, MAX_EARLY - this.#early.length));
-    else this.#keeper?.add(change.added);
+  /** Payload that came from other zones, of use or not. */
+  get otherZoneBytes(): number {
+    return this.#smallFromOtherZone + (this.#exchange?.otherZoneBytes ?? 0);
+  }
+
+  neighboursChanged(news: NeighbourNews): void {
+    this.#keeper?.remove(news.removed);
+    if (this.#keeper !== undefined && !this.isProvisional) this.#keeper.add(news.added);
+    else if (this.#early.length < MAX_EARLY) this.#early.push(news);
+    else this.#wasEarlyLost = true;
   }
 
   /** The session with the coordinator is new: it must hear again that we want this, and may know the table. */
@@ -199,12 +213,14 @@ export class DownloadAttempt {
       record: this.#options.record,
       room: this.#room,
       badPiece: (connection: PeerConnection, piece: number) => this.#badPiece(connection, piece),
-      locateAgain: () => this.#locateAgain(),
+      locateAgain: async () => (await this.#locateAgain()).neighbours,
+      lagging: (classes: readonly number[]) => this.#lagging(classes),
     };
     const giver = await fetchSmallBlob(deps, { digest, partial, neighbours: located.neighbours }, this.#signal);
     blob.has.add(0);
     this.#deps.metrics.piece('verified');
-    this.#deps.metrics.received(giver.transport, sizeBytes);
+    this.#deps.metrics.received(giver, sizeBytes);
+    if (giver.isToOtherZone) this.#smallFromOtherZone += sizeBytes;
   }
 
   async #exchangePieces(partial: PartialBlob, blob: SharedBlob): Promise<void> {
@@ -216,6 +232,8 @@ export class DownloadAttempt {
         verified: (piece, channel) => this.#verified(blob, piece, channel),
         badPiece: (channel, piece) => this.#badPiece(channel.connection, piece),
         stalled: (channel) => this.#stalled(channel.connection.peerId),
+        lagging: (classes) => this.#lagging(classes),
+        namedOf: (nodeId) => this.#keeper?.namedOf(nodeId),
         complete: resolve,
         failed: reject,
       };
@@ -225,10 +243,13 @@ export class DownloadAttempt {
     const use = (connection: PeerConnection): void => {
       if (exchange !== undefined && connection.isOpen) channels.openFor(connection, blob, exchange);
     };
-    this.#keeper = new NeighbourKeeper({ ...this.#deps, use, locateAgain: () => this.#locateAgain() }, { digest });
+    const renamed = (): void => exchange?.renamed();
+    const locateAgain = (): Promise<Relocation> => this.#locateAgain();
+    this.#keeper = new NeighbourKeeper({ ...this.#deps, use, renamed, locateAgain }, { digest });
     this.preferReaders();
     this.needsChanged();
     this.#keeper.start(located.neighbours);
+    if (!this.isProvisional) this.#takeEarly();
     await withSignal(completed, this.#signal);
   }
 
@@ -240,36 +261,37 @@ export class DownloadAttempt {
   #verified(blob: SharedBlob, piece: number, channel: BlobChannel): void {
     const { metrics, channels } = this.#deps;
     metrics.piece('verified');
-    metrics.received(channel.connection.transport, blob.pieceLength(piece));
+    metrics.received(channel.connection, blob.pieceLength(piece));
     channels.announce(this.#options.digest, piece);
     this.#owner.verified(piece);
   }
 
   /** Neighbours as of now: from the coordinator, or peers that have the same table. @throws the signal's reason */
-  async #locateAgain(): Promise<readonly Peer[]> {
+  async #locateAgain(): Promise<Relocation> {
     const { locator } = this.#deps;
     const { located } = this.#options;
     const known = await locator.askCoordinator(this.#options, this.#signal);
     if (known === undefined) {
       const holders = await locator.holders(this.#options, located.table, this.#signal);
       for (const { nodeId } of holders) this.#vouchers.add(nodeId);
-      return holders;
+      return { neighbours: holders, areAll: false };
     }
     this.#options.record.named(known.neighbours);
-    if (!this.isProvisional) return known.neighbours;
+    const relocation = { neighbours: known.neighbours, areAll: true };
+    if (!this.isProvisional) return relocation;
     if (isSameTable(known.table, located.table)) this.#confirm();
     else {
       this.#banVouchers();
       this.#giveUp('revoked');
     }
-    return known.neighbours;
+    return relocation;
   }
 
   #confirm(): void {
     if (this.#blob === undefined) return;
     this.#blob.confirm();
     this.#owner.confirmed();
-    this.#keeper?.add(this.#early.splice(0));
+    this.#early.length = 0; // the answer that confirms it names everybody
     for (let piece = this.#blob.has.next(0); piece >= 0; piece = this.#blob.has.next(piece + 1)) {
       this.#deps.channels.announce(this.#options.digest, piece);
     }
@@ -307,6 +329,23 @@ export class DownloadAttempt {
     log.info({ peer: nodeId, digest }, 'peer is silent past its deadline; asking others');
     metrics.stalled();
     reports.report({ nodeId, digest, reason: 'stalled' });
+  }
+
+  /** Takes up what was said too early. */
+  #takeEarly(): void {
+    for (const news of this.#early.splice(0)) this.neighboursChanged(news);
+    if (this.#wasEarlyLost) void this.#keeper?.relocate();
+  }
+
+  /** Tells the coordinator, which gives these classes to other links when others say so too. */
+  #lagging(classes: readonly number[]): void {
+    const { link, log } = this.#deps;
+    const { digest } = this.#options;
+    if (!link.isConnected) return;
+    log.info({ digest, classes }, 'pieces of another zone fall behind; telling the coordinator');
+    link.call('blob.lagging', { digest, classes }, this.#signal).catch((error: unknown) => {
+      if (!this.#signal.aborted) log.debug({ err: error, digest }, 'pieces that fall behind were not told');
+    });
   }
 
   #giveUp(end: 'revoked' | 'deserted'): void {

@@ -11,12 +11,11 @@
 import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import { isSameTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
-import { DownloadAttempt, type AttemptOwner } from './download-attempt.ts';
+import { DownloadAttempt, type AttemptOwner, type NeighbourNews } from './download-attempt.ts';
 import { DownloadReader, type ReadableDownload } from './download-reader.ts';
 import { DownloadAudience } from './download-audience.ts';
 import type { DownloadDeps } from './download-deps.ts';
@@ -147,9 +146,9 @@ export class Download implements ReadableDownload {
     await Promise.allSettled([this.done]);
   }
 
-  neighboursChanged(change: { readonly added: readonly Peer[]; readonly removed: readonly string[] }): void {
-    this.#record.named(change.added);
-    this.#attempt?.neighboursChanged(change);
+  neighboursChanged(news: NeighbourNews): void {
+    this.#record.named(news.added);
+    this.#attempt?.neighboursChanged(news);
   }
 
   /** The session with the coordinator is new: it must hear again that we want this. */
@@ -345,7 +344,9 @@ export class Download implements ReadableDownload {
   #leaveSwarm(): void {
     const { link, log } = this.#deps;
     if (!link.isConnected) return;
-    link.call('blob.leave', { digest: this.digest }, new AbortController().signal).catch((error: unknown) => {
+    const otherZoneBytes = this.#attempt?.otherZoneBytes ?? 0;
+    const left = { digest: this.digest, ...(otherZoneBytes > 0 ? { otherZoneBytes } : {}) };
+    link.call('blob.leave', left, new AbortController().signal).catch((error: unknown) => {
       log.debug({ err: error, digest: this.digest }, 'leaving a swarm was not heard');
     });
   }

@@ -1,7 +1,7 @@
 // Whom this node may ask when the coordinator is away: neighbours that it was given and nodes that it was connected to,
 // the latest first.
 
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { NamedPeer, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerMemory } from '../content/peer-memory.ts';
@@ -41,20 +41,28 @@ export class KnownPeers implements AsyncDisposable {
   }
 
   /** The coordinator named these. */
-  note(peers: readonly Peer[]): void {
+  note(peers: readonly NamedPeer[]): void {
     let isNews = false;
-    for (const peer of peers) {
+    for (const named of peers) {
+      // What it was named for is of one blob and one time.
+      const { share: _share, ...peer } = named;
       const known = this.#peers.get(peer.nodeId);
       const merged = { ...known, ...peer };
       if (known?.address !== merged.address || known.noiseKey !== merged.noiseKey) isNews = true;
+      if (known?.zone !== merged.zone) isNews = true;
       this.#put(merged);
     }
     if (isNews) this.#saveSoon();
   }
 
-  /** A node is connected and says where it may be dialled. */
-  noteConnected(nodeId: string, address: string): void {
-    this.note([{ nodeId, address, isOrigin: this.#peers.get(nodeId)?.isOrigin ?? false }]);
+  /** A node is connected and says where it may be dialled, and where it stands. */
+  noteConnected({
+    nodeId,
+    address,
+    zone,
+  }: Omit<Peer, 'isOrigin' | 'zone'> & { readonly zone: string | undefined }): void {
+    const peer = { nodeId, address, isOrigin: this.#peers.get(nodeId)?.isOrigin ?? false };
+    this.note([zone === undefined ? peer : { ...peer, zone }]);
   }
 
   /** A node proved that it has this hyperswarm key, and says where it may be dialled. */

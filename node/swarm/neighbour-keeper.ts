@@ -1,7 +1,7 @@
 // Keeps one download in touch with the neighbours that the coordinator named: dials them, opens the blob there, tries again
 // later what failed, and asks anew who has it when nobody is left.
 
-import type { CoordinatorLink, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorLink, NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -23,11 +23,20 @@ const UNREACHABLE_AFTER = 3;
 const MAX_NEIGHBOURS = 64;
 
 interface Known {
-  peer: Peer;
+  peer: NamedPeer;
+  /** The coordinator took it back while it was open. */
+  isWithdrawn: boolean;
   state: 'idle' | 'connecting' | 'open';
   retryAtMs: number;
   nextWaitMs: number;
   failedDials: number;
+}
+
+/** Who may be asked from now on. */
+export interface Relocation {
+  readonly neighbours: readonly NamedPeer[];
+  /** The coordinator named them, so that nobody else is named any more. */
+  readonly areAll: boolean;
 }
 
 export interface NeighbourKeeperDeps {
@@ -37,9 +46,11 @@ export interface NeighbourKeeperDeps {
   readonly reports: PeerReports;
   readonly peers: Peers;
   /** Neighbours as of now, after those that were named before are of no use. */
-  readonly locateAgain: () => Promise<readonly Peer[]>;
+  readonly locateAgain: () => Promise<Relocation>;
   /** Uses a neighbour that is connected. */
   readonly use: (connection: PeerConnection) => void;
+  /** What `namedOf` says changed for some. */
+  readonly renamed: () => void;
 }
 
 export class NeighbourKeeper {
@@ -65,35 +76,51 @@ export class NeighbourKeeper {
     return count;
   }
 
-  start(neighbours: readonly Peer[]): void {
+  /** What a node was named for; undefined for one that was not named, or is not any more. */
+  namedOf(nodeId: string): Pick<NamedPeer, 'share'> | undefined {
+    const known = this.#known.get(nodeId);
+    return known === undefined || known.isWithdrawn ? undefined : known.peer;
+  }
+
+  start(neighbours: readonly NamedPeer[]): void {
     this.add(neighbours);
     this.#tick();
   }
 
-  add(neighbours: readonly Peer[]): void {
+  add(neighbours: readonly NamedPeer[]): void {
     for (const peer of neighbours) {
       const known = this.#known.get(peer.nodeId);
       if (known !== undefined) {
         if (known.peer.address !== peer.address) known.retryAtMs = 0;
         known.peer = peer;
+        known.isWithdrawn = false;
       } else if (this.#known.size < MAX_NEIGHBOURS) {
-        this.#known.set(peer.nodeId, { peer, state: 'idle', retryAtMs: 0, nextWaitMs: REFUSED_MS, failedDials: 0 });
+        const fresh = { retryAtMs: 0, nextWaitMs: REFUSED_MS, failedDials: 0 };
+        this.#known.set(peer.nodeId, { peer, isWithdrawn: false, state: 'idle', ...fresh });
       }
     }
+    this.#deps.renamed();
     this.#useIdle();
   }
 
-  /** Neighbours that the coordinator took back. What is open with them goes on until it ends. */
+  /** Neighbours that the coordinator took back. What is open with them goes on until it ends, within the zone. */
   remove(nodeIds: readonly string[]): void {
     for (const nodeId of nodeIds) {
-      if (this.#known.get(nodeId)?.state !== 'open') this.#known.delete(nodeId);
+      const known = this.#known.get(nodeId);
+      if (known?.state === 'open') known.isWithdrawn = true;
+      else this.#known.delete(nodeId);
     }
+    this.#deps.renamed();
   }
 
   /** The channel to a neighbour ended. @param why `refused`: it does not have the blob, so leave it alone for a while. */
   closed(nodeId: string, why: 'refused' | 'lost'): void {
     const known = this.#known.get(nodeId);
     if (known === undefined || known.state === 'idle') return;
+    if (known.isWithdrawn) {
+      this.#known.delete(nodeId);
+      return;
+    }
     known.state = 'idle';
     known.retryAtMs = this.#deps.clock.nowMs() + (why === 'refused' ? known.nextWaitMs : 0);
     if (why === 'refused') known.nextWaitMs = Math.min(MAX_REFUSED_MS, known.nextWaitMs * 2);
@@ -108,8 +135,11 @@ export class NeighbourKeeper {
     try {
       while (this.#isLocateWanted) {
         this.#isLocateWanted = false;
-        const neighbours = await this.#deps.locateAgain();
-        if (!this.#stop.signal.aborted) this.add(neighbours);
+        const { neighbours, areAll } = await this.#deps.locateAgain();
+        if (this.#stop.signal.aborted) return;
+        const named = new Set(neighbours.map(({ nodeId }) => nodeId));
+        if (areAll) this.remove([...this.#known.keys()].filter((nodeId) => !named.has(nodeId)));
+        this.add(neighbours);
       }
     } catch (error) {
       if (!this.#stop.signal.aborted)

@@ -16,6 +16,7 @@ import {
   type Greeting,
   type PeerFrame,
 } from '../../shared/protocol/peer-frames.ts';
+import { isLabel } from '../../shared/runtime/label.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { isHostPort } from '../../shared/runtime/host-port.ts';
@@ -54,6 +55,8 @@ export interface PeerConnectionOptions {
   readonly role: 'dialler' | 'acceptor';
   /** `host:port` where others may dial us. */
   readonly address: string;
+  /** The zone that we stand in. */
+  readonly zone?: string | undefined;
   /** From the open stream to the other's hello. */
   readonly helloTimeoutMs: number;
   /** Decides about a node that said hello to us; a reason sends it away. */
@@ -89,8 +92,8 @@ export class PeerConnection {
   #closeReason: Goodbye | 'lost' | undefined;
   /** `host:port` where it may be dialled, as it says; undefined when it says none. */
   peerAddress: string | undefined;
-  /** The peer stands in another zone than we do. Hosts do not say yet where they stand. */
-  readonly isToOtherZone: boolean = false;
+  /** The zone that it stands in, as it says; undefined for a node without one. */
+  peerZone: string | undefined;
   /** Smoothed; 0 before the first answer. */
   roundTripMs = 0;
   receivedBytes = 0;
@@ -121,6 +124,11 @@ export class PeerConnection {
 
   get isOpen(): boolean {
     return this.#state !== 'closed';
+  }
+
+  /** The peer does not stand where we do. */
+  get isToOtherZone(): boolean {
+    return this.peerZone !== this.#options.zone;
   }
 
   /** Why it ended; `lost` when the stream just stopped. */
@@ -234,8 +242,8 @@ export class PeerConnection {
   }
 
   #hello(): Greeting {
-    const { nodeId, fleetId, address } = this.#options;
-    return { protocol: PEER_PROTOCOL, nodeId, fleetId, address };
+    const { nodeId, fleetId, address, zone } = this.#options;
+    return { protocol: PEER_PROTOCOL, nodeId, fleetId, address, zone };
   }
 
   #onChunk(chunk: Buffer): void {
@@ -291,6 +299,8 @@ export class PeerConnection {
       throw new AppError('identity_refused', 'peer says that it is another than its certificate');
     }
     this.peerAddress = isHostPort(frame.address) ? frame.address : undefined;
+    if (frame.zone !== undefined && !isLabel(frame.zone)) throw invalid('zone is not a label');
+    this.peerZone = frame.zone;
     const refusal = this.#options.admit(this);
     if (refusal !== undefined) {
       this.close(refusal);

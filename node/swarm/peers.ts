@@ -13,6 +13,8 @@ import { withSignal } from './with-signal.ts';
 export interface PeersOptions {
   readonly nodeId: string;
   readonly fleetId: string;
+  /** The zone that this node stands in; absent for none. */
+  readonly zone?: string | undefined;
   /** Default `MAX_CONNECTIONS`. */
   readonly maxConnections?: number;
   /** Default `DIAL_TIMEOUT_MS`. */
@@ -56,7 +58,7 @@ export class Peers {
   readonly #log: Logger;
   readonly #transport: Transport;
   readonly #random: () => number;
-  readonly #options: Required<PeersOptions>;
+  readonly #options: Required<Omit<PeersOptions, 'zone'>> & Pick<PeersOptions, 'zone'>;
   readonly #user: PeersUser;
   readonly #address: () => string;
   readonly #connections = new Map<string, PeerConnection>();
@@ -257,10 +259,18 @@ export class Peers {
   }
 
   #open(opened: PeerStream, role: 'dialler' | 'acceptor'): PeerConnection {
-    const { nodeId, fleetId, helloTimeoutMs } = this.#options;
+    const { nodeId, fleetId, zone, helloTimeoutMs } = this.#options;
     const connection: PeerConnection = new PeerConnection(
       { opened, clock: this.#clock, user: this.#connectionUser() },
-      { nodeId, fleetId, role, helloTimeoutMs, address: this.#address(), admit: (greeted) => this.#admit(greeted) },
+      {
+        nodeId,
+        fleetId,
+        zone,
+        role,
+        helloTimeoutMs,
+        address: this.#address(),
+        admit: (greeted) => this.#admit(greeted),
+      },
     );
     this.#greeting.add(connection);
     const done = (): void => void this.#greeting.delete(connection);

@@ -13,6 +13,7 @@ import { pipelineDepth } from './scheduler/pipeline-depth.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
+import { ZoneShares, type NamedShare } from './scheduler/zone-shares.ts';
 import type { SharedBlob } from './shared-blob.ts';
 
 /** What the owner of an exchange learns. */
@@ -22,6 +23,10 @@ export interface ExchangeOwner {
   /** A neighbour sent bytes with a wrong hash. */
   badPiece(channel: BlobChannel, pieceIndex: number): void;
   stalled(channel: BlobChannel): void;
+  /** Some classes of pieces come into this zone much later than the others. */
+  lagging(classes: readonly number[]): void;
+  /** What a node was named for; undefined for one that was not named. */
+  namedOf(nodeId: string): NamedShare | undefined;
   complete(): void;
   /** Pieces cannot be kept, for example because the disk is full. */
   failed(error: unknown): void;
@@ -54,12 +59,18 @@ export class PieceExchange {
   /** Neighbours by the number that the scheduler knows them by; freed numbers are used again. */
   readonly #slots: Array<Slot | undefined> = [];
   readonly #numbers = new Map<BlobChannel, number>();
+  readonly #shares: ZoneShares;
   readonly #earlyBlocks = new EarlyBlocks();
   readonly #room: AskingRoom;
   readonly #verifying = new Set<Promise<void>>();
   #timer: Scheduled | undefined;
   #isStopped = false;
+  /** Only some pieces are needed. */
+  #isPartial = false;
   lastByteMs: number;
+  #lastAnnounceMs: number;
+  /** Payload that came from other zones, of use or not. */
+  otherZoneBytes = 0;
 
   constructor(
     deps: {
@@ -81,6 +92,7 @@ export class PieceExchange {
     this.#owner = deps.owner;
     this.#options = options;
     this.lastByteMs = deps.clock.nowMs();
+    this.#lastAnnounceMs = this.lastByteMs;
     const { pieceCount } = deps.blob;
     this.#record = deps.record;
     this.#askedOnce = new PieceSet(pieceCount);
@@ -89,8 +101,16 @@ export class PieceExchange {
     this.#room = new AskingRoom({ ...deps.room, clock: deps.clock, roomAgain }, { pieceBytes });
     const mayAsk = (number: number): boolean => this.#room.mayAsk(this.#isFar(number));
     this.#scheduler = new PieceScheduler(this.#actions(), { pieceCount, depth: 2, random: deps.random, mayAsk });
+    this.#shares = new ZoneShares(
+      {
+        setShare: (number, share) => this.#scheduler.setShare(number, share, this.#clock.nowMs()),
+        lagging: (classes) => this.#owner.lagging(classes),
+      },
+      { pieceCount },
+    );
     for (let piece = deps.blob.has.next(0); piece >= 0; piece = deps.blob.has.next(piece + 1)) {
       this.#scheduler.pieceKept(piece);
+      this.#shares.pieceHere(piece);
     }
     this.#tick();
   }
@@ -116,6 +136,7 @@ export class PieceExchange {
 
   /** What is to be fetched; undefined for everything alike. */
   setNeeds(needs: PieceNeeds | undefined): void {
+    this.#isPartial = needs?.rest === 'unwanted';
     if (!this.#isStopped) this.#scheduler.setNeeds(needs, this.#clock.nowMs());
   }
 
@@ -128,19 +149,30 @@ export class PieceExchange {
     this.#slots[number] = { channel, assemblies: new Map(), tally: this.#record.peer(peerId, transport) };
     this.#numbers.set(channel, number);
     this.#scheduler.neighbourAdded(number, this.#clock.nowMs(), channel.connection.pipeline);
+    if (channel.connection.isToOtherZone) this.#shares.neighbourAdded(number, this.#owner.namedOf(peerId));
     this.#setDepths();
     if (channel.remoteHas !== undefined) this.channelPieces(channel);
+  }
+
+  /** What nodes are named for changed. */
+  renamed(): void {
+    for (const [{ connection }, number] of this.#numbers) {
+      if (connection.isToOtherZone) this.#shares.named(number, this.#owner.namedOf(connection.peerId));
+    }
   }
 
   channelPieces(channel: BlobChannel): void {
     const number = this.#numbers.get(channel);
     if (number === undefined || channel.remoteHas === undefined) return;
-    this.#scheduler.neighbourPieces(number, channel.remoteHas.copy(), this.#clock.nowMs());
+    this.#lastAnnounceMs = this.#clock.nowMs();
+    this.#scheduler.neighbourPieces(number, channel.remoteHas.copy(), this.#lastAnnounceMs);
   }
 
   channelHas(channel: BlobChannel, pieceIndex: number): void {
     const number = this.#numbers.get(channel);
-    if (number !== undefined) this.#scheduler.neighbourHas(number, pieceIndex, this.#clock.nowMs());
+    if (number === undefined) return;
+    this.#lastAnnounceMs = this.#clock.nowMs();
+    this.#scheduler.neighbourHas(number, pieceIndex, this.#lastAnnounceMs);
   }
 
   channelOffers(channel: BlobChannel, offer: { readonly credits: number; readonly isPassOver: boolean }): void {
@@ -166,6 +198,7 @@ export class PieceExchange {
     if (slot !== undefined && slot.assemblies.size > 0) slot.tally.lost(nowMs);
     for (const assembly of slot?.assemblies.values() ?? []) assembly.abandon();
     this.#slots[number] = undefined;
+    this.#shares.neighbourGone(number);
     this.#scheduler.neighbourGone(number, nowMs);
   }
 
@@ -180,6 +213,7 @@ export class PieceExchange {
     }
     this.lastByteMs = nowMs;
     slot.tally.received(bytes.byteLength, nowMs);
+    if (channel.connection.isToOtherZone) this.otherZoneBytes += bytes.byteLength;
     this.#scheduler.bytesArrived(number, nowMs);
     // A piece that was cancelled and asked for again starts anew: what came of it before is worth nothing.
     if (place.offset === 0) this.#abandon(number, place.pieceIndex);
@@ -254,6 +288,7 @@ export class PieceExchange {
       return;
     }
     this.#scheduler.pieceVerified(pieceIndex);
+    this.#shares.pieceHere(pieceIndex);
     if (this.#blob.has.add(pieceIndex)) {
       tally.verified(this.#blob.pieceLength(pieceIndex));
       this.#owner.verified(pieceIndex, channel);
@@ -301,6 +336,16 @@ export class PieceExchange {
     }
   }
 
+  #hasOtherZoneMore(): boolean {
+    for (const { connection, remoteHas } of this.#numbers.keys()) {
+      if (!connection.isToOtherZone || remoteHas === undefined) continue;
+      for (let piece = remoteHas.next(0); piece >= 0; piece = remoteHas.next(piece + 1)) {
+        if (!this.#blob.has.has(piece)) return true;
+      }
+    }
+    return false;
+  }
+
   #setDepths(): void {
     for (const [channel, number] of this.#numbers) {
       const depth = pipelineDepth({
@@ -319,8 +364,11 @@ export class PieceExchange {
 
   #tick(): void {
     if (this.#isStopped) return;
+    const nowMs = this.#clock.nowMs();
     this.#setDepths();
-    this.#scheduler.tick(this.#clock.nowMs());
+    const silentMs = nowMs - Math.max(this.lastByteMs, this.#lastAnnounceMs);
+    this.#shares.tick({ isPartial: this.#isPartial, silentMs, hasMore: () => this.#hasOtherZoneMore() }, nowMs);
+    this.#scheduler.tick(nowMs);
     this.#timer = this.#clock.schedule(TICK_MS, () => this.#tick());
   }
 }

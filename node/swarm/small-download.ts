@@ -1,7 +1,8 @@
 // Gets a blob of one piece: asks one holder after the other until one gives the right bytes.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import { isInShare } from '../../shared/pieces/piece-share.ts';
+import type { NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -18,7 +19,9 @@ export interface SmallDownloadDeps {
   readonly log: Logger;
   readonly random: () => number;
   /** Holders as of now. @throws the signal's reason */
-  readonly locateAgain: () => Promise<readonly Peer[]>;
+  readonly locateAgain: () => Promise<readonly NamedPeer[]>;
+  /** The piece does not come into this zone. */
+  readonly lagging: (classes: readonly number[]) => void;
   readonly peers: Peers;
   readonly small: SmallBlobs;
   /** Told who did what. */
@@ -28,39 +31,71 @@ export interface SmallDownloadDeps {
   readonly badPiece: (connection: PeerConnection, pieceIndex: number) => void;
 }
 
-/** Wait after a round in which no holder gave it; then it is asked again who holds it. */
+/** Wait after the first round in which nobody had it; doubles, since a neighbour that was named may be about to get it. */
+const FIRST_RETRY_MS = 20;
+/** The longest wait between rounds, and after so much of waiting it is asked again who holds it. */
 const RETRY_MS = 300;
+/** What another zone is to bring did not come for so long: it is told, so that another host brings it. */
+const LAGGING_MS = 5000;
+/** After so long anybody in another zone is asked, whoever is to bring it: nobody is left who could give that to another. */
+const STARVED_MS = 15_000;
+
+interface SmallBlob {
+  readonly digest: Digest;
+  readonly partial: PartialBlob;
+  readonly neighbours: readonly NamedPeer[];
+}
 
 /** Resolves when piece 0 is verified and written. Goes on until `signal` is aborted. @throws the signal's reason */
 export async function fetchSmallBlob(
   deps: SmallDownloadDeps,
-  blob: { readonly digest: Digest; readonly partial: PartialBlob; readonly neighbours: readonly Peer[] },
+  blob: SmallBlob,
   signal: AbortSignal,
 ): Promise<PeerConnection> {
+  const { clock, random } = deps;
+  const startMs = clock.nowMs();
   let { neighbours } = blob;
-  for (let isAgain = false; ;) {
-    for (const peer of inOrder(deps, neighbours)) {
+  let locatedMs = startMs;
+  let toldMs = startMs;
+  let isAgain = false;
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(RETRY_MS, 2 * waitMs)) {
+    for (const peer of inOrder(deps, neighbours, { isStarved: clock.nowMs() - startMs >= STARVED_MS })) {
       const connection = await tryPeer(deps, { ...blob, peer, isAgain }, signal);
       if (connection !== undefined) return connection;
       isAgain = true;
     }
-    await deps.clock.sleep(RETRY_MS * (0.5 + deps.random()), signal);
+    await clock.sleep(waitMs * (0.5 + random()), signal);
+    if (clock.nowMs() - toldMs >= LAGGING_MS && neighbours.some(({ share }) => share !== undefined)) {
+      toldMs = clock.nowMs();
+      deps.lagging([0]);
+    }
+    if (neighbours.length > 0 && clock.nowMs() - locatedMs < RETRY_MS) continue;
+    locatedMs = clock.nowMs();
     const located = await deps.locateAgain();
     if (located.length > 0) neighbours = located;
   }
 }
 
-/** Connected ones first, each group at random: holders share the load. */
-function inOrder(deps: SmallDownloadDeps, neighbours: readonly Peer[]): Peer[] {
+/**
+ * Those in other zones first, if it is ours to bring it in; connected ones first, each group at random: holders share
+ * the load.
+ */
+function inOrder(
+  deps: SmallDownloadDeps,
+  neighbours: readonly NamedPeer[],
+  { isStarved }: { readonly isStarved: boolean },
+): NamedPeer[] {
+  const rankOf = ({ nodeId, share }: NamedPeer): number =>
+    (share === undefined ? 2 : 0) + (deps.peers.get(nodeId) === undefined ? 1 : 0) + deps.random() / 2;
   const ranked = neighbours
-    .filter((peer) => !deps.peers.isRefused(peer.nodeId))
-    .map((peer) => ({ peer, rank: (deps.peers.get(peer.nodeId) === undefined ? 1 : 0) + deps.random() / 2 }));
+    .filter((peer) => !deps.peers.isRefused(peer.nodeId) && (isStarved || isInShare(peer.share, 0)))
+    .map((peer) => ({ peer, rank: rankOf(peer) }));
   return ranked.sort((left, right) => left.rank - right.rank).map(({ peer }) => peer);
 }
 
 async function tryPeer(
   deps: SmallDownloadDeps,
-  blob: { readonly digest: Digest; readonly partial: PartialBlob; readonly peer: Peer; readonly isAgain: boolean },
+  blob: SmallBlob & { readonly peer: NamedPeer; readonly isAgain: boolean },
   signal: AbortSignal,
 ): Promise<PeerConnection | undefined> {
   const { partial, digest, peer, isAgain } = blob;

@@ -1,12 +1,18 @@
-// The figures of the swarm. Labels are transports and outcomes, never peers or digests.
+// The figures of the swarm. Labels are transports, own or other zone, and outcomes, never peers or digests.
 
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import type { TransportName } from './transport.ts';
 
+/** What is told apart in the bytes of a connection. */
+interface CountedConnection {
+  readonly transport: TransportName;
+  readonly isToOtherZone: boolean;
+}
+
 /** What the parts of the swarm count. */
 export interface SwarmMetrics {
-  received(transport: TransportName, bytes: number): void;
-  sent(transport: TransportName, bytes: number): void;
+  received(connection: CountedConnection, bytes: number): void;
+  sent(connection: CountedConnection, bytes: number): void;
   piece(result: 'verified' | 'bad'): void;
   stalled(): void;
   /** @param result `left`: nobody waited for it any more. */
@@ -27,13 +33,13 @@ export interface SwarmGauges {
 export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetrics {
   const received = metrics.counter({
     name: 'shoal_swarm_received_bytes_total',
-    help: 'Payload received from peers.',
-    labels: ['transport'],
+    help: 'Payload received from peers, of the own zone or another.',
+    labels: ['transport', 'zone'],
   });
   const sent = metrics.counter({
     name: 'shoal_swarm_sent_bytes_total',
-    help: 'Payload sent to peers.',
-    labels: ['transport'],
+    help: 'Payload sent to peers, of the own zone or another.',
+    labels: ['transport', 'zone'],
   });
   const pieces = metrics.counter({
     name: 'shoal_swarm_pieces_total',
@@ -61,10 +67,14 @@ export function swarmMetrics(metrics: Metrics, gauges: SwarmGauges): SwarmMetric
     gauges.capped,
   );
   return {
-    received: (transport, bytes) => received.add(bytes, { transport }),
-    sent: (transport, bytes) => sent.add(bytes, { transport }),
+    received: (connection, bytes) => received.add(bytes, labelsOf(connection)),
+    sent: (connection, bytes) => sent.add(bytes, labelsOf(connection)),
     piece: (result) => pieces.add(1, { result }),
     stalled: () => stalls.add(),
     downloadEnded: (result) => ended.add(1, { result }),
   };
+}
+
+function labelsOf({ transport, isToOtherZone }: CountedConnection): { transport: string; zone: string } {
+  return { transport, zone: isToOtherZone ? 'other' : 'own' };
 }

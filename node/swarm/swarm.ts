@@ -113,7 +113,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       queuedUploads: () => this.#channels.queuedUploads,
       capped: () => this.#limits.up.waitingCount + this.#limits.down.waitingCount,
     });
-    const sent = (connection: PeerConnection, bytes: number): void => metrics.sent(connection.transport, bytes);
+    const sent = (connection: PeerConnection, bytes: number): void => metrics.sent(connection, bytes);
     const address = (): string => options.advertise ?? this.#address;
     this.#peers = new Peers({ ...deps, log: this.#log, user: this.#peersUser(), address }, options);
     this.#small = new SmallBlobs({ blobs: this.#blobs, clock: deps.clock, sent, uploads: this.#limits.up });
@@ -274,9 +274,10 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   #peersUser(): PeersUser {
     return {
       opened: (connection) => {
-        const { peerId, peerAddress, transport } = connection;
+        const { peerId, peerAddress, peerZone, transport } = connection;
         this.#log.debug({ peer: peerId, transport }, 'peer connected');
-        if (peerAddress !== undefined) this.#known.noteConnected(peerId, peerAddress);
+        if (peerAddress !== undefined)
+          this.#known.noteConnected({ nodeId: peerId, address: peerAddress, zone: peerZone });
       },
       frame: (connection, frame) => this.#onFrame(connection, frame),
       data: (connection, place, bytes) => this.#channels.data(connection, place, bytes),

@@ -8,6 +8,14 @@ export interface PieceShare {
   readonly classes: readonly number[];
 }
 
+/** Nothing: of a node in another zone that was not named, or not any more. */
+export const NO_SHARE: PieceShare = { of: 1, classes: [] };
+
+/** @param share undefined stands for every piece. */
+export function isInShare(share: PieceShare | undefined, pieceIndex: number): boolean {
+  return share === undefined || share.classes.includes(pieceIndex % share.of);
+}
+
 /** True for the same pieces in the same words; `undefined` stands for every piece. */
 export function isSameShare(one: PieceShare | undefined, other: PieceShare | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;

@@ -240,7 +240,11 @@ export const METHODS = {
     params: object({ digest: DigestText }),
     result: object({ table: Type.Optional(PieceTableShape), neighbours: Type.Array(NamedPeer) }),
   },
-  'blob.leave': { params: object({ digest: DigestText }), result: object({}) },
+  /** @param otherZoneBytes payload that came from other zones for this blob, of use or not. */
+  'blob.leave': {
+    params: object({ digest: DigestText, otherZoneBytes: Type.Optional(SizeBytes) }),
+    result: object({}),
+  },
   /**
    * Said by a node that was given shares: these classes of pieces come into its zone much later than the others. When others
    * say so too, other links get them.

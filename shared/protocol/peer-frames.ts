@@ -42,12 +42,16 @@ export type Refusal = (typeof REFUSALS)[number];
 export const GOODBYES = ['idle', 'duplicate', 'busy', 'removed', 'stopping', 'protocol', 'foreign'] as const;
 export type Goodbye = (typeof GOODBYES)[number];
 
-/** Who speaks. @property address `host:port` where others may dial it; empty when it does not say. */
+/**
+ * Who speaks. @property address `host:port` where others may dial it; empty when it does not say. @property zone absent for a node
+ * without one.
+ */
 export interface Greeting {
   readonly protocol: number;
   readonly nodeId: string;
   readonly fleetId: string;
   readonly address: string;
+  readonly zone?: string | undefined;
 }
 
 /** Every frame but `data`, which never becomes an object: see `FrameSink.data`. */
@@ -96,8 +100,8 @@ type FrameType = PeerFrame['type'] | 'data';
 
 /** Code on the wire, and the largest body that is read. */
 const FRAME_KINDS: Readonly<Record<FrameType, { readonly code: number; readonly maxBytes: number }>> = {
-  hello: { code: 1, maxBytes: 2 + 3 * (1 + MAX_TEXT_BYTES) },
-  'hello-ack': { code: 2, maxBytes: 2 + 3 * (1 + MAX_TEXT_BYTES) },
+  hello: { code: 1, maxBytes: 2 + 4 * (1 + MAX_TEXT_BYTES) },
+  'hello-ack': { code: 2, maxBytes: 2 + 4 * (1 + MAX_TEXT_BYTES) },
   'open-channel': { code: 3, maxBytes: 14 + 1 + MAX_TEXT_BYTES },
   'refuse-channel': { code: 4, maxBytes: 5 },
   'close-channel': { code: 5, maxBytes: 4 },
@@ -160,7 +164,9 @@ function writeBody(frame: PeerFrame, body: BodyWriter): void {
   switch (frame.type) {
     case 'hello':
     case 'hello-ack':
-      return body.u16(frame.protocol).text(frame.nodeId).text(frame.fleetId).text(frame.address).end();
+      body.u16(frame.protocol).text(frame.nodeId).text(frame.fleetId).text(frame.address);
+      if (frame.zone !== undefined) body.text(frame.zone);
+      return body.end();
     case 'open-channel':
       return body.u32(frame.channel).u48(frame.sizeBytes).u32(frame.pieceBytes).text(frame.digest).end();
     case 'refuse-channel':
@@ -227,8 +233,11 @@ export function decodeBody(type: Exclude<FrameType, 'data'>, bytes: Buffer): Pee
 function readBody(type: Exclude<FrameType, 'data'>, body: BodyReader): PeerFrame {
   switch (type) {
     case 'hello':
-    case 'hello-ack':
-      return { type, protocol: body.u16(), nodeId: body.text(), fleetId: body.text(), address: body.text() };
+    case 'hello-ack': {
+      const [protocol, nodeId, fleetId, address] = [body.u16(), body.text(), body.text(), body.text()];
+      const greeting = { protocol, nodeId, fleetId, address };
+      return body.isAtEnd ? { type, ...greeting } : { type, ...greeting, zone: body.text() };
+    }
     case 'open-channel':
       return { type, channel: body.u32(), sizeBytes: body.u48(), pieceBytes: body.u32(), digest: body.digest() };
     case 'refuse-channel':

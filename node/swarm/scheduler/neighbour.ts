@@ -1,5 +1,6 @@
 // What a download knows about one neighbour. Plain state; the scheduler changes it.
 
+import { isInShare, type PieceShare } from '../../../shared/pieces/piece-share.ts';
 import type { PeerPipeline, PipelineUser } from './peer-pipeline.ts';
 import { PieceSet } from './piece-set.ts';
 
@@ -17,7 +18,11 @@ export interface AskedPiece {
 
 export class Neighbour implements PipelineUser {
   readonly id: number;
+  /** Pieces that it may be asked for: those it has, as far as its share goes. */
   has: PieceSet;
+  /** Everything that it has. */
+  #announced: PieceSet;
+  #share: PieceShare | undefined;
   readonly pipeline: PeerPipeline;
   readonly useRoom: (nowMs: number) => void;
   readonly #asked: AskedPiece[] = [];
@@ -56,6 +61,7 @@ export class Neighbour implements PipelineUser {
     this.useRoom = settings.useRoom;
     this.pipeline.join(this);
     this.has = new PieceSet(settings.pieceCount);
+    this.#announced = this.has;
     this.depth = settings.depth;
     this.lastByteMs = settings.nowMs;
   }
@@ -76,6 +82,41 @@ export class Neighbour implements PipelineUser {
     if (!asked.isByCredit) this.pipeline.asked();
   }
 
+  /** Replaces what is known of its pieces. */
+  setPieces(announced: PieceSet): void {
+    this.#announced = announced;
+    this.has = this.#limited();
+  }
+
+  /** @param share what it may be asked for; undefined for everything. */
+  setShare(share: PieceShare | undefined): void {
+    this.#share = share;
+    this.has = this.#limited();
+  }
+
+  /** It got a piece. @returns true when that may be asked of it and could not before. */
+  gained(piece: number): boolean {
+    const isNew = this.#announced.add(piece);
+    if (this.has === this.#announced) return isNew;
+    return isInShare(this.#share, piece) && this.has.add(piece);
+  }
+
+  /** It does not give a piece. @returns true when that could be asked of it before. */
+  lost(piece: number): boolean {
+    const wasThere = this.has.remove(piece);
+    this.#announced.remove(piece);
+    return wasThere;
+  }
+
+  #limited(): PieceSet {
+    if (this.#share === undefined) return this.#announced;
+    const limited = new PieceSet(this.#announced.length);
+    for (let piece = this.#announced.next(0); piece >= 0; piece = this.#announced.next(piece + 1)) {
+      if (isInShare(this.#share, piece)) limited.add(piece);
+    }
+    return limited;
+  }
+
   /** Takes an asked piece off the list. @returns undefined when it was not asked here (any more). */
   remove(pieceIndex: number): AskedPiece | undefined {
     const at = this.#asked.findIndex((asked) => asked.pieceIndex === pieceIndex);
@@ -83,13 +124,6 @@ export class Neighbour implements PipelineUser {
     const [asked] = this.#asked.splice(at, 1);
     if (asked?.isByCredit === false) this.pipeline.over();
     return asked;
-  }
-
-  /** Takes all asked pieces off the list. */
-  removeAll(): AskedPiece[] {
-    const all = this.#asked.splice(0);
-    for (const asked of all) if (!asked.isByCredit) this.pipeline.over();
-    return all;
   }
 
   /** It was silent past its deadline: it is left alone for a while. */
@@ -108,7 +142,9 @@ export class Neighbour implements PipelineUser {
   /** It is a neighbour no more. @returns what was asked of it. */
   leave(): AskedPiece[] {
     this.pipeline.leave(this);
-    return this.removeAll();
+    const all = this.#asked.splice(0);
+    for (const asked of all) if (!asked.isByCredit) this.pipeline.over();
+    return all;
   }
 
   isAsked(pieceIndex: number): boolean {

@@ -5,6 +5,7 @@
 //      ▲                  │ reject, deadline, gone        │ hash is wrong
 //      └──────────────────┴───────────────────────────────┘
 
+import { isInShare, type PieceShare } from '../../../shared/pieces/piece-share.ts';
 import { areHoldersFew } from './few-holders.ts';
 import { longestAsked } from './longest-asked.ts';
 import { LostPieces } from './lost-pieces.ts';
@@ -14,6 +15,7 @@ import type { PieceNeeds } from './piece-needs.ts';
 import { NO_PIECE, PiecePicker } from './piece-picker.ts';
 import { PieceSet } from './piece-set.ts';
 import { RequestTimes } from './request-times.ts';
+import type { SchedulerOptions } from './scheduler-options.ts';
 
 /** What the scheduler wants done. Called while an event is being handled; must not call the scheduler back. */
 export interface SchedulerActions {
@@ -23,20 +25,6 @@ export interface SchedulerActions {
   cancel(neighbour: number, pieceIndex: number): void;
   /** A neighbour was silent past its deadline; its requests were cancelled and go to others. */
   stalled(neighbour: number): void;
-}
-
-export interface SchedulerOptions {
-  readonly pieceCount: number;
-  /** Requests per neighbour until `setDepth` says otherwise. */
-  readonly depth: number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** Silence allowed before anything was measured. Default 3000. */
-  readonly firstDeadlineMs?: number;
-  /** Silence that is always allowed: a busy host may well not answer for so long. Default 500. */
-  readonly minDeadlineMs?: number;
-  /** Whether a piece may be asked of a neighbour now; what was refused is asked at `roomAgain`. Default: always. */
-  readonly mayAsk?: (neighbour: number) => boolean;
 }
 
 /** A seeder that sends nothing for so long is asked again; it counts a credit that it still has only once. */
@@ -120,18 +108,29 @@ export class PieceScheduler {
 
   /** Replaces what is known of a neighbour's pieces. */
   neighbourPieces(id: number, has: PieceSet, nowMs: number): void {
+    this.#setAskable(id, (neighbour) => neighbour.setPieces(has), nowMs);
+  }
+
+  /** What may be asked of a neighbour; undefined for everything, as at first. The rest is somebody else's to fetch now. */
+  setShare(id: number, share: PieceShare | undefined, nowMs: number): void {
+    const neighbour = this.#neighbours[id];
+    if (neighbour !== undefined) this.#takeBack(neighbour, (piece) => !isInShare(share, piece));
+    this.#setAskable(id, (changed) => changed.setShare(share), nowMs);
+  }
+
+  #setAskable(id: number, change: (neighbour: Neighbour) => void, nowMs: number): void {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined) return;
     if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
-    neighbour.has = has;
-    if (!neighbour.isSeeder) this.#picker.countHolder(has, 1);
+    change(neighbour);
+    if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, 1);
     this.#chooseSeeder(nowMs);
     this.#fill(neighbour, nowMs);
   }
 
   neighbourHas(id: number, piece: number, nowMs: number): void {
     const neighbour = this.#neighbours[id];
-    if (neighbour === undefined || !neighbour.has.add(piece) || neighbour.isSeeder) return;
+    if (neighbour === undefined || !neighbour.gained(piece) || neighbour.isSeeder) return;
     this.#picker.holderAdded(piece);
     if (neighbour.has.isComplete) this.#chooseSeeder(nowMs);
     if (this.#picker.wanted.has(piece)) this.#fill(neighbour, nowMs);
@@ -214,7 +213,7 @@ export class PieceScheduler {
   requestRejected(id: number, piece: number, nowMs: number): void {
     const neighbour = this.#neighbours[id];
     if (neighbour?.remove(piece) === undefined) return;
-    if (neighbour.has.remove(piece) && !neighbour.isSeeder) this.#picker.holderRemoved(piece);
+    if (neighbour.lost(piece) && !neighbour.isSeeder) this.#picker.holderRemoved(piece);
     this.#giveBack(piece);
     this.#fillAll(nowMs);
   }
@@ -247,12 +246,17 @@ export class PieceScheduler {
   /** Takes everything from a silent neighbour and leaves it alone for a while. */
   #rest(neighbour: Neighbour, nowMs: number): void {
     neighbour.rest(nowMs);
-    for (const asked of neighbour.removeAll()) {
-      this.#actions.cancel(neighbour.id, asked.pieceIndex);
-      this.#giveBack(asked.pieceIndex);
-    }
+    this.#takeBack(neighbour, () => true);
     this.#actions.stalled(neighbour.id);
     this.#fillAll(nowMs);
+  }
+
+  #takeBack(neighbour: Neighbour, isTaken: (piece: number) => boolean): void {
+    for (const { pieceIndex } of neighbour.asked.filter((asked) => isTaken(asked.pieceIndex))) {
+      neighbour.remove(pieceIndex);
+      this.#actions.cancel(neighbour.id, pieceIndex);
+      this.#giveBack(pieceIndex);
+    }
   }
 
   #fillAll(nowMs: number): void {
@@ -290,15 +294,9 @@ export class PieceScheduler {
    */
   #pick(neighbour: Neighbour, nowMs: number): number {
     let awaited = 0;
-    if (neighbour.has.isComplete) for (const each of this.#neighbours) awaited += this.#awaitedOf(each, nowMs);
+    if (neighbour.has.isComplete) for (const each of this.#neighbours) awaited += this.#times.awaitedOf(each, nowMs);
     if (awaited === 0) return this.#picker.pick(neighbour.has, this.#options.random);
     return this.#picker.wanted.count > awaited ? this.#picker.pickLast() : NO_PIECE;
-  }
-
-  /** Pieces that a neighbour is sure to give by its own choice: it has not given each once yet, and is not silent. */
-  #awaitedOf(seeder: Neighbour | undefined, nowMs: number): number {
-    if (seeder === undefined || seeder.isPassOver) return 0;
-    return seeder.creditSilentMs(nowMs) < this.#times.deadlineMs(seeder) ? seeder.openCredits : 0;
   }
 
   /**
@@ -329,14 +327,13 @@ export class PieceScheduler {
    */
   #endGame(idle: Neighbour, nowMs: number): void {
     const latestMs = nowMs - Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.#times.recentMs);
-    const mayDouble = (piece: number): boolean => idle.has.has(piece) && this.#mayDouble(piece);
+    const mayDouble = (piece: number): boolean =>
+      idle.has.has(piece) &&
+      this.#picker.isNeeded(piece) &&
+      !this.#isHere(piece) &&
+      (this.#askedCounts[piece] ?? 0) < MAX_ASKED_TWICE;
     const late = longestAsked(this.#neighbours, { except: idle, latestMs, mayDouble });
     if (late !== undefined) this.#request(idle, late, nowMs);
-  }
-
-  #mayDouble(piece: number): boolean {
-    const isOpen = this.#picker.isNeeded(piece) && !this.#isHere(piece);
-    return isOpen && (this.#askedCounts[piece] ?? 0) < MAX_ASKED_TWICE;
   }
 
   #lookForLost(nowMs: number): void {

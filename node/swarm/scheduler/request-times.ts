@@ -43,6 +43,12 @@ export class RequestTimes {
     if (usualMs === 0) return firstDeadlineMs;
     return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
   }
+
+  /** Pieces that a neighbour is sure to give by its own choice: it has not given each once yet, and is not silent. */
+  awaitedOf(seeder: Neighbour | undefined, nowMs: number): number {
+    if (seeder === undefined || seeder.isPassOver) return 0;
+    return seeder.creditSilentMs(nowMs) < this.deadlineMs(seeder) ? seeder.openCredits : 0;
+  }
 }
 
 function mean(before: number, value: number): number {

@@ -1,14 +1,13 @@
 // What a fleet promises, with the real coordinator and real nodes in one process.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { Check } from 'typebox/value';
 import { PullDetail, type PullList } from '../../../shared/protocol/pull-report.ts';
 import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
 import { eventually } from '../../support/eventually.ts';
-import { exchange } from '../../support/http-exchange.ts';
-import { digestText, EMPTY_CONFIG, freshName, OCI_MANIFEST, RegistryWire } from '../../support/registry-wire.ts';
+import { pushImage, ready, receivedBytes } from '../../support/fleet-traffic.ts';
+import { digestText, freshName, RegistryWire } from '../../support/registry-wire.ts';
 import { seededBytes } from '../../support/seeded-bytes.ts';
 
 const MIB = 1024 * 1024;
@@ -106,39 +105,3 @@ test('A host tells of a pull under the name of its image, with bytes that add up
   }
   assert.deepEqual(reports[1], reports[0]);
 });
-
-async function pushImage(
-  node: FleetNode,
-  image: { readonly name: string; readonly tag: string; readonly layer: Buffer },
-): Promise<{ readonly digest: string; readonly layerDigest: string }> {
-  const wire = new RegistryWire(node.baseUrl);
-  const layerDigest = digestText(image.layer);
-  for (const blob of [image.layer, Buffer.from('{}')]) {
-    const path = `/v2/${image.name}/blobs/uploads/?digest=${digestText(blob)}`;
-    const answer = await wire.send('POST', path, { body: blob, headers: { 'content-length': String(blob.length) } });
-    assert.equal(answer.status, 201, answer.body.toString());
-  }
-  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layerDigest, size: image.layer.length };
-  const body = JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config: EMPTY_CONFIG, layers: [layer] });
-  const answer = await wire.send('PUT', `/v2/${image.name}/manifests/${image.tag}`, {
-    body,
-    headers: { 'content-type': OCI_MANIFEST },
-  });
-  assert.equal(answer.status, 201, answer.body.toString());
-  return { digest: `sha256:${createHash('sha256').update(body).digest('hex')}`, layerDigest };
-}
-
-async function ready(node: FleetNode): Promise<void> {
-  const { port } = new URL(node.baseUrl);
-  await eventually({ what: 'the node to be ready' }, async () => {
-    const answer = await exchange({ address: { port: Number(port) } }, { method: 'GET', path: '/readyz' });
-    return answer.status === 200;
-  });
-}
-
-async function receivedBytes(node: FleetNode): Promise<number> {
-  const { body } = await node.metrics.text();
-  let total = 0;
-  for (const [, value] of body.matchAll(/^shoal_swarm_received_bytes_total\{[^}]*\} (\d+)/gm)) total += Number(value);
-  return total;
-}

@@ -29,6 +29,14 @@ const anyFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
     address: name,
   }),
   fc.record({
+    type: fc.constantFrom('hello', 'hello-ack'),
+    protocol: fc.nat(65_535),
+    nodeId: name,
+    fleetId: name,
+    address: name,
+    zone: name,
+  }),
+  fc.record({
     type: fc.constant('open-channel'),
     channel: u32,
     digest,

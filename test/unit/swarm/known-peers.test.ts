@@ -34,7 +34,7 @@ test('Changes are written once for all of a second, and nothing is written when 
 test('A node that says where it may be dialled stays an origin, and one that was removed is forgotten', async () => {
   const { known } = await openKnown([{ ...peer('a'), isOrigin: true }, peer('b')]);
 
-  known.noteConnected('a', '10.0.0.9:1');
+  known.noteConnected({ nodeId: 'a', address: '10.0.0.9:1', zone: undefined });
   known.forget(['b']);
 
   assert.deepEqual(known.list(), [{ nodeId: 'a', address: '10.0.0.9:1', isOrigin: true }]);

@@ -329,3 +329,65 @@ test('What there is no room for is asked when there is, and of another neighbour
 
   assert.equal(asked.join(''), '120120');
 });
+
+test('Only pieces of its share are asked of a neighbour that has one, and others when the share changes', () => {
+  const { made, take } = scheduler({ pieceCount: 12, depth: 8 });
+  made.neighbourAdded(0, 0);
+  made.setShare(0, { of: 4, classes: [1] }, 0);
+  made.neighbourPieces(0, PieceSet.full(12), 0);
+  assert.deepEqual(take().toSorted(), ['request 0 1', 'request 0 5', 'request 0 9']);
+
+  made.setShare(0, { of: 4, classes: [2] }, 1);
+
+  assert.deepEqual(take().toSorted(), [
+    'cancel 0 1',
+    'cancel 0 5',
+    'cancel 0 9',
+    'request 0 10',
+    'request 0 2',
+    'request 0 6',
+  ]);
+});
+
+test('Whatever a neighbour announces and whatever its share becomes, nothing outside of it is asked for', () => {
+  const event = fc.oneof(
+    fc.record({ type: fc.constant('share' as const), classes: fc.uniqueArray(fc.nat(4)) }),
+    fc.record({ type: fc.constant('all' as const) }),
+    fc.record({ type: fc.constant('has' as const), piece: fc.nat(39) }),
+    fc.record({ type: fc.constant('reject' as const), piece: fc.nat(39) }),
+    fc.record({ type: fc.constant('arrive' as const), piece: fc.nat(39) }),
+  );
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 80 }), (events) => {
+      const { made, take } = scheduler({ pieceCount: 40, depth: 4 });
+      made.neighbourAdded(0, 0);
+      const announced = new Set<number>();
+      let classes: readonly number[] | undefined;
+      for (const [nowMs, each] of events.entries()) {
+        if (each.type === 'share') {
+          classes = each.classes;
+          made.setShare(0, { of: 5, classes }, nowMs);
+        } else if (each.type === 'all') {
+          classes = undefined;
+          made.setShare(0, undefined, nowMs);
+        } else if (each.type === 'has') {
+          announced.add(each.piece);
+          made.neighbourHas(0, each.piece, nowMs);
+        } else if (made.isAsked(0, each.piece)) {
+          announced.delete(each.piece);
+          if (each.type === 'reject') made.requestRejected(0, each.piece, nowMs);
+          else made.pieceArrived(0, each.piece, nowMs);
+        }
+        for (const said of take()) {
+          const [what, , piece] = said.split(' ');
+          if (what !== 'request') continue;
+          assert.ok(each.type === 'arrive' || announced.has(Number(piece)), said);
+          assert.ok(classes === undefined || classes.includes(Number(piece) % 5), said);
+        }
+        for (let piece = 0; piece < 40; piece += 1) {
+          if (made.isAsked(0, piece)) assert.ok(classes === undefined || classes.includes(piece % 5), 'taken back');
+        }
+      }
+    }),
+  );
+});
