@@ -6,10 +6,10 @@ import type { Digest } from '../../shared/oci/digest.ts';
 /** Images remembered of one node, those it asked for last: a host that starts a rack's worth of containers at once. */
 const MAX_IMAGES_PER_NODE = 32;
 /**
- * Pairs of host and image remembered, about 300 bytes each; one of a hundred blobs or more counts for more. Beyond it the image
- * asked for longest ago is forgotten.
+ * Pairs of host and image remembered, half a KiB each; one of a hundred blobs or more counts for more. Ten releases to ten thousand
+ * hosts; beyond it the image asked for longest ago is forgotten.
  */
-const MAX_HOSTS = 200_000;
+const MAX_HOSTS = 100_000;
 /** Blobs of an image whose flags take about the room of one more pair. */
 const BLOBS_PER_UNIT = 100;
 

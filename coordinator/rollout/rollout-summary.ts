@@ -45,7 +45,7 @@ export function summarizeRollout(
   const { nowMs } = options;
   const counts = { asked: 0, pulling: 0, done: 0, stopped: 0, idle: 0 };
   const progress = Array.from({ length: PROGRESS_STEPS }, () => 0);
-  const rows: HostRow[] = [];
+  const slowest: HostRow[] = [];
   const times: number[] = [];
   let doneBytes = 0;
   let sizeBytes = 0;
@@ -55,7 +55,7 @@ export function summarizeRollout(
     counts[state] += 1;
     if (state === 'idle') continue;
     const row = rowOf(host, state, nowMs);
-    rows.push(row);
+    keepSlowest(slowest, row, options.slowest);
     doneBytes += row.doneBytes;
     sizeBytes += row.sizeBytes;
     const { askedMs, gainedMs } = host.progress;
@@ -73,7 +73,7 @@ export function summarizeRollout(
     ...(firstAskedMs === undefined ? {} : { runningMs: Math.round(nowMs - firstAskedMs) }),
     ...(doneTimes === undefined ? {} : { doneTimes }),
     progress,
-    slowest: rows.sort(bySlowness).slice(0, options.slowest),
+    slowest,
   };
 }
 
@@ -94,6 +94,21 @@ function rowOf(host: RolloutHost, state: HostState, nowMs: number): HostRow {
   };
 }
 
+/** Puts a row where it belongs among the `limit` slowest, if it is one of them. To sort ten thousand would stop the sessions. */
+function keepSlowest(slowest: HostRow[], row: HostRow, limit: number): void {
+  const last = slowest.at(-1);
+  if (slowest.length >= limit && last !== undefined && bySlowness(row, last) > 0) return;
+  let from = 0;
+  for (let to = slowest.length; from < to;) {
+    const middle = (from + to) >> 1;
+    const other = slowest[middle];
+    if (other !== undefined && bySlowness(other, row) <= 0) from = middle + 1;
+    else to = middle;
+  }
+  slowest.splice(from, 0, row);
+  if (slowest.length > limit) slowest.pop();
+}
+
 /** Those that are not done first, those with the least first; then the slowest of the done ones. */
 function bySlowness(one: HostRow, other: HostRow): number {
   const isOneDone = one.state === 'done';
@@ -109,9 +124,9 @@ function shareOf({ doneBytes, sizeBytes }: HostRow): number {
   return sizeBytes === 0 ? 0 : doneBytes / sizeBytes;
 }
 
-function timesOf(times: number[]): RolloutStatus['doneTimes'] {
-  if (times.length === 0) return undefined;
-  times.sort((one, other) => one - other);
+function timesOf(unsorted: readonly number[]): RolloutStatus['doneTimes'] {
+  if (unsorted.length === 0) return undefined;
+  const times = Float64Array.from(unsorted).sort();
   const at = (share: number): number => times[Math.max(0, Math.ceil(share * times.length) - 1)] ?? 0;
   return { hosts: times.length, p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99), maxMs: at(1) };
 }

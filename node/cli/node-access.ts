@@ -16,7 +16,8 @@ const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 /**
  * Asks the node. @param call.http where its registry API listens, as in its settings.
  * @returns undefined when it has nothing at this path (404).
- * @throws {AppError} `node_unreachable` when there was no answer in time; `message_invalid` when it has another shape.
+ * @throws {AppError} `node_unreachable` when there was no answer in time; `credentials_required`; `message_invalid` when it has
+ * another shape.
  */
 export async function askNode<T extends TSchema>(
   deps: { readonly clock: Clock },
@@ -34,6 +35,13 @@ export async function askNode<T extends TSchema>(
     })
     .finally(() => timer.cancel());
   if (status === 404) return undefined;
+  if (status === 401 || status === 403) {
+    const way = `curl --user NAME http://${address}${path}`;
+    throw new AppError(
+      'credentials_required',
+      `the node at ${address} lets only its users see this; \`${way}\` asks as one`,
+    );
+  }
   const value = status === 200 ? parseJson(text) : undefined;
   if (Check(answer, value)) return value;
   const what = status === 200 ? 'something else' : `with status ${status}`;

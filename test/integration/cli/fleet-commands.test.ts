@@ -7,6 +7,9 @@ import { test } from 'node:test';
 import { COMMANDS } from '../../../node/cli/commands.ts';
 import { runProgram } from '../../../node/cli/program.ts';
 import type { FleetStatus } from '../../../shared/protocol/admin-api.ts';
+import type { AccessPolicy } from '../../../node/registry/access.ts';
+import { AppError } from '../../../shared/runtime/errors.ts';
+import { listenRegistry } from '../../support/registry-listener.ts';
 import { eventually } from '../../support/eventually.ts';
 import { recordingTerminal, type RecordingTerminal } from '../../support/recording-terminal.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
@@ -249,6 +252,20 @@ test('node remove takes a node out after its id was typed again, and tells what 
   assert.match(removed.output, new RegExp(`removed ${nodeId}; nobody of the fleet deals with it any more`));
   assert.match(again.messages, /was removed before/);
   assert.equal((await fleetOf(data)).nodes.find((each) => each.nodeId === nodeId)?.state, 'removed');
+});
+
+test('pulls tells what to do about a node that wants credentials', async () => {
+  const access: AccessPolicy = {
+    authorize: () => {
+      throw new AppError('credentials_required', 'who are you', { detail: { challenge: 'Basic realm="x"' } });
+    },
+  };
+  await using registry = await listenRegistry({ access });
+
+  const { code, messages } = await shoal('pulls', '--http', new URL(registry.baseUrl).host);
+
+  assert.equal(code, 1);
+  assert.match(messages, /lets only its users see this; `curl --user NAME http:.*\/pulls\?limit=20` asks as one/);
 });
 
 test('pulls asks the node of this host, and says what to do when there is none', async () => {

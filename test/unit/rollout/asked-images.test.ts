@@ -63,7 +63,7 @@ test('However many hosts ask for however large images, what is remembered stays 
 
   let remembered = 0;
   for (const each of huge) remembered += images.hosts(each).size;
-  assert.ok(remembered * 21 <= 200_000 + 21_000, `${remembered} hosts of images with 2000 blobs`);
+  assert.ok(remembered * 21 <= 100_000 + 21_000, `${remembered} hosts of images with 2000 blobs`);
   assert.equal(images.hosts(huge[19] ?? image('none')).size, 1000);
 });
 
