@@ -20,6 +20,8 @@ import { sendBlob } from './send-blob.ts';
 
 /** What metrics say of a client that left before its answer was out. */
 const STATUS_CLIENT_LEFT = 499;
+/** Up to this size a body leaves in one write with its headers, as most manifests do; a longer one is cheaper to send as it is. */
+const MAX_JOINED_BYTES = 16 * 1024;
 /** From this status on a failure is ours and worth a warning. */
 const FIRST_SERVER_STATUS = 500;
 
@@ -149,13 +151,20 @@ function writeWhole(response: ServerResponse, answer: Answer, request: Pick<ApiR
   const { body } = answer;
   const bytes = request.method === 'HEAD' || !(body instanceof Uint8Array) ? undefined : body;
   if (response.shouldKeepAlive || !request.body.isUnread) {
-    response.end(bytes);
+    endWith(response, bytes);
     return bytes?.byteLength ?? 0;
   }
   if (bytes === undefined) response.flushHeaders();
   else response.write(bytes);
   request.body.afterDiscard(() => response.end());
   return bytes?.byteLength ?? 0;
+}
+
+/** Node joins headers and a short text into one write; a buffer goes out beside them, which makes a request dearer by a tenth and more. */
+function endWith(response: ServerResponse, bytes: Uint8Array | undefined): void {
+  if (bytes === undefined || bytes.byteLength > MAX_JOINED_BYTES) response.end(bytes);
+  // Every byte is one character of latin1, and the other way round.
+  else response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'), 'latin1');
 }
 
 /** The client stopped sending in the middle of a body: it is told, if it still listens, and the connection ends. */
