@@ -253,6 +253,12 @@ const registrySettings = Type.Object(
       description:
         'Links to uploads, blobs and manifests without a host, which are right behind every proxy, or with one. `shoal serve`: absolute, as scripts for the original expect.',
     }),
+    allowedHosts: list({
+      default: [],
+      maxItems: 100,
+      description:
+        'Names besides localhost that clients may use for a registry on loopback without TLS; * for any. None: a web page whose name leads to 127.0.0.1 must not reach it. `shoal serve`: *.',
+    }),
     trustedProxies: list({
       default: ['loopback'],
       maxItems: 100,
@@ -264,6 +270,40 @@ const registrySettings = Type.Object(
       example: '{"Access-Control-Allow-Origin":["https://ui.example"]}',
       description:
         'Headers of every answer, of errors too. X-Content-Type-Options: nosniff is always there unless it is set here.',
+    }),
+  },
+  { default: {}, additionalProperties: false },
+);
+
+const tlsSettings = Type.Object(
+  {
+    certificate: Type.Optional(
+      text({
+        placeholder: 'FILE',
+        description:
+          'Certificate of the registry port, PEM, with those between it and its authority behind it. With it the port speaks HTTPS alone. A file that changes is taken up within 5 s.',
+      }),
+    ),
+    key: Type.Optional(text({ placeholder: 'FILE', description: 'The private key of that certificate, PEM.' })),
+    minimumVersion: choice({
+      choices: ['1.2', '1.3'],
+      default: '1.2',
+      description: 'Oldest TLS that is spoken. 1.2: what every client of the last ten years has.',
+    }),
+    ciphers: list({
+      default: [],
+      maxItems: 50,
+      description: "Cipher suites by the names of OpenSSL, best first. None: OpenSSL's own choice.",
+    }),
+    clientAuthorities: list({
+      default: [],
+      maxItems: 50,
+      description: 'PEM files with the authorities of client certificates. None: clients need no certificate.',
+    }),
+    clientCertificates: choice({
+      choices: ['verify', 'verify-if-given', 'require', 'request'],
+      default: 'verify',
+      description: 'What is demanded of a client, when there are authorities: by default a certificate of one of them.',
     }),
   },
   { default: {}, additionalProperties: false },
@@ -336,6 +376,7 @@ export const NodeConfig = Type.Object(
     peers: peerSettings,
     udp: udpSettings,
     registry: registrySettings,
+    tls: tlsSettings,
     deletion: deletionSettings,
     log: logSettings,
   },

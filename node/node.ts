@@ -31,6 +31,7 @@ import { ResolvedImages } from './pulls/resolved-images.ts';
 import { listening } from './listening.ts';
 import { Readiness } from './readiness.ts';
 import { listenRegistry } from './registry-listener.ts';
+import { openTls } from './tls/open-tls.ts';
 import { openAccess } from './registry/access.ts';
 import { createRegistryApp } from './registry/registry-app.ts';
 import { PullReportsFile } from './store/pull-reports-file.ts';
@@ -66,6 +67,8 @@ export interface NodeDeps {
 /** A node that serves. Disposing it drains: no new requests, running ones finish until `drainMs`, then everything closes. */
 export interface RunningNode extends AsyncDisposable {
   readonly nodeId: string;
+  /** What the registry API speaks. */
+  readonly scheme: 'http' | 'https';
   /** `host:port` of the registry API. */
   readonly httpAddress: string;
   readonly swarmAddress: string;
@@ -109,6 +112,8 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
+  const tls = await openTls(config, { clock, log });
+  if (tls !== undefined) opening.use(tls);
   const app = createRegistryApp(
     {
       content,
@@ -119,8 +124,9 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
       metrics,
       clock,
       accessLines: deps.accessLines,
+      makeServer: tls?.makeServer,
     },
-    { ...config.registry, deletion: config.deletion },
+    { ...config.registry, deletion: config.deletion, allowedHosts: checkedHosts(config) },
   );
   link.start();
   const listener = opening.use(await listenRegistry(app, { clock }, config));
@@ -129,6 +135,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const resources = opening.move();
   return {
     nodeId: identity.nodeId,
+    scheme: tls === undefined ? 'http' : 'https',
     httpAddress: listener.address,
     swarmAddress,
     tune: (next) => swarm.tune(next.peers),
@@ -247,6 +254,11 @@ function makeHyperswarm(
       maxConnections: config.peers.maxConnections,
     },
   );
+}
+
+/** Beyond loopback the operator gave the registry a name, and with TLS a page of another name has no certificate for it. */
+function checkedHosts({ http, tls, registry }: NodeConfig): readonly string[] | undefined {
+  return isLoopback(parseHostPort(http).host) && tls.certificate === undefined ? registry.allowedHosts : undefined;
 }
 
 /** The first address of this host that others may dial, with the port that peers listen on. */

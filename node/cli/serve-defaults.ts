@@ -14,6 +14,7 @@ export const SERVE_DEFAULTS: Readonly<Record<string, SettingValue>> = {
   swarm: '127.0.0.1:0',
   drainMs: DRAIN_MS,
   'registry.accessLog': true,
+  'registry.allowedHosts': ['*'],
   'registry.urls': 'absolute',
   'registry.trustedProxies': ['loopback', 'private'],
   'deletion.blobs': false,

@@ -2,6 +2,7 @@
 
 import type { RegistrySection } from './registry-section.ts';
 import { httpSection } from './sections/http.ts';
+import { httpTlsSection } from './sections/http-tls.ts';
 import { logSection } from './sections/log.ts';
 import { pagingSection } from './sections/paging.ts';
 import { storageSection } from './sections/storage.ts';
@@ -21,6 +22,7 @@ export const REGISTRY_SECTIONS: readonly RegistrySection[] = [
   storageSection,
   authSection,
   httpSection,
+  httpTlsSection,
   notificationsSection,
   healthSection,
   proxySection,

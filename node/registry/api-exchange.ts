@@ -62,6 +62,7 @@ export async function exchange(
   let sentBytes = 0;
   deps.referenceMetrics?.begin(route);
   try {
+    deps.site.checkHost(raw);
     const answer = finished(await deps.dispatch(path, request));
     sentBytes = await writeAnswer(deps, options, { response, answer, request });
   } catch (error) {

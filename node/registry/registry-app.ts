@@ -4,29 +4,43 @@
 // slashes, digests are longer than its parameters may be, bodies must not be buffered or refused for their type, and
 // its senders add a charset. Health, readiness and metrics are ordinary routes.
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { fastify, type FastifyInstance } from 'fastify';
 import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import { isLoopback } from '../../shared/runtime/host-port.ts';
 import type { LineSink, Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { Seldom } from '../../shared/runtime/seldom.ts';
 import type { Content } from '../content/content.ts';
 import { AccessLog } from './access-log.ts';
 import type { AccessPolicy } from './access.ts';
 import { createDispatch } from './api-dispatch.ts';
 import { exchange } from './api-exchange.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { answerClientError, limitConnections, type ResponsesUnderWay } from './client-error.ts';
+import { answerClientError, limitConnections, type ClientErrorDeps, type ResponsesUnderWay } from './client-error.ts';
+import { errorAnswer } from './oci-error.ts';
 import { operationsRoutes, type Health } from './operations-routes.ts';
 import { pullRoutes, type PullReports } from './pull-routes.ts';
-import { DEFAULT_REGISTRY_OPTIONS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
+import { DEFAULT_REGISTRY_OPTIONS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
 import { ReferenceMetrics } from './reference-metrics.ts';
 import { RegistrySite } from './registry-site.ts';
+import { plainAddress } from './trusted-proxies.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
 const API_ROOT = '/v2';
+/** Clients that speak TLS here are told of in the log at most this often; each is answered. */
+const TELL_EVERY_MS = 60_000;
+
+/** Makes the server that the API is served on, which does not listen yet. */
+export type MakeServer = (
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  options: { readonly maxHeaderSize: number; readonly keepAliveTimeout: number },
+) => Server;
 
 export interface RegistryDeps {
+  /** For another server than one that speaks plain HTTP. */
+  readonly makeServer?: MakeServer | undefined;
   readonly content: Content;
   readonly access: AccessPolicy;
   readonly health: Health;
@@ -46,8 +60,22 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   const settings: RegistryOptions = { ...DEFAULT_REGISTRY_OPTIONS, ...options };
   const site = new RegistrySite(settings);
   const responses: ResponsesUnderWay = new WeakMap();
+  const { makeServer } = deps;
+  const tellOfTls = new Seldom(deps, { everyMs: TELL_EVERY_MS });
+  const clientErrors: ClientErrorDeps = {
+    responses,
+    headers: site.headers.for(undefined),
+    onTlsClient: (client) => tellOfTls.act(() => tellOfTlsClient(deps.log, client)),
+  };
   const app = fastify({
+    ...(makeServer === undefined
+      ? {}
+      : {
+          serverFactory: (handler: Parameters<MakeServer>[0]) =>
+            makeServer(handler, { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS }),
+        }),
     logger: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     // Long uploads are fine; a body that stops arriving is ended by its own watch.
     requestTimeout: 0,
@@ -57,8 +85,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
     forceCloseConnections: 'idle',
     // Requests on open connections are still served while closing; each of them then ends its connection.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) =>
-      answerClientError({ responses, headers: site.headers.for(undefined) }, error, socket),
+    clientErrorHandler: (error, socket) => answerClientError(clientErrors, error, socket),
   });
   limitConnections(app.server, settings.maxConnections);
   const exchangeDeps = {
@@ -74,7 +101,13 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   app.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url !== API_ROOT) {
       addHeaders(reply.raw, site.headers.for(request.headers.origin));
-      done();
+      try {
+        site.checkHost(request.raw);
+        done();
+      } catch (error) {
+        const { status, body } = errorAnswer(error);
+        void reply.code(status).type('application/json').send(body);
+      }
       return;
     }
     const target = site.localTarget(request.originalUrl) ?? request.originalUrl;
@@ -86,6 +119,14 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   void app.register(operationsRoutes(deps));
   void app.register(pullRoutes(deps));
   return app;
+}
+
+/** Clients on this host try TLS first as a matter of course, and go on with HTTP. */
+function tellOfTlsClient(log: Logger, client: string): void {
+  const advice =
+    'put this registry into insecure-registries of its docker, or give this one a certificate: --tls-certificate, --tls-key';
+  if (isLoopback(plainAddress(client))) log.debug({ client }, 'a client speaks TLS to the plain HTTP port');
+  else log.warn({ client, advice }, 'a client speaks TLS to the plain HTTP port');
 }
 
 function isApiTarget(target: string | undefined): boolean {

@@ -55,3 +55,6 @@ export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
 
 /** Request line and headers together, beyond 431. Twice Node's default: tokens and a hundred `tag=` parameters get long. */
 export const MAX_HEADER_BYTES = 32 * 1024;
+
+/** An idle connection is closed after so long: a little longer than load balancers keep theirs, so that they end them. */
+export const KEEP_ALIVE_MS = 72_000;

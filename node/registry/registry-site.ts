@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { isHostHeader, parseForwarded, type ForwardedFacts } from './forwarded.ts';
+import { checkHost } from './host-check.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { plainAddress, TrustedProxies } from './trusted-proxies.ts';
 
@@ -15,6 +16,8 @@ export interface SiteOptions {
   readonly urls: 'relative' | 'absolute';
   /** Who may say by headers where a request came from: addresses, networks, `loopback`, `private`, `all`. */
   readonly trustedProxies: readonly string[];
+  /** Names besides localhost that requests may be for; undefined where they may be for any: beyond loopback, and with TLS. */
+  readonly allowedHosts?: readonly string[] | undefined;
   /** On every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
 }
@@ -29,6 +32,7 @@ export class RegistrySite {
   readonly #publicBase: string | undefined;
   readonly #prefix: string;
   readonly #hasAbsoluteUrls: boolean;
+  readonly #allowedHosts: readonly string[];
 
   /** @throws {AppError} `config_invalid` */
   constructor(options: SiteOptions) {
@@ -37,6 +41,13 @@ export class RegistrySite {
     this.#publicBase = options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl);
     this.#prefix = parsePrefix(options.prefix);
     this.#hasAbsoluteUrls = options.urls === 'absolute';
+    const own = this.#publicBase === undefined ? [] : [new URL(this.#publicBase).hostname];
+    this.#allowedHosts = options.allowedHosts === undefined ? ['*'] : [...options.allowedHosts, ...own];
+  }
+
+  /** @throws {AppError} `access_denied` when a request is for a name that is not ours. */
+  checkHost(request: IncomingMessage): void {
+    checkHost(request.headers.host, this.#allowedHosts);
   }
 
   /** A request target below the prefix, as if there was none; undefined for one beside it. */

@@ -70,7 +70,7 @@ export const nodeCommand: Command = {
           resources.use(reloadSettings({ log, onReload, read, apply }, { schema: NodeConfig, config }));
           const { nodeId, httpAddress } = node;
           log.info({ nodeId, http: httpAddress, swarm: node.swarmAddress, coordinator }, 'node started');
-          terminal.out(startText({ nodeId, registry: clientHost(httpAddress) }));
+          terminal.out(startText({ nodeId, scheme: node.scheme, registry: clientHost(httpAddress) }));
         },
       },
       stop,
@@ -79,9 +79,10 @@ export const nodeCommand: Command = {
   },
 };
 
-function startText({ nodeId, registry }: { readonly nodeId: string; readonly registry: string }): string {
+function startText(about: { readonly nodeId: string; readonly scheme: string; readonly registry: string }): string {
+  const { nodeId, scheme, registry } = about;
   return [
-    `Shoal node ${nodeId} is running: registry at http://${registry}`,
+    `Shoal node ${nodeId} is running: registry at ${scheme}://${registry}`,
     '',
     `  docker pull ${registry}/NAME:TAG`,
     `  docker push ${registry}/NAME:TAG`,

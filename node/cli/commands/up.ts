@@ -48,7 +48,7 @@ export const upCommand: Command = {
           );
           const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
           const registry = clientHost(node.httpAddress);
-          terminal.out(startText({ shoal, registry, data: config.data, listen: config.listen }));
+          terminal.out(startText({ shoal, registry, scheme: node.scheme, data: config.data, listen: config.listen }));
         },
       },
       stop,
@@ -60,17 +60,19 @@ export const upCommand: Command = {
 function startText({
   shoal,
   registry,
+  scheme,
   data,
   listen,
 }: {
   readonly shoal: string;
   readonly registry: string;
+  readonly scheme: string;
   readonly data: string;
   readonly listen: string;
 }): string {
   const reach = isLoopback(parseHostPort(listen).host) ? '    (start this with --listen 0.0.0.0:5100 first)' : '';
   return [
-    `Shoal is running: registry at http://${registry}, data in ${data}`,
+    `Shoal is running: registry at ${scheme}://${registry}, data in ${data}`,
     '',
     `  docker tag IMAGE ${registry}/IMAGE:v1`,
     `  docker push ${registry}/IMAGE:v1`,

@@ -26,7 +26,6 @@ export const httpSection: RegistrySection = {
       about: 'On every answer, errors too. Of several values of Access-Control-Allow-Origin each page gets its own.',
     }),
     refused('http.debug', NOT_SUPPORTED),
-    refused('http.tls', NOT_SUPPORTED),
     ignored('http.http2.disabled', 'switch', 'HTTP/1.1 is spoken in any case, as every client does.'),
     ignored('http.h2c.enabled', 'switch', 'HTTP/1.1 is spoken in any case, as every client does.'),
   ],

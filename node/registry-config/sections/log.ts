@@ -1,5 +1,6 @@
 // `log`, and the older `loglevel`
 
+import { inOurWords } from '../in-our-words.ts';
 import { ignored, mapped, type GivenSetting } from '../registry-key.ts';
 import type { RegistrySection } from '../registry-section.ts';
 import type { RegistryValues } from '../registry-values.ts';
@@ -32,31 +33,12 @@ export const logSection: RegistrySection = {
     mapped('loglevel', 'text', ['log.level'], { about: 'The older name of log.level, which wins over it.' }),
   ],
   settings: (values, problems) => [
-    ...inOurWords(values, { keys: ['loglevel', 'log.level'], setting: 'log.level', words: LEVELS }, problems),
-    ...inOurWords(values, { keys: ['log.formatter'], setting: 'log.format', words: FORMATS }, problems),
+    ...inOurWords(values, { key: 'loglevel', setting: 'log.level', words: LEVELS }, problems),
+    ...inOurWords(values, { key: 'log.level', setting: 'log.level', words: LEVELS }, problems),
+    ...inOurWords(values, { key: 'log.formatter', setting: 'log.format', words: FORMATS }, problems),
     ...accessLog(values),
   ],
 };
-
-function inOurWords(
-  values: RegistryValues,
-  wanted: {
-    readonly keys: readonly string[];
-    readonly setting: string;
-    readonly words: Readonly<Record<string, string>>;
-  },
-  problems: string[],
-): readonly GivenSetting[] {
-  return wanted.keys.flatMap((key) => {
-    const word = values.text(key);
-    if (word === undefined) return [];
-    const raw = Object.hasOwn(wanted.words, word.toLowerCase()) ? wanted.words[word.toLowerCase()] : undefined;
-    const source = values.source(key);
-    if (raw !== undefined) return [{ key: wanted.setting, raw, source }];
-    problems.push(`${source}: write one of ${Object.keys(wanted.words).join(', ')}`);
-    return [];
-  });
-}
 
 function accessLog(values: RegistryValues): readonly GivenSetting[] {
   const isDisabled = values.flag('log.accesslog.disabled');
