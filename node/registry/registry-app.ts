@@ -5,7 +5,7 @@
 // its senders add a charset. Health, readiness and metrics are ordinary routes.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { isLoopback } from '../../shared/runtime/host-port.ts';
@@ -32,9 +32,11 @@ const API_ROOT = '/v2';
 /** Clients that speak TLS here are told of in the log at most this often; each is answered. */
 const TELL_EVERY_MS = 60_000;
 
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** Makes the server that the API is served on, which does not listen yet. */
 export type MakeServer = (
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  handler: Handler,
   options: { readonly maxHeaderSize: number; readonly keepAliveTimeout: number },
 ) => Server;
 
@@ -60,20 +62,9 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   const settings: RegistryOptions = { ...DEFAULT_REGISTRY_OPTIONS, ...options };
   const site = new RegistrySite(settings);
   const responses: ResponsesUnderWay = new WeakMap();
-  const { makeServer } = deps;
-  const tellOfTls = new Seldom(deps, { everyMs: TELL_EVERY_MS });
-  const clientErrors: ClientErrorDeps = {
-    responses,
-    headers: site.headers.for(undefined),
-    onTlsClient: (client) => tellOfTls.act(() => tellOfTlsClient(deps.log, client)),
-  };
+  const clientErrors = clientErrorDeps(deps, { responses, site });
   const app = fastify({
-    ...(makeServer === undefined
-      ? {}
-      : {
-          serverFactory: (handler: Parameters<MakeServer>[0]) =>
-            makeServer(handler, { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS }),
-        }),
+    ...serverOptions(deps),
     logger: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
@@ -100,14 +91,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   };
   app.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url !== API_ROOT) {
-      addHeaders(reply.raw, site.headers.for(request.headers.origin));
-      try {
-        site.checkHost(request.raw);
-        done();
-      } catch (error) {
-        const { status, body } = errorAnswer(error);
-        void reply.code(status).type('application/json').send(body);
-      }
+      beginOperation(site, { raw: request.raw, reply, done });
       return;
     }
     const target = site.localTarget(request.originalUrl) ?? request.originalUrl;
@@ -119,6 +103,41 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   void app.register(operationsRoutes(deps));
   void app.register(pullRoutes(deps));
   return app;
+}
+
+function serverOptions({ makeServer }: RegistryDeps): { readonly serverFactory?: (handler: Handler) => Server } {
+  if (makeServer === undefined) return {};
+  const options = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS };
+  return { serverFactory: (handler) => makeServer(handler, options) };
+}
+
+function clientErrorDeps(
+  deps: RegistryDeps,
+  parts: { readonly responses: ResponsesUnderWay; readonly site: RegistrySite },
+): ClientErrorDeps {
+  const tellOfTls = new Seldom(deps, { everyMs: TELL_EVERY_MS });
+  return {
+    responses: parts.responses,
+    headers: parts.site.headers.for(undefined),
+    onTlsClient: (client) => tellOfTls.act(() => tellOfTlsClient(deps.log, client)),
+  };
+}
+
+/** What is no registry request gets the same headers and the same check of its host. */
+function beginOperation(
+  site: RegistrySite,
+  request: { readonly raw: IncomingMessage; readonly reply: FastifyReply; readonly done: () => void },
+): void {
+  const { raw, reply, done } = request;
+  addHeaders(reply.raw, site.headers.for(raw.headers.origin));
+  try {
+    site.checkHost(raw);
+  } catch (error) {
+    const { status, body } = errorAnswer(error);
+    void reply.code(status).type('application/json').send(body);
+    return;
+  }
+  done();
 }
 
 /** Clients on this host try TLS first as a matter of course, and go on with HTTP. */
