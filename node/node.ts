@@ -30,10 +30,7 @@ import { PullBook } from './pulls/pull-book.ts';
 import { ResolvedImages } from './pulls/resolved-images.ts';
 import { listening } from './listening.ts';
 import { Readiness } from './readiness.ts';
-import { listenRegistry } from './registry-listener.ts';
-import { openTls } from './tls/open-tls.ts';
-import { openAccess } from './registry/access.ts';
-import { createRegistryApp } from './registry/registry-app.ts';
+import { serveRegistry } from './serve-registry.ts';
 import { PullReportsFile } from './store/pull-reports-file.ts';
 import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from './store/known-journal.ts';
 import { KnownPeersFile, KnownRendezvousFile } from './store/known-files.ts';
@@ -112,31 +109,15 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
-  const tls = await openTls(config, { clock, log });
-  if (tls !== undefined) opening.use(tls);
-  const app = createRegistryApp(
-    {
-      content,
-      access: openAccess,
-      health,
-      pulls,
-      log: log.child({ part: 'registry' }),
-      metrics,
-      clock,
-      accessLines: deps.accessLines,
-      makeServer: tls?.makeServer,
-    },
-    { ...config.registry, deletion: config.deletion, allowedHosts: checkedHosts(config) },
-  );
   link.start();
-  const listener = opening.use(await listenRegistry(app, { clock }, config));
+  const registry = opening.use(await serveRegistry(config, { ...deps, content, health, pulls }));
   opening.defer(() => health.stop());
 
   const resources = opening.move();
   return {
     nodeId: identity.nodeId,
-    scheme: tls === undefined ? 'http' : 'https',
-    httpAddress: listener.address,
+    scheme: registry.scheme,
+    httpAddress: registry.address,
     swarmAddress,
     tune: (next) => swarm.tune(next.peers),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
@@ -254,11 +235,6 @@ function makeHyperswarm(
       maxConnections: config.peers.maxConnections,
     },
   );
-}
-
-/** Beyond loopback the operator gave the registry a name, and with TLS a page of another name has no certificate for it. */
-function checkedHosts({ http, tls, registry }: NodeConfig): readonly string[] | undefined {
-  return isLoopback(parseHostPort(http).host) && tls.certificate === undefined ? registry.allowedHosts : undefined;
 }
 
 /** The first address of this host that others may dial, with the port that peers listen on. */

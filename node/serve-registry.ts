@@ -1,0 +1,84 @@
+// The registry API on its address, from the first connection to the last.
+
+import { isLoopback, formatHostPort, parseHostPort } from '../shared/runtime/host-port.ts';
+import type { Clock } from '../shared/runtime/clock.ts';
+import type { LineSink, Logger } from '../shared/runtime/log.ts';
+import type { Metrics } from '../shared/runtime/metrics.ts';
+import { ResourceStack } from '../shared/runtime/resource-stack.ts';
+import type { NodeConfig } from './config.ts';
+import { listening } from './listening.ts';
+import { openAccess } from './registry/access.ts';
+import { createRegistryApp, type RegistryDeps } from './registry/registry-app.ts';
+import { openTls } from './tls/open-tls.ts';
+
+type RegistryApp = ReturnType<typeof createRegistryApp>;
+
+export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'health' | 'pulls'> {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Takes a line for each registry request; absent when there is no access log. */
+  readonly accessLines?: LineSink | undefined;
+}
+
+/** Disposing it stops accepting; running requests may finish until the deadline, then they are cut. */
+export interface ServedRegistry extends AsyncDisposable {
+  readonly scheme: 'http' | 'https';
+  /** `host:port`, with the port that was taken. */
+  readonly address: string;
+}
+
+/** @throws {AppError} `config_invalid` when the address cannot be listened on, or the certificate cannot be used. */
+export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promise<ServedRegistry> {
+  const { clock, log } = deps;
+  const { http, drainMs } = config;
+  await using opening = new ResourceStack();
+  const tls = await openTls(config, { clock, log });
+  if (tls !== undefined) opening.use(tls);
+  const app = createRegistryApp(
+    { ...deps, access: openAccess, log: log.child({ part: 'registry' }), makeServer: tls?.makeServer },
+    { ...config.registry, deletion: config.deletion, allowedHosts: checkedHosts(config) },
+  );
+  opening.defer(() => drain(app, { clock, drainMs }));
+  await listening(listenHttp(app, http), { address: http, flag: '--http' });
+  const resources = opening.move();
+  return {
+    scheme: tls === undefined ? 'http' : 'https',
+    address: takenAddress(app.server.address(), http),
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+}
+
+/** Beyond loopback the operator gave the registry a name, and with TLS a page of another name has no certificate for it. */
+function checkedHosts({ http, tls, registry }: NodeConfig): readonly string[] | undefined {
+  return isLoopback(parseHostPort(http).host) && tls.certificate === undefined ? registry.allowedHosts : undefined;
+}
+
+/** All addresses of the host, when these are asked for, also where there is no IPv6. */
+async function listenHttp(app: RegistryApp, address: string): Promise<void> {
+  const { host, port } = parseHostPort(address);
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const hasNoIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
+    if (host !== '::' || !hasNoIpv6) throw error;
+    await app.listen({ host: '0.0.0.0', port });
+  }
+}
+
+async function drain(app: RegistryApp, options: { readonly clock: Clock; readonly drainMs: number }): Promise<void> {
+  const deadline = options.clock.schedule(options.drainMs, () => app.server.closeAllConnections());
+  try {
+    await app.close();
+  } finally {
+    deadline.cancel();
+  }
+}
+
+function takenAddress(
+  address: string | { readonly address: string; readonly port: number } | null,
+  configured: string,
+): string {
+  if (address === null || typeof address === 'string') return configured;
+  return formatHostPort({ host: address.address, port: address.port });
+}
