@@ -131,7 +131,7 @@ export function testManifestContentRules(open: OpenRegistry): void {
       );
       await using connection = await speaker.connect();
       connection.send(
-        `PUT /v2/${name}/manifests/v2 HTTP/1.1\r\nHost: x\r\nContent-Type: ${OCI_INDEX}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+        `PUT /v2/${name}/manifests/v2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${OCI_INDEX}\r\nTransfer-Encoding: chunked\r\n\r\n`,
       );
       connection.send(`${(LIMIT_BYTES + 1).toString(16)}\r\n`);
       connection.send(tooLarge);

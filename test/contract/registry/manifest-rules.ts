@@ -122,7 +122,7 @@ export function testManifestRules(open: OpenRegistry): void {
       await using connection = await speaker.connect();
       const query = tags.map((tag) => `tag=${tag}`).join('&');
       connection.send(
-        `PUT /v2/${name}/manifests/${digest}?${query} HTTP/1.1\r\nHost: x\r\nContent-Type: ${OCI_MANIFEST}\r\nContent-Length: ${content.length}\r\n\r\n`,
+        `PUT /v2/${name}/manifests/${digest}?${query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${OCI_MANIFEST}\r\nContent-Length: ${content.length}\r\n\r\n`,
       );
       connection.send(content);
       const answer = await connection.answer();
