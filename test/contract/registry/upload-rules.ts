@@ -207,7 +207,9 @@ export function testUploadRules(open: OpenRegistry): void {
     test('[U-11] A second writer waits for the first, then is judged by the new offset', async () => {
       const session = await speaker.wire.openUpload(freshName());
       await using connection = await speaker.connect();
-      connection.send(`PATCH ${session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1024\r\nExpect: 100-continue\r\n\r\n`);
+      connection.send(
+        `PATCH ${session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1024\r\nExpect: 100-continue\r\n\r\n`,
+      );
       await connection.continued();
       connection.send(BLOB.subarray(0, 100));
       const overlapping = speaker.wire.send('PATCH', session, chunk(0, 1023));
@@ -375,7 +377,9 @@ export function testUploadRules(open: OpenRegistry): void {
     test('[H-12] An early error is heard also over a connection that is not kept alive', async () => {
       await using connection = await speaker.connect();
       const path = `/v2/${freshName()}/blobs/uploads/${crypto.randomUUID()}`;
-      connection.send(`PATCH ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${8 * MIB}\r\n\r\n`);
+      connection.send(
+        `PATCH ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${8 * MIB}\r\n\r\n`,
+      );
       for (let sent = 0; sent < 8; sent += 1) connection.send(Buffer.alloc(MIB));
 
       assert.equal((await connection.answer()).status, 404);
@@ -385,7 +389,9 @@ export function testUploadRules(open: OpenRegistry): void {
     test('[J-10] A client that waits for 100-continue gets it', async () => {
       const session = await speaker.wire.openUpload(freshName());
       await using connection = await speaker.connect();
-      connection.send(`PATCH ${session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n`);
+      connection.send(
+        `PATCH ${session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n`,
+      );
       await connection.continued();
       connection.send('abc');
       const answer = await connection.answer();
