@@ -185,7 +185,7 @@ export function testUploadRules(open: OpenRegistry): void {
       const session = await speaker.wire.openUpload(name);
       await using connection = await speaker.connect();
       connection.send(
-        `PUT ${session}?digest=${DIGEST} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BLOB.length}\r\nExpect: 100-continue\r\n\r\n`,
+        `PUT ${session}?digest=${DIGEST} HTTP/1.1\r\nHost: [::1]\r\nContent-Length: ${BLOB.length}\r\nExpect: 100-continue\r\n\r\n`,
       );
       await connection.continued();
       connection.send(BLOB.subarray(0, 1000));
@@ -208,7 +208,7 @@ export function testUploadRules(open: OpenRegistry): void {
       const session = await speaker.wire.openUpload(freshName());
       await using connection = await speaker.connect();
       connection.send(
-        `PATCH ${session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1024\r\nExpect: 100-continue\r\n\r\n`,
+        `PATCH ${session} HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 1024\r\nExpect: 100-continue\r\n\r\n`,
       );
       await connection.continued();
       connection.send(BLOB.subarray(0, 100));
@@ -291,7 +291,7 @@ export function testUploadRules(open: OpenRegistry): void {
       const digest = digestText(BLOB.subarray(0, 1000));
       await using connection = await speaker.connect();
       connection.send(
-        `POST /v2/${name}/blobs/uploads/?digest=${digest} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3067\r\nExpect: 100-continue\r\n\r\n`,
+        `POST /v2/${name}/blobs/uploads/?digest=${digest} HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 3067\r\nExpect: 100-continue\r\n\r\n`,
       );
       await connection.continued();
       connection.send(BLOB.subarray(0, 1000));
@@ -365,11 +365,11 @@ export function testUploadRules(open: OpenRegistry): void {
     test('[H-12] An early error is heard even by a client that is still sending', async () => {
       await using connection = await speaker.connect();
       const path = `/v2/${freshName()}/blobs/uploads/${crypto.randomUUID()}`;
-      connection.send(`PATCH ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3067\r\n\r\n`);
+      connection.send(`PATCH ${path} HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 3067\r\n\r\n`);
       connection.send(BLOB.subarray(0, 10));
       const answer = await connection.answer();
       connection.send(BLOB.subarray(10));
-      connection.send('GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      connection.send('GET /v2/ HTTP/1.1\r\nHost: [::1]\r\n\r\n');
       assert.equal(answer.status, 404);
       assert.equal((await connection.answer()).status, 200);
     });
@@ -378,7 +378,7 @@ export function testUploadRules(open: OpenRegistry): void {
       await using connection = await speaker.connect();
       const path = `/v2/${freshName()}/blobs/uploads/${crypto.randomUUID()}`;
       connection.send(
-        `PATCH ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${8 * MIB}\r\n\r\n`,
+        `PATCH ${path} HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\nContent-Length: ${8 * MIB}\r\n\r\n`,
       );
       for (let sent = 0; sent < 8; sent += 1) connection.send(Buffer.alloc(MIB));
 
@@ -389,9 +389,7 @@ export function testUploadRules(open: OpenRegistry): void {
     test('[J-10] A client that waits for 100-continue gets it', async () => {
       const session = await speaker.wire.openUpload(freshName());
       await using connection = await speaker.connect();
-      connection.send(
-        `PATCH ${session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n`,
-      );
+      connection.send(`PATCH ${session} HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n`);
       await connection.continued();
       connection.send('abc');
       const answer = await connection.answer();
