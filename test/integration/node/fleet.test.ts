@@ -71,13 +71,13 @@ describe('a fleet of an origin and two nodes', () => {
 
 test('A host tells of a pull under the name of its image, with bytes that add up, also after a restart', async () => {
   await using fleet = await ComposedFleet.start({ durability: { copies: 1, waitMs: 20_000 } });
-  const origin = await fleet.startOwnNode();
+  const origin = await fleet.startOwnNode({ zone: 'east' });
   const name = freshName();
   const layer = Buffer.concat([...seededBytes('reported', 3 * MIB)]);
   const image = await pushImage(origin, { name, tag: 'v7', layer });
   const reports: unknown[] = [];
   for (let start = 0; start < 2; start += 1) {
-    await using puller = await fleet.startNode('puller');
+    await using puller = await fleet.startNode('puller', { zone: 'east' });
     await ready(puller);
     const wire = new RegistryWire(puller.baseUrl);
     await wire.send('GET', `/v2/${name}/manifests/v7`);
@@ -98,8 +98,8 @@ test('A host tells of a pull under the name of its image, with bytes that add up
       report.sizeBytes + report.wastedBytes,
     );
     assert.deepEqual(
-      report.peers.map(({ nodeId, isOrigin }) => [nodeId, isOrigin]),
-      [[origin.running.nodeId, true]],
+      report.peers.map(({ nodeId, isOrigin, zone, transport }) => [nodeId, isOrigin, zone, transport]),
+      [[origin.running.nodeId, true, 'east', 'tls']],
     );
     reports.push({ ...report, nowMs: 0 });
   }
