@@ -14,6 +14,7 @@ import { PeerUploader } from './peer-uploader.ts';
 import type { PieceExchange } from './piece-exchange.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { HandOuts } from './scheduler/hand-outs.ts';
+import { HAVE_BATCH_MS } from './scheduler/have-news.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
@@ -21,8 +22,6 @@ import type { TransferLimiter } from './transfer-limiter.ts';
 
 /** Blobs that are open on one connection; more are refused. Some images of 40 layers at a time. */
 const MAX_CHANNELS = 512;
-/** Verified pieces are told in batches: often enough for a piece time, seldom enough to be cheap. */
-const HAVE_BATCH_MS = 2;
 
 /** Frames about a channel that exists. */
 type ChannelFrame = Extract<PeerFrame, { readonly channel: number }>;

@@ -10,7 +10,7 @@ export function fluidBoundMs(scenario: FleetScenario): number {
   const slowHosts = slow?.hosts ?? 0;
   const pullers = hosts - liars;
   const uploads = holders * originUplink + uplink * (pullers - slowHosts) + uplink * slowHosts * (slow?.share ?? 1);
-  const seconds = Math.max(bytes / (holders * originUplink), bytes / rate, (pullers * bytes) / uploads);
+  const seconds = Math.max(bytes / (holders * originUplink), bytes / rate, ((pullers - slowHosts) * bytes) / uploads);
   return Math.max(seconds, zoneSeconds(scenario, bytes)) * 1000;
 }
 

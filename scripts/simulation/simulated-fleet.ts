@@ -3,6 +3,7 @@
 
 import { digestOf } from '../../shared/oci/digest.ts';
 import { pieceBytesFor, pieceLength } from '../../shared/pieces/piece-table.ts';
+import { HAVE_BATCH_MS } from '../../node/swarm/scheduler/have-news.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { DelayLine } from './core/delay-line.ts';
 import { seededRandom, shuffled } from './core/seeded-random.ts';
@@ -19,13 +20,13 @@ import {
 import { MESSAGE, Wires } from './wires.ts';
 import { Zones } from './zones.ts';
 
-/** As the product does: deadlines are looked at, and verified pieces told, so often. */
+/** As the product does: deadlines are looked at so often. */
 const TICK_MS = 100;
-const HAVE_BATCH_MS = 2;
 /** A pull that is not over by then never will be. */
 const MAX_VIRTUAL_MS = 3_600_000;
 /** Loads and progress are looked at once in so many events. */
-const LOOK_EVERY = 16_384;
+const LOAD_EVERY = 16_384;
+const PROGRESS_EVERY = 1024;
 const MIB = 1024 * 1024;
 
 /** What is known of a run while it lasts. */
@@ -104,8 +105,8 @@ export class SimulatedFleet {
     const { hosts, layers, liars = 0 } = this.#scenario;
     const imageBytes = layers.reduce((sum, bytes) => sum + bytes, 0);
     for (; this.#unfinished > 0 && this.#step(); this.#eventCount += 1) {
-      if (this.#eventCount % LOOK_EVERY !== 0) continue;
-      maxLoad = Math.max(maxLoad, this.#wires.maxLoad);
+      if (this.#eventCount % PROGRESS_EVERY !== 0) continue;
+      if (this.#eventCount % LOAD_EVERY === 0) maxLoad = Math.max(maxLoad, this.#wires.maxLoad);
       const share = this.#verifiedBytes / (imageBytes * (hosts - liars));
       onProgress({ virtualMs: this.#nowMs, share, eventCount: this.#eventCount });
       if (this.#nowMs > MAX_VIRTUAL_MS) break;
