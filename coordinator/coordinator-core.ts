@@ -15,6 +15,7 @@ import { removeNode } from './roster/remove-node.ts';
 import { AskedImages } from './rollout/asked-images.ts';
 import { RolloutReader } from './rollout/rollout-reader.ts';
 import { RosterWriter } from './roster/roster-writer.ts';
+import { ZoneTraffics } from './roster/zone-traffic.ts';
 import { PeerComplaints } from './sessions/peer-complaints.ts';
 import { sessionMethods } from './sessions/session-methods.ts';
 import { SessionTable } from './sessions/session-table.ts';
@@ -46,6 +47,7 @@ export class CoordinatorCore implements AsyncDisposable {
   readonly rollouts: RolloutReader;
   readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
+  readonly traffics = new ZoneTraffics();
   readonly #deps: CoordinatorCoreDeps;
   readonly #copyRecord: CopyRecord;
   readonly #directory: Directory;
@@ -105,6 +107,7 @@ export class CoordinatorCore implements AsyncDisposable {
       replication,
       roster: this.roster,
       sessions,
+      traffics: this.traffics,
     });
     this.#load();
     this.#addMetrics(metrics);

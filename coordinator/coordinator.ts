@@ -84,8 +84,9 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
       { config, fleetId: authority.fleetId, seed: randomInt(2 ** 31) },
     ),
   );
+  const { collection, complaints, rollouts, roster, sessions, traffics } = core;
   const status = new FleetStatusReader(
-    { clock, database, complaints: core.complaints, roster: core.roster, sessions: core.sessions },
+    { clock, database, complaints, roster, sessions, traffics },
     { fleetId: authority.fleetId, version: deps.version, copies: config.durability.copies },
   );
 
@@ -95,7 +96,6 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const sockets = new OpenSockets(server);
   const access = new Access({ clock, database }, authority);
   let isReady = false;
-  const { collection, rollouts } = core;
   const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);
   const api = { access, collection, enrolment, removeNode, rollouts, status };
   const app = createHttpApp({ ...api, log, metrics, isReady: () => isReady }, server);

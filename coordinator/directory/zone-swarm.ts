@@ -6,13 +6,15 @@
 //
 // Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
 // first arrivals would fill each other's places; a holder such as an origin is linked to 32 members at most; whoever
-// leaves has its former neighbours joined at once; a freed place at a holder goes to a member that has no holder.
+// leaves has its former neighbours joined at once; a freed place at a holder goes to a member that has no holder. Places at
+// holders are spread over racks (rack-spread.ts).
 //
 // Since members are connected among themselves, every member has a path to a holder as soon as one member is linked to one.
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { NeighbourChanges } from './neighbour-changes.ts';
 import { Ring, RING_COUNT } from './ring.ts';
+import { crowdedMember } from './rack-spread.ts';
 import { SpareLinks } from './spare-links.ts';
 import type { DirectoryNode } from './directory-node.ts';
 
@@ -98,7 +100,9 @@ export class ZoneSwarm {
     });
     this.holderWent(member, changes); // it would not ask if it could serve
     this.#waiting.add(member);
-    for (const holder of this.#chooseHolders(member, HOLDERS_PER_MEMBER)) this.#link(holder, member, changes);
+    const holders = this.#chooseHolders(member, HOLDERS_PER_MEMBER);
+    for (const holder of holders) this.#link(holder, member, changes);
+    if (holders.length === 0) this.#takePlace(member, changes);
   }
 
   /** A member stops downloading. Its places at holders go to members that have none. */
@@ -151,6 +155,23 @@ export class ZoneSwarm {
     for (const member of this.#waiting) {
       if (!this.#hasPlace(holder)) return;
       this.#link(holder, member, changes);
+    }
+  }
+
+  /** All places are taken: one that a crowded rack has goes to a member of another, who passes on what it gets there. */
+  #takePlace(member: DirectoryNode, changes: NeighbourChanges): void {
+    let lookedAt = 0;
+    for (const [holder, members] of this.#linked) {
+      if (++lookedAt > HOLDERS_PER_MEMBER) return;
+      const crowded = this.isServer(holder) ? crowdedMember(members, member.rack) : undefined;
+      if (crowded === undefined) continue;
+      members.delete(crowded);
+      const left = this.#members.get(crowded);
+      left?.delete(holder);
+      if (!this.#fellows(crowded).has(holder)) changes.remove(this.digest, crowded.nodeId, { nodeId: holder.nodeId });
+      if (left?.size === 0) this.#waiting.add(crowded);
+      this.#link(holder, member, changes);
+      return;
     }
   }
 

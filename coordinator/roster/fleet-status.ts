@@ -7,6 +7,7 @@ import type { NodeRow } from '../database/node-table.ts';
 import type { PeerComplaints } from '../sessions/peer-complaints.ts';
 import type { SessionTable } from '../sessions/session-table.ts';
 import type { RosterWriter } from './roster-writer.ts';
+import type { ZoneTraffics } from './zone-traffic.ts';
 
 /** Totals read whole tables; this long they are taken from the last look, however many people watch. */
 const TOTALS_KEPT_MS = 2000;
@@ -20,6 +21,7 @@ export class FleetStatusReader {
     readonly database: FleetDatabase;
     readonly roster: RosterWriter;
     readonly sessions: SessionTable;
+    readonly traffics: ZoneTraffics;
   };
   readonly #options: { readonly fleetId: string; readonly version: string; readonly copies: number };
   readonly #startedAtMs: number;
@@ -32,6 +34,7 @@ export class FleetStatusReader {
       readonly database: FleetDatabase;
       readonly roster: RosterWriter;
       readonly sessions: SessionTable;
+      readonly traffics: ZoneTraffics;
     },
     options: { readonly fleetId: string; readonly version: string; readonly copies: number },
   ) {
@@ -49,6 +52,7 @@ export class FleetStatusReader {
       nowMs: clock.wallMs(),
       startedAtMs: this.#startedAtMs,
       ...this.#readTotals(),
+      zones: this.#deps.traffics.list(),
       nodes: this.nodes(),
     };
   }

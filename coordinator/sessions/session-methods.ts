@@ -14,6 +14,7 @@ import type { RendezvousDesk } from '../hyperswarm/rendezvous-desk.ts';
 import type { Replication } from '../replication/replication.ts';
 import type { AskedImages } from '../rollout/asked-images.ts';
 import type { RosterWriter } from '../roster/roster-writer.ts';
+import type { ZoneTraffics } from '../roster/zone-traffic.ts';
 import { commitManifest } from '../tags/commit-manifest.ts';
 import { deleteManifest } from '../tags/delete-manifest.ts';
 import { listRepositories, listTags } from '../tags/list-content.ts';
@@ -40,6 +41,7 @@ export interface SessionServices {
   readonly roster: RosterWriter;
   readonly sessions: SessionTable;
   readonly times: ReviewTimes;
+  readonly traffics: ZoneTraffics;
   /** Origins that are to hold each blob. */
   readonly copies: number;
   /** Signs a new key of a node of the roster. @throws {AppError} `identity_refused`, `message_invalid` */
@@ -77,7 +79,8 @@ export function sessionMethods(services: SessionServices): Methods {
     'blob.release': (session, params) => ({ isReleased: releaseCopy(services, session, params) }),
     'blob.copies': (_, { digests }) => ({ counts: digests.map((digest) => directory.originCopies(digest)) }),
     'blob.locate': (session, params) => locate(services, session, params),
-    'blob.leave': (session, { digest }) => {
+    'blob.leave': (session, { digest, otherZoneBytes = 0 }) => {
+      noteOtherZones(services, session, { digest, bytes: otherZoneBytes });
       sessions.tell(directory.leave(session.nodeId, digest));
       session.dropEventsOf(digest);
       return {};
@@ -163,6 +166,18 @@ function joinHyperswarm(
     }
   }
   return { rendezvous: joined.rendezvous };
+}
+
+function noteOtherZones(
+  { clock, database, traffics }: SessionServices,
+  session: Session,
+  { digest, bytes }: { readonly digest: Digest; readonly bytes: number },
+): void {
+  if (bytes === 0) return;
+  const blob = database.read('locate', () => database.blobs.find(digest));
+  if (blob === undefined) return;
+  const { sizeBytes } = blob;
+  traffics.received({ digest, sizeBytes }, { zone: session.hello?.zone, bytes, nowMs: clock.nowMs() });
 }
 
 function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {

@@ -82,6 +82,13 @@ function summary(status: FleetStatus): string[] {
   ];
   if (blobs.underReplicated > 0)
     lines.push(`! ${showCount(blobs.underReplicated, 'blob')} with fewer copies than wanted`);
+  for (const { zone, receivedBytes, floorBytes } of status.zones) {
+    const name = zone === undefined ? 'hosts without a zone' : `zone ${plain(zone)}`;
+    const copies = (receivedBytes / Math.max(1, floorBytes)).toFixed(2);
+    lines.push(
+      `into ${name} came ${showBytes(receivedBytes)} from others: ${copies} copies of ${showBytes(floorBytes)}`,
+    );
+  }
   if (origins === 0) lines.push('! no origin is connected: pushes wait, and then fail');
   return lines;
 }

@@ -110,6 +110,11 @@ export const FleetStatus = object({
   repositories: Count,
   tags: Count,
   blobs: object({ count: Count, bytes: Count, underReplicated: Count }),
+  /**
+   * What came into each zone from others since the coordinator started; `floorBytes` is one copy of each blob that did. `zone` is
+   * absent for nodes without one.
+   */
+  zones: Type.Array(object({ zone: Type.Optional(Type.String()), receivedBytes: Count, floorBytes: Count })),
   nodes: Type.Array(NodeStatus),
 });
 export type FleetStatus = Readonly<Static<typeof FleetStatus>>;

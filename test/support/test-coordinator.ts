@@ -53,8 +53,12 @@ export function enrolTestNode(running: RunningCoordinator, name: string): TestNo
 }
 
 /** What a test node says at the start. */
-export function helloOf(name: string, options: { readonly isOrigin?: boolean } = {}): Params<'session.hello'> {
+export function helloOf(
+  name: string,
+  options: { readonly isOrigin?: boolean; readonly zone?: string; readonly rack?: string } = {},
+): Params<'session.hello'> {
   return {
+    ...options,
     protocol: SESSION_PROTOCOL,
     version: '0.0.0',
     isOrigin: options.isOrigin ?? false,

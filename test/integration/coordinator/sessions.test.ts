@@ -90,6 +90,7 @@ test('A frame that is no request closes the session with 1008', async () => {
     Buffer.from('nonsense'),
     'text',
     encodeRequest(1, 'blob.stat', JSON.parse('{"repository":5}') as never),
+    encodeRequest(1, 'session.hello', { ...helloOf('web'), zone: 'no label' }),
   ];
 
   for (const frame of frames) {
@@ -181,6 +182,37 @@ test('Status is for members of the fleet, and tells nodes, roles and blobs', asy
   assert.equal(node.freeBytes, 5);
 });
 
+test('A node of another zone is named its share, and status tells zones, racks and what crossed', async () => {
+  await using folder = await openTemporaryFolder('sessions');
+  const coordinator = await startTestCoordinator(folder.path);
+  await using _running = coordinator.running;
+  await using origin = await connectNode(coordinator, 'origin', { isOrigin: true, zone: 'near' });
+  await using node = await connectNode(coordinator, 'node', { zone: 'far', rack: 'r1' });
+  const { digest, sizeBytes, table } = smallBlob('crossing');
+  await origin.link.call('blob.add', { repository: 'app', digest, table }, signal);
+
+  const { neighbours } = await node.link.call('blob.locate', { digest }, signal);
+  await node.link.call('blob.lagging', { digest, classes: [0] }, signal);
+  await node.link.call('blob.leave', { digest, otherZoneBytes: sizeBytes + 1 }, signal);
+
+  assert.deepEqual(
+    neighbours.map(({ nodeId, zone, share }) => [nodeId, zone, share?.of, share?.classes.length]),
+    [[origin.nodeId, 'near', 32, 32]],
+  );
+  const call = { method: 'GET', path: '/api/status', answer: FleetStatus } as const;
+  const admin = target(coordinator, coordinator.admin.tls);
+  const status = await callCoordinator({ clock: systemClock }, admin, call, signal);
+  assert.deepEqual(status.zones, [{ zone: 'far', receivedBytes: sizeBytes + 1, floorBytes: sizeBytes }]);
+  const places = status.nodes.map(({ nodeId, zone, rack }) => [nodeId, zone, rack]);
+  assert.deepEqual(
+    new Map(places.map(([nodeId, ...place]) => [nodeId, place])),
+    new Map([
+      [node.nodeId, ['far', 'r1']],
+      [origin.nodeId, ['near', undefined]],
+    ]),
+  );
+});
+
 test('A node renews its certificate in its session and without one', async () => {
   await using folder = await openTemporaryFolder('sessions');
   const coordinator = await startTestCoordinator(folder.path);
@@ -202,7 +234,7 @@ test('A node renews its certificate in its session and without one', async () =>
 async function connectNode(
   coordinator: TestCoordinator,
   name: string,
-  options: { readonly isOrigin?: boolean } = {},
+  options: { readonly isOrigin?: boolean; readonly zone?: string; readonly rack?: string } = {},
   node: TestNode = enrolTestNode(coordinator.running, name),
 ): Promise<LinkedNode> {
   const { fleetId, port } = coordinator.running;

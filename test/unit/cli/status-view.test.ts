@@ -38,6 +38,7 @@ function fleet(nodes: NodeStatus[], overrides: Partial<FleetStatus> = {}): Fleet
     repositories: 1,
     tags: 2,
     blobs: { count: 12, bytes: 1536 * MIB, underReplicated: 0 },
+    zones: [],
     nodes,
     ...overrides,
   };
@@ -142,4 +143,17 @@ test('Watching refreshes in place, keeps the last status through a failure, and 
   assert.match(afterFailure, /web-1-abc234[^]*web-1-abc234[^]*! not up to date: gone/);
   assert.ok(terminal.output.startsWith('\x1b[?1049h'));
   assert.ok(terminal.output.endsWith('\x1b[?25h\x1b[?1049l'));
+});
+
+test('Zones and racks of nodes are shown, and what came into a zone beside one copy of it', () => {
+  const zones = [
+    { zone: 'far\u001b', receivedBytes: 1050 * MIB, floorBytes: 1000 * MIB },
+    { receivedBytes: MIB, floorBytes: MIB },
+  ];
+  const text = renderStatus(fleet([node({ zone: 'far', rack: 'r7' }), node({})], { zones }), wide);
+
+  assert.match(text, /ZONE +RACK/);
+  assert.match(text, /far +r7/);
+  assert.match(text, /into zone far\? came 1\.0 GiB from others: 1\.05 copies of 1\.0 GiB\n/);
+  assert.match(text, /into hosts without a zone came 1\.0 MiB from others: 1\.00 copies/);
 });

@@ -60,7 +60,8 @@ test('Whatever nodes do, links are symmetric, bounded, connected, lead to a hold
   fc.assert(
     fc.property(fc.array(command, { maxLength: 160, size: 'max' }), fc.integer(), (commands, seed) => {
       const fleet = new Fleet(seed);
-      for (let index = 0; index < 40; index += 1) fleet.add(`n${index}`, { isOrigin: index < 2 });
+      for (let index = 0; index < 40; index += 1)
+        fleet.add(`n${index}`, { isOrigin: index < 2, rack: `r${index % 4}` });
       for (const { action, node } of commands) {
         const nodeId = `n${node}`;
         const isThere = fleet.reachable.has(nodeId);
@@ -217,4 +218,21 @@ test('Copies count on origins that are within reach only', () => {
   assert.equal(fleet.directory.originCopies(layer), 1);
   assert.equal(fleet.directory.isHeld(layer), true);
   assert.deepEqual(fleet.directory.origins().connected, ['o2']);
+});
+
+test('Places at an origin are spread over racks, whoever came first', () => {
+  const fleet = new Fleet();
+  fleet.add('origin', { isOrigin: true });
+  fleet.hold('origin');
+  const rackOf = (index: number): string => (index < 60 ? 'r1' : `r${2 + (index % 2)}`);
+  for (let index = 0; index < 90; index += 1) fleet.add(`n${index}`, { rack: rackOf(index) });
+  for (let index = 0; index < 90; index += 1) fleet.join(`n${index}`);
+
+  fleet.check();
+  const linked = [...fleet.views].filter(([, view]) => view.has('origin')).map(([nodeId]) => nodeId);
+  const counts = ['r1', 'r2', 'r3'].map(
+    (rack) => linked.filter((nodeId) => rackOf(Number(nodeId.slice(1))) === rack).length,
+  );
+  assert.equal(linked.length, MEMBERS_PER_HOLDER);
+  assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join(' '));
 });

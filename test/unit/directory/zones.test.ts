@@ -119,7 +119,8 @@ function counts(values: readonly string[]): Map<string, number> {
 function fleetOf(zones: Readonly<Record<string, number>>, seed = 1): ZonedFleet {
   const fleet = new ZonedFleet(seed);
   for (const [zone, size] of Object.entries(zones)) {
-    for (let index = 0; index < size; index += 1) fleet.add(`${zone}${index}`, zone === '-' ? {} : { zone });
+    for (let index = 0; index < size; index += 1)
+      fleet.add(`${zone}${index}`, zone === '-' ? {} : { zone, rack: `r${index % 3}` });
   }
   return fleet;
 }
