@@ -2,6 +2,7 @@
 // a limit is reached.
 
 import Type, { type Static } from 'typebox';
+import { accessSettings } from './access/access-settings.ts';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
 import {
   address,
@@ -377,6 +378,7 @@ export const NodeConfig = Type.Object(
     udp: udpSettings,
     registry: registrySettings,
     tls: tlsSettings,
+    access: accessSettings,
     deletion: deletionSettings,
     log: logSettings,
   },

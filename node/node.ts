@@ -110,7 +110,9 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
   link.start();
-  const registry = opening.use(await serveRegistry(config, { ...deps, content, health, pulls }));
+  const registry = opening.use(
+    await serveRegistry(config, { ...deps, nodeId: identity.nodeId, content, health, pulls }),
+  );
   opening.defer(() => health.stop());
 
   const resources = opening.move();

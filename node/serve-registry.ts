@@ -5,15 +5,18 @@ import type { Clock } from '../shared/runtime/clock.ts';
 import type { LineSink, Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import { ResourceStack } from '../shared/runtime/resource-stack.ts';
+import { dataFolder } from '../shared/runtime/data-folder.ts';
+import { openPolicy } from './access/open-policy.ts';
 import type { NodeConfig } from './config.ts';
 import { listening } from './listening.ts';
-import { openAccess } from './registry/access.ts';
 import { createRegistryApp, type RegistryDeps } from './registry/registry-app.ts';
 import { openTls } from './tls/open-tls.ts';
 
 type RegistryApp = ReturnType<typeof createRegistryApp>;
 
 export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'health' | 'pulls'> {
+  /** Issuer of the tokens that are given out here. */
+  readonly nodeId: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -35,8 +38,21 @@ export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promis
   await using opening = new ResourceStack();
   const tls = await openTls(config, { clock, log });
   if (tls !== undefined) opening.use(tls);
+  const policy = opening.use(
+    await openPolicy({ ...deps, log: log.child({ part: 'access' }) }, config.access, {
+      keyPath: dataFolder(config.data).tokenKey,
+      nodeId: deps.nodeId,
+      isLocal: isLoopback(parseHostPort(http).host),
+    }),
+  );
   const app = createRegistryApp(
-    { ...deps, access: openAccess, log: log.child({ part: 'registry' }), makeServer: tls?.makeServer },
+    {
+      ...deps,
+      access: policy.access,
+      tokens: policy.tokens,
+      log: log.child({ part: 'registry' }),
+      makeServer: tls?.makeServer,
+    },
     { ...config.registry, deletion: config.deletion, allowedHosts: checkedHosts(config) },
   );
   opening.defer(() => drain(app, { clock, drainMs }));

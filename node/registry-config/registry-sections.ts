@@ -1,18 +1,13 @@
 // Every key of a registry configuration and what becomes of it, in the order of the document. Each section is a file.
 
 import type { RegistrySection } from './registry-section.ts';
+import { authSection } from './sections/auth.ts';
 import { httpSection } from './sections/http.ts';
 import { httpTlsSection } from './sections/http-tls.ts';
 import { logSection } from './sections/log.ts';
 import { pagingSection } from './sections/paging.ts';
 import { storageSection } from './sections/storage.ts';
-import {
-  authSection,
-  healthSection,
-  notificationsSection,
-  proxySection,
-  validationSection,
-} from './sections/unsupported.ts';
+import { healthSection, notificationsSection, proxySection, validationSection } from './sections/unsupported.ts';
 import { versionSection } from './sections/version.ts';
 import { withoutEffectSection } from './sections/without-effect.ts';
 

@@ -16,19 +16,31 @@ export type AccessNeed =
   /** `anyOf`: one of these actions is enough. */
   | { readonly type: 'repository'; readonly repository: string; readonly anyOf: readonly Action[] };
 
+/** Where a request comes from. */
+export interface Asker {
+  /** The header of the request; never logged. */
+  readonly authorization: string | undefined;
+  /** Where the client sees this registry; undefined when it does not say. */
+  readonly baseUrl: string | undefined;
+  readonly clientAddress: string;
+}
+
+/** Who asks; undefined has not logged in. */
+export type Subject = string | undefined;
+
 /** Grants or refuses. */
 export interface AccessPolicy {
   /**
-   * @param authorization the header of the request, never logged.
+   * @returns who it is.
    * @throws {AppError} `credentials_required` (detail.challenge for `WWW-Authenticate`), `access_denied`
    */
-  authorize(authorization: string | undefined, needs: readonly AccessNeed[]): void | Promise<void>;
+  authorize(asker: Asker, needs: readonly AccessNeed[]): Subject | Promise<Subject>;
 }
 
 /** The policy of a registry that listens on loopback: whoever reaches it may do everything. */
 export const openAccess: AccessPolicy = { authorize: () => undefined };
 
-type RepositoryRoute = Exclude<ApiPath['type'], 'base' | 'catalog' | 'unknown' | 'name_invalid'>;
+type RepositoryRoute = Exclude<ApiPath['type'], 'base' | 'token' | 'catalog' | 'unknown' | 'name_invalid'>;
 type Needs = { readonly allOf: readonly Action[] } | { readonly anyOf: readonly Action[] };
 
 const PULL: Needs = { allOf: ['pull'] };
@@ -57,6 +69,8 @@ export function accessNeeds(
     case 'unknown':
     case 'name_invalid':
       return [{ type: 'base' }];
+    case 'token':
+      return []; // it is where logins are checked
     case 'catalog':
       return [{ type: 'catalog' }];
     case 'extension':

@@ -13,11 +13,14 @@ import { baseRoutes, catalogRoutes, extensionRoutes, referrerRoutes, tagRoutes }
 import { manifestRoutes } from './manifest-routes.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { chooseRoute, type Methods } from './route.ts';
+import { tokenRoutes, type TokenSource } from './token-routes.ts';
 import { uploadRoutes, uploadsRoutes } from './upload-routes.ts';
 
 export interface DispatchDeps {
   readonly content: Content;
   readonly access: AccessPolicy;
+  /** Present when this registry gives out tokens itself. */
+  readonly tokens?: TokenSource | undefined;
   readonly log: Logger;
 }
 
@@ -34,7 +37,8 @@ export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Di
       throw new AppError('name_invalid', 'not a repository name', { detail: { name: path.repository.slice(0, 300) } });
     }
     if (request.method === 'OPTIONS') return allowedMethods(routes, path);
-    await deps.access.authorize(request.headers.authorization, accessNeeds(path, request));
+    const needs = accessNeeds(path, request);
+    if (needs.length > 0) await deps.access.authorize(request, needs);
     if (options.readOnly && changesContent(path, request.method)) {
       throw new AppError('access_denied', 'this registry is read-only for now; nothing can be pushed or deleted');
     }
@@ -63,6 +67,7 @@ function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
   const { deletion } = options;
   return {
     base: baseRoutes,
+    token: tokenRoutes(deps.tokens, { bodyTimeoutMs: options.manifestBodyTimeoutMs }),
     catalog: catalogRoutes({ manifests }, { maxRepositories: options.maxRepositories }),
     extension: extensionRoutes,
     uploads: uploadsRoutes({ uploads, blobs, log }),
@@ -104,6 +109,8 @@ function callRoute(
       return chooseRoute(routes.catalog, method)(path, request);
     case 'extension':
       return chooseRoute(routes.extension, method)(path, request);
+    case 'token':
+      return chooseRoute(routes.token, method)(path, request);
     case 'base':
       return chooseRoute(routes.base, method)(path, request);
     case 'unknown':

@@ -34,6 +34,15 @@ export class ApiRequest {
     this.#queryText = query;
   }
 
+  get authorization(): string | undefined {
+    return this.headers.authorization;
+  }
+
+  /** What stands behind the question mark, as it came. */
+  get queryText(): string {
+    return this.#queryText;
+  }
+
   get query(): Query {
     this.#query ??= new Query(this.#queryText);
     return this.#query;

@@ -5,6 +5,7 @@ import type { PullDetail, PullList } from '../../shared/protocol/pull-report.ts'
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { AccessPolicy } from './access.ts';
 import { errorAnswer } from './oci-error.ts';
+import type { RegistrySite } from './registry-site.ts';
 import { Query } from './query.ts';
 
 /** Reports of late pulls. */
@@ -21,13 +22,16 @@ const MAX_LISTED = 1000;
 const LISTED = 100;
 
 /** They name repositories, so they need what the catalog needs. */
-export function pullRoutes(deps: {
-  readonly access: AccessPolicy;
-  readonly pulls: PullReports;
-}): FastifyPluginCallback {
+export function pullRoutes(
+  deps: { readonly access: AccessPolicy; readonly pulls: PullReports },
+  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
+): FastifyPluginCallback {
   return (app, _options, done) => {
     app.addHook('onRequest', async (request) => {
-      await deps.access.authorize(request.headers.authorization, [{ type: 'catalog' }]);
+      const { raw } = request;
+      const { authorization } = raw.headers;
+      const asker = { authorization, baseUrl: site.baseUrl(raw), clientAddress: site.clientAddress(raw) };
+      await deps.access.authorize(asker, [{ type: 'catalog' }]);
     });
     app.setErrorHandler((error, _request, reply) => sendFailure(reply, error));
     app.get('/pulls', (request, reply) => {

@@ -7,6 +7,7 @@ import type { CounterMetric, GaugeMetric, HistogramMetric, Metrics } from '../..
 const HANDLERS: Readonly<Record<ApiPath['type'], string>> = {
   base: 'base',
   blob: 'blob',
+  token: 'base',
   catalog: 'catalog',
   extension: 'extension',
   manifest: 'manifest',

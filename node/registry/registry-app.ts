@@ -27,6 +27,7 @@ import { ReferenceMetrics } from './reference-metrics.ts';
 import { RegistrySite } from './registry-site.ts';
 import { plainAddress } from './trusted-proxies.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import type { TokenSource } from './token-routes.ts';
 
 const API_ROOT = '/v2';
 /** Clients that speak TLS here are told of in the log at most this often; each is answered. */
@@ -45,6 +46,7 @@ export interface RegistryDeps {
   readonly makeServer?: MakeServer | undefined;
   readonly content: Content;
   readonly access: AccessPolicy;
+  readonly tokens?: TokenSource | undefined;
   readonly health: Health;
   readonly pulls: PullReports;
   readonly log: Logger;
@@ -101,7 +103,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   });
   closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
-  void app.register(pullRoutes(deps));
+  void app.register(pullRoutes(deps, site));
   return app;
 }
 

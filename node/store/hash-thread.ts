@@ -1,7 +1,8 @@
 // One hash thread as the main thread sees it: operations in, promises of results out.
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { invariant } from '../../shared/runtime/errors.ts';
+import { startWorker } from '../../shared/runtime/start-worker.ts';
 import type { HashOperation, HashResult } from './hash-desk.ts';
 
 /** Batches that the thread may have at once, further operations wait: one that it works on and one that is there when it is done. */
@@ -31,7 +32,7 @@ export class HashThread {
   /** @param options.onIdle called whenever its last operation is done. */
   constructor(options: { readonly onIdle: () => void }) {
     this.#onIdle = options.onIdle;
-    this.#worker = startWorker();
+    this.#worker = startWorker(import.meta.url, 'hash-worker', { resourceLimits: RESOURCE_LIMITS });
     this.#worker.on('message', (results: readonly HashResult[]) => this.#settle(results));
     this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on('exit', () => this.#end(new Error('the hash thread has ended')));
@@ -101,14 +102,4 @@ export class HashThread {
     this.#ending = reason;
     for (const { reject } of [...this.#batches.splice(0).flat(), ...this.#queue.splice(0)]) reject(reason);
   }
-}
-
-/** Compiled, the worker is a plain module; from the sources it first needs the loader that the main thread runs under. */
-function startWorker(): Worker {
-  const isSource = import.meta.url.endsWith('.ts');
-  const entry = new URL(isSource ? './hash-worker.ts' : './hash-worker.js', import.meta.url);
-  if (!isSource) return new Worker(entry, { resourceLimits: RESOURCE_LIMITS });
-  const loader = import.meta.resolve('tsx/esm/api');
-  const code = `import(${JSON.stringify(loader)}).then((loader) => { loader.register(); return import(${JSON.stringify(entry.href)}); });`;
-  return new Worker(code, { eval: true, resourceLimits: RESOURCE_LIMITS });
 }

@@ -2,6 +2,7 @@
 // decides and all before it is the name: /v2/a/blobs/manifests/latest is the tag `latest` of `a/blobs`.
 //
 //   /v2, /v2/                                   base
+//   /v2/auth                                    token
 //   /v2/_catalog                                catalog
 //   /v2/[<name>/]_<ext>/<component>/<module>    extension
 //   /v2/<name>/blobs/uploads[/]                 uploads
@@ -16,6 +17,8 @@ import { isRepositoryName } from './reference.ts';
 /** What a path asks for. Names are checked; digests, references and ids are as they came, decoded once. */
 export type ApiPath =
   | { readonly type: 'base' }
+  /** Where tokens are given out; no repository has a path of one segment. */
+  | { readonly type: 'token' }
   | { readonly type: 'catalog' }
   | { readonly type: 'extension'; readonly repository: string | undefined; readonly extension: string }
   | { readonly type: 'uploads'; readonly repository: string }
@@ -28,6 +31,8 @@ export type ApiPath =
   | { readonly type: 'name_invalid'; readonly repository: string }
   | { readonly type: 'unknown' };
 
+/** Paths of one segment. */
+const SINGLE: Readonly<Record<string, ApiPath>> = { auth: { type: 'token' }, _catalog: { type: 'catalog' } };
 const UNKNOWN: ApiPath = { type: 'unknown' };
 /** Longest path that is looked at, a longer one is unknown: far above any legal one, far below what a header may hold. */
 const MAX_PATH_CHARS = 4096;
@@ -51,7 +56,7 @@ export function parseApiPath(path: string): ApiPath {
   if (path === '/v2' || path === '/v2/') return { type: 'base' };
   if (!path.startsWith('/v2/') || path.length > MAX_PATH_CHARS) return UNKNOWN;
   const segments = path.slice('/v2/'.length).split('/').map(decodeSegment);
-  if (segments.length === 1) return segments[0] === '_catalog' ? { type: 'catalog' } : UNKNOWN;
+  if (segments.length === 1) return SINGLE[segments[0] ?? ''] ?? UNKNOWN;
   return parseUploads(segments) ?? parsePair(segments) ?? parseExtension(segments) ?? UNKNOWN;
 }
 

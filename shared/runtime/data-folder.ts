@@ -5,6 +5,7 @@
 //   <data>/admin.json      how the command line on this host reaches the coordinator, private
 //   <data>/node.json       the node's identity, private
 //   <data>/noise-seed      the node's key in hyperswarm, private; made when it is first used
+//   <data>/token-key.pem  signs the tokens of this node's registry, private
 //   <data>/store/          blobs, partial blobs, upload sessions
 //   <data>/known/          what the coordinator said last
 
@@ -16,6 +17,7 @@ export interface DataFolder {
   readonly adminAccess: string;
   readonly nodeIdentity: string;
   readonly noiseSeed: string;
+  readonly tokenKey: string;
   readonly store: string;
   readonly known: string;
 }
@@ -28,6 +30,7 @@ export function dataFolder(data: string): DataFolder {
     adminAccess: join(data, 'admin.json'),
     nodeIdentity: join(data, 'node.json'),
     noiseSeed: join(data, 'noise-seed'),
+    tokenKey: join(data, 'token-key.pem'),
     store: join(data, 'store'),
     known: join(data, 'known'),
   };

@@ -155,7 +155,15 @@ export class ComposedFleet implements AsyncDisposable {
 }
 
 function nodeConfig(raw: Overrides): NodeConfig {
-  const value: unknown = Default(NodeConfig, { store: {}, peers: {}, registry: {}, deletion: {}, log: {}, ...raw });
+  const value: unknown = Default(NodeConfig, {
+    store: {},
+    peers: {},
+    registry: {},
+    deletion: {},
+    access: {},
+    log: {},
+    ...raw,
+  });
   if (Check(NodeConfig, value)) return value;
   throw new Error(JSON.stringify(Errors(NodeConfig, value)));
 }

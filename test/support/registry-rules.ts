@@ -14,8 +14,6 @@ export interface RuleGroup {
   readonly rules: readonly RegistryRule[];
 }
 
-const LATER_AUTH = 'token authentication is not built yet; node/registry/access.ts is the place for it';
-
 function group(
   title: string,
   rules: Readonly<Record<string, string>>,
@@ -84,15 +82,37 @@ export const REGISTRY_RULES: readonly RuleGroup[] = [
     'E-4': 'If-Range with another tag gives the whole',
     'E-5': 'If-Match and If-None-Match guard a push by tag',
   }),
+  group('Base path', {
+    'V-1': '200 says that the API is served',
+    'V-2': 'without credentials 401 with a challenge',
+    'V-3': 'the base path needs valid credentials and no right',
+    'V-4': 'its challenge has no scope',
+  }),
   group(
-    'Base path',
+    'Access',
     {
-      'V-1': '200 says that the API is served',
-      'V-2': 'without credentials 401 with a challenge',
-      'V-3': 'the base path needs valid credentials and no right',
-      'V-4': 'its challenge has no scope',
+      'A-1': 'a refusal names realm, service and scope',
+      'A-2': 'several scopes in one value',
+      'A-3': 'invalid_token and insufficient_scope are told apart',
+      'A-4': 'bad tokens are 401; 403 is for users without the right',
+      'A-5': 'one challenge header',
+      'A-6': 'the realm is absolute, at the host and port of the request',
+      'A-7': 'Basic challenges',
+      'A-8': 'access is decided before anything is looked up',
+      'A-20': 'GET of a token',
+      'A-21': 'nobody in particular gets what is public; a wrong password gets nothing',
+      'A-22': 'what is asked and allowed is given',
+      'A-23': 'no scope at all is legal',
+      'A-24': 'the fields of the answer',
+      'A-25': 'it is JSON, and not kept by anybody on the way',
+      'A-26': 'another service is 400',
+      'A-30': 'the type of the form',
+      'A-31': 'its fields',
+      'A-32': 'its answer',
+      'A-33': 'clients fall back when there is no POST',
+      'A-34': 'bad credentials are 401, a malformed form 400',
     },
-    { 'V-4': LATER_AUTH },
+    { 'A-33': 'there is a POST' },
   ),
   group('Blobs', {
     'B-1': 'exact bytes, and only in this repository',

@@ -42,12 +42,14 @@ export const neverRules: readonly NeverRule[] = [
 
 /** A package is imported in these folders or files alone. One that is not listed may be imported nowhere. */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
+  bcryptjs: ['node/access'],
   'better-sqlite3': ['coordinator/database'],
   koffi: ['node/store'],
   fastify: ['node/registry', 'node/admin', 'coordinator/http', 'shared/http'],
   'blind-relay': ['shared/hyperswarm', 'coordinator/hyperswarm'],
   hyperdht: ['shared/hyperswarm', 'coordinator/hyperswarm', 'node/swarm/hyperswarm'],
   hyperswarm: ['shared/hyperswarm', 'node/swarm/hyperswarm'],
+  jose: ['node/access'],
   msgpackr: ['shared/protocol'],
   'p-limit': ['node', 'coordinator', 'shared/runtime', 'scripts/benchmarks'],
   pino: ['shared/runtime'],

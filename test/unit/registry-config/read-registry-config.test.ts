@@ -169,7 +169,7 @@ http: 5000
     'storage.s3 in FILE: object stores are not supported; use filesystem, and further origins for further copies',
     'storage.delete.enable in FILE: there is no such key; did you mean enabled?',
     'REGISTRY_STORAGE_OTHER_BUCKET: there is no such key',
-    ...['auth.htpasswd', 'proxy'].map(
+    ...['proxy'].map(
       (key) =>
         `${key} in FILE: not supported by this version; what you mean by it would not happen, so take it out to go on without it`,
     ),

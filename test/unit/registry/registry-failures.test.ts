@@ -188,7 +188,12 @@ test('[V-2 V-3 H-11] What the access policy refuses is answered in its words, be
 test('[V-3 C-3 U-33 U-63] Each route asks for the access that it needs, a mount for its source as well', async () => {
   const asked: AccessNeed[][] = [];
   await using registry = await listenRegistry({
-    access: { authorize: (_header, needs) => void asked.push([...needs]) },
+    access: {
+      authorize: (_asker, needs) => {
+        asked.push([...needs]);
+        return undefined;
+      },
+    },
   });
   const wire = new RegistryWire(registry.baseUrl);
   const session = '/v2/a/b/blobs/uploads/11111111-1111-1111-1111-111111111111';

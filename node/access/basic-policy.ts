@@ -1,0 +1,41 @@
+// Access by a user and a password with each request (A-7), as the reference registry does with an htpasswd file.
+
+import type { AccessNeed, AccessPolicy, Asker, Subject } from '../registry/access.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import { basicRefusal } from './challenge.ts';
+import { parseAuthorization } from './credentials.ts';
+import type { Logins } from './logins.ts';
+import type { Rights } from './rights.ts';
+
+export class BasicPolicy implements AccessPolicy {
+  readonly #logins: Logins;
+  readonly #rights: Rights;
+  readonly #realm: string;
+
+  constructor(deps: { readonly logins: Logins; readonly rights: Rights }, options: { readonly realm: string }) {
+    this.#logins = deps.logins;
+    this.#rights = deps.rights;
+    this.#realm = options.realm;
+  }
+
+  /** @throws {AppError} `credentials_required`, `access_denied`, `too_many_requests` */
+  async authorize(asker: Asker, needs: readonly AccessNeed[]): Promise<Subject> {
+    const subject = await this.#subjectOf(asker);
+    for (const need of needs) {
+      if (this.#rights.allows(subject, need)) continue;
+      if (subject === undefined) throw basicRefusal(this.#realm);
+      throw new AppError('access_denied', 'this user may not do that here; ask who runs this registry for the right');
+    }
+    return subject;
+  }
+
+  async #subjectOf({ authorization, clientAddress }: Asker): Promise<Subject> {
+    const credentials = parseAuthorization(authorization);
+    if (credentials.type === 'none') return undefined;
+    if (credentials.type !== 'basic') throw basicRefusal(this.#realm);
+    const { user, password } = credentials;
+    const account = await this.#logins.verify({ user, password, clientAddress });
+    if (account === undefined) throw basicRefusal(this.#realm);
+    return account.name;
+  }
+}

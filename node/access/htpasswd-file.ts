@@ -1,0 +1,113 @@
+// The file that `htpasswd -B` writes: a name and a bcrypt hash in each line. Read again when it changes.
+
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Account, Accounts } from './accounts.ts';
+
+/** The file is looked at again after so long: a changed password counts within a second. */
+const LOOK_EVERY_MS = 1000;
+/** Largest file; some hundred thousand users. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** Compared with when a name is not known, so that it takes as long as a wrong password. Of no password that anybody has. */
+const DUMMY_HASH = '$2b$10$H19/tggPil7Z.fyMSVyTR.Fv9mV9./xY2a7Z/357jHUM8R94bvIhi';
+const BCRYPT_HASH = /^\$2[aby]\$(0[4-9]|1\d|2\d|3[01])\$[./A-Za-z0-9]{53}$/;
+
+/**
+ * Names and hashes. Lines are trimmed, empty ones and those that begin with `#` left out; hashes other than bcrypt never match.
+ * @throws {AppError} `config_invalid` naming the line that is wrong.
+ */
+export function parseHtpasswd(text: string): ReadonlyMap<string, string> {
+  const entries = new Map<string, string>();
+  for (const [index, raw] of text.split('\n').entries()) {
+    const line = raw.trim();
+    if (line === '' || line.startsWith('#')) continue;
+    const colon = line.indexOf(':');
+    if (colon < 1) {
+      throw new AppError('config_invalid', `line ${index + 1} of the htpasswd file is not of the form NAME:HASH`);
+    }
+    entries.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return entries;
+}
+
+export interface HtpasswdDeps {
+  readonly bcrypt: { compare(password: string, hash: string): Promise<boolean> };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class HtpasswdFile implements Accounts {
+  readonly #deps: HtpasswdDeps;
+  readonly #path: string;
+  #entries: ReadonlyMap<string, string> = new Map();
+  #state = '';
+  #lookedMs = -Infinity;
+
+  private constructor(deps: HtpasswdDeps, path: string) {
+    this.#deps = deps;
+    this.#path = path;
+  }
+
+  /** @throws {AppError} `config_invalid` when there is no such file: nobody is let in with a password that we made up. */
+  static async open(deps: HtpasswdDeps, path: string): Promise<HtpasswdFile> {
+    const file = new HtpasswdFile(deps, path);
+    try {
+      await file.#read();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const advice = `make it with: htpasswd -Bbc ${path} USER PASSWORD`;
+      throw new AppError('config_invalid', `cannot read the htpasswd file: ${reason}; ${advice}`, { cause });
+    }
+    return file;
+  }
+
+  async verify(user: string, password: string): Promise<Account | undefined> {
+    await this.#refresh();
+    const hash = this.#entries.get(user);
+    const isKnown = hash !== undefined && BCRYPT_HASH.test(hash);
+    const isRight = await this.#deps.bcrypt.compare(password, isKnown ? hash : DUMMY_HASH);
+    return isKnown && isRight ? accountOf(user, hash) : undefined;
+  }
+
+  async find(user: string): Promise<Account | undefined> {
+    await this.#refresh();
+    const hash = this.#entries.get(user);
+    return hash === undefined ? undefined : accountOf(user, hash);
+  }
+
+  /** A file that cannot be read now leaves those in who were in before. */
+  async #refresh(): Promise<void> {
+    const { clock, log } = this.#deps;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    this.#lookedMs = nowMs;
+    try {
+      await this.#read();
+    } catch (err) {
+      log.warn({ path: this.#path, err }, 'cannot read the htpasswd file; the last one that could be read counts');
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { size, mtimeMs, ino } = await stat(this.#path);
+    const state = `${ino}/${mtimeMs}/${size}`;
+    if (state === this.#state) return;
+    if (size > MAX_FILE_BYTES) throw new AppError('config_invalid', 'the htpasswd file is too large');
+    this.#entries = parseHtpasswd(await readFile(this.#path, 'utf8'));
+    this.#state = state;
+    this.#lookedMs = this.#deps.clock.nowMs();
+    const others = [...this.#entries].filter(([, hash]) => !BCRYPT_HASH.test(hash)).length;
+    if (others > 0)
+      this.#deps.log.warn(
+        { path: this.#path, count: others },
+        'some users have hashes other than bcrypt (htpasswd -B) and cannot log in',
+      );
+  }
+}
+
+function accountOf(name: string, hash: string): Account {
+  return { name, version: createHash('sha256').update(hash).digest('base64url').slice(0, 22) };
+}

@@ -1,0 +1,99 @@
+// Logins: a password that was right a moment ago is not computed again, one that is guessed at is slowed down.
+
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
+import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
+import type { Account, Accounts } from './accounts.ts';
+import { LoginThrottle } from './login-throttle.ts';
+
+/** How long a right password is remembered; a changed one counts at once, since the account's version is asked for. */
+const REMEMBER_MS = 5 * 60_000;
+/** Logins remembered, the oldest goes first. */
+const MAX_REMEMBERED = 10_000;
+
+interface Remembered {
+  readonly version: string;
+  readonly untilMs: number;
+}
+
+export class Logins {
+  readonly #accounts: Accounts;
+  readonly #clock: Clock;
+  readonly #throttle: LoginThrottle;
+  readonly #results: CounterMetric;
+  /** Of this process: what is remembered is worth nothing elsewhere. */
+  readonly #key = randomBytes(32);
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #running = new Map<string, Promise<Account | undefined>>();
+
+  constructor(deps: { readonly accounts: Accounts; readonly clock: Clock; readonly metrics: Metrics }) {
+    this.#accounts = deps.accounts;
+    this.#clock = deps.clock;
+    this.#throttle = new LoginThrottle();
+    this.#results = deps.metrics.counter({
+      name: 'shoal_access_logins_total',
+      help: 'Passwords that came, by result: right (computed), remembered, wrong, slowed.',
+      labels: ['result'],
+    });
+  }
+
+  /**
+   * @param clientAddress where it comes from.
+   * @returns undefined for a wrong name or password.
+   * @throws {AppError} `too_many_requests` after too many wrong ones.
+   */
+  async verify(login: {
+    readonly user: string;
+    readonly password: string;
+    readonly clientAddress: string;
+  }): Promise<Account | undefined> {
+    const { user, password, clientAddress } = login;
+    const key = createHmac('sha256', this.#key).update(`${user.length}:${user}:${password}`).digest('base64');
+    const known = this.#remembered.get(key);
+    if (known !== undefined && known.untilMs > this.#clock.nowMs()) {
+      const account = await this.#accounts.find(user);
+      if (account?.version === known.version) {
+        this.#results.add(1, { result: 'remembered' });
+        return account;
+      }
+    }
+    const waitMs = this.#throttle.waitMs({ user, clientAddress }, this.#clock.nowMs());
+    if (waitMs > 0) {
+      this.#results.add(1, { result: 'slowed' });
+      throw new AppError('too_many_requests', 'too many wrong passwords; wait a moment before the next', {
+        detail: { retryAfterSeconds: Math.ceil(waitMs / 1000) },
+      });
+    }
+    const account = await this.#compute(key, login);
+    this.#results.add(1, { result: account === undefined ? 'wrong' : 'right' });
+    if (account === undefined) this.#throttle.failed({ user, clientAddress }, this.#clock.nowMs());
+    else this.#throttle.succeeded({ user, clientAddress });
+    return account;
+  }
+
+  /** The same password that comes many times at once is computed once. */
+  #compute(
+    key: string,
+    { user, password }: { readonly user: string; readonly password: string },
+  ): Promise<Account | undefined> {
+    const running = this.#running.get(key);
+    if (running !== undefined) return running;
+    const started = this.#accounts
+      .verify(user, password)
+      .then((account) => {
+        if (account !== undefined) this.#remember(key, account);
+        return account;
+      })
+      .finally(() => this.#running.delete(key));
+    this.#running.set(key, started);
+    return started;
+  }
+
+  #remember(key: string, { version }: Account): void {
+    this.#remembered.delete(key);
+    this.#remembered.set(key, { version, untilMs: this.#clock.nowMs() + REMEMBER_MS });
+    const oldest = this.#remembered.size > MAX_REMEMBERED ? this.#remembered.keys().next().value : undefined;
+    if (oldest !== undefined) this.#remembered.delete(oldest);
+  }
+}
