@@ -10,6 +10,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { parseAccessClaim, type TokenClaims } from './token-claims.ts';
 
+/** Tokens count for so long before and after their time, no longer: clocks differ. The reference registry's value. */
 const LEEWAY_SECONDS = 60;
 /** Certificates in `x5c`, a longer chain is refused. */
 const MAX_CHAIN = 5;

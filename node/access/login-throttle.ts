@@ -16,7 +16,9 @@ export interface Attempt {
 
 /** Wrong passwords that cost nothing: people mistype. */
 const FREE_FAILURES = 5;
+/** The wait after the first failure too many; it doubles with each. */
 const FIRST_WAIT_MS = 1000;
+/** The longest wait: somebody who mistyped is not locked out for an evening, and a guesser gets 1,440 tries a day. */
 const MAX_WAIT_MS = 60_000;
 /** Failures are forgotten after so long without another. */
 const FORGET_MS = 15 * 60_000;
