@@ -32,13 +32,13 @@ export function openBootstrapNode(
   return HyperDHT.bootstrapper(at.port, at.host, { bootstrap: [], host: at.bindHost });
 }
 
-/** Ends a DHT node, or whatever holds one, at the latest after a second; then by force. Never rejects. */
-export async function destroyInTime(
-  opened: { destroy(options?: { readonly force?: boolean }): Promise<void> },
-  clock: Clock,
-): Promise<void> {
+/**
+ * Ends a DHT node, at the latest after a second; then by force. Never rejects.
+ * @param user what uses the node and is ended first, taking the node with it; by itself it would wait for nodes that are gone.
+ */
+export async function destroyInTime(dht: HyperDHT, clock: Clock, user: Destroyable = dht): Promise<void> {
   const stop = new AbortController();
-  const ended = opened.destroy().then(
+  const ended = user.destroy().then(
     () => true,
     () => false,
   );
@@ -49,7 +49,11 @@ export async function destroyInTime(
   const isDone = await Promise.race([ended, late]);
   stop.abort();
   if (isDone) return;
-  await opened.destroy({ force: true }).catch(() => undefined); // nothing is left to do about a socket that does not close
+  await dht.destroy({ force: true }).catch(() => undefined); // nothing is left to do about a socket that does not close
+}
+
+interface Destroyable {
+  destroy(): Promise<void>;
 }
 
 function parseBootstrap(bootstrap: unknown): HostPort[] {

@@ -69,6 +69,7 @@ export class PrivateDht implements AsyncDisposable {
   readonly packages: HyperswarmPackages;
   readonly bootstrap: readonly string[];
   readonly #resources: ResourceStack;
+  readonly #started: TestTransport[] = [];
   readonly #closeBootstrap: () => Promise<void>;
 
   private constructor(
@@ -144,11 +145,13 @@ export class PrivateDht implements AsyncDisposable {
       proven,
       [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
     };
-    this.#resources.use(started);
+    this.#started.push(started);
     return started;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Each waits for the others to hear that it goes.
+    await Promise.all(this.#started.map((each) => each[Symbol.asyncDispose]()));
     await this.#resources[Symbol.asyncDispose]();
   }
 }

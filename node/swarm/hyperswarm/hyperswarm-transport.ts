@@ -20,9 +20,9 @@ import type { Clock } from '../../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../../shared/runtime/errors.ts';
 import { parseHostPort } from '../../../shared/runtime/host-port.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
+import { TokenBucket } from '../caps/token-bucket.ts';
 import type { PeerStream } from '../transport.ts';
 import { Admission } from './admission.ts';
-import { ByteRate } from './byte-rate.ts';
 import { exchangeProofs, type Introduced } from './exchange-proofs.ts';
 import type { ProofRole, ProvenPeer } from './identity-proof.ts';
 import { SecretStreamDuplex } from './secret-stream-duplex.ts';
@@ -73,8 +73,8 @@ export class HyperswarmTransport implements AsyncDisposable {
   readonly #dht: HyperDHT;
   readonly #swarm: Hyperswarm;
   readonly #admission: Admission;
-  readonly #rate: ByteRate;
-  readonly #relayRate: ByteRate | undefined;
+  readonly #rate: TokenBucket;
+  readonly #relayRate: TokenBucket | undefined;
   readonly #open = new Set<SecretStream>();
   readonly #unproven = new Set<SecretStream>();
   readonly #stopping = new AbortController();
@@ -93,8 +93,8 @@ export class HyperswarmTransport implements AsyncDisposable {
     this.#log = deps.log.child({ part: 'swarm', transport: this.name });
     this.#onStream = parts.onStream;
     this.#admission = new Admission({ maxConnections: options.maxConnections, relay: () => relay?.noiseKey });
-    this.#rate = new ByteRate({ clock }, options);
-    this.#relayRate = relay === undefined ? undefined : new ByteRate({ clock }, relay);
+    this.#rate = new TokenBucket(options.bytesPerSecond, clock.nowMs());
+    this.#relayRate = relay === undefined ? undefined : new TokenBucket(relay.bytesPerSecond, clock.nowMs());
     this.#dht = parts.dht;
     this.#swarm = new deps.packages.Hyperswarm({
       dht: parts.dht,
@@ -195,21 +195,24 @@ export class HyperswarmTransport implements AsyncDisposable {
     await this.#discovery?.refresh().catch(() => undefined); // it ended meanwhile
   }
 
-  /** Keys under the fleet's topic, at most `MAX_KEYS_FOUND`; hints, since who knows the topic can announce there. */
-  async lookAround(): Promise<readonly string[]> {
-    const keys = new Set<string>();
-    const own = noiseKeyText(this.#deps.keyPair.publicKey);
+  /**
+   * Gives keys under the fleet's topic to `found`, as they come and each once, at most `MAX_KEYS_FOUND`; hints, since who knows
+   * the topic can announce there. Never rejects.
+   */
+  async lookAround(found: (noiseKey: string) => void): Promise<void> {
+    const keys = new Set<string>([noiseKeyText(this.#deps.keyPair.publicKey)]);
     try {
       for await (const { peers } of this.#dht.lookup(Buffer.from(this.#options.rendezvous.topic, 'hex'))) {
         for (const { publicKey } of peers) {
           const key = noiseKeyText(publicKey);
-          if (key !== own && keys.size < MAX_KEYS_FOUND) keys.add(key);
+          if (keys.has(key) || keys.size > MAX_KEYS_FOUND) continue;
+          keys.add(key);
+          found(key);
         }
       }
     } catch (err) {
       this.#log.debug({ err }, 'looking around in the DHT failed');
     }
-    return [...keys];
   }
 
   /** Closes what is open to these keys and answers them no more. */
@@ -223,7 +226,7 @@ export class HyperswarmTransport implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new AppError('shutting_down', 'the node is stopping'));
     this.#onStream = (opened) => opened.stream.destroy();
-    await destroyInTime(this.#swarm, this.#deps.clock);
+    await destroyInTime(this.#dht, this.#deps.clock, this.#swarm);
     for (const socket of [...this.#open, ...this.#unproven]) socket.destroy();
   }
 

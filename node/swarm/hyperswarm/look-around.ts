@@ -2,6 +2,7 @@
 // our own, and meets keys under the fleet's topic that nobody known has. A met node says where it listens, and is
 // then a known peer like any other.
 
+import pLimit from 'p-limit';
 import type { CoordinatorLink } from '../../../shared/protocol/coordinator-methods.ts';
 import type { Clock, Scheduled } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
@@ -12,8 +13,10 @@ import { nextRefreshMs } from './refresh-schedule.ts';
 
 /** Strangers met at a time; each takes a dial, and most of what is under a topic may be invented. */
 const MET_AT_A_TIME = 4;
-/** A key that was met, or could not be, is left alone for so long. */
+/** A key that was met is left alone for so long; one that could not be, for less at first. */
 const MEET_AGAIN_MS = 10 * 60_000;
+/** The first wait after a key could not be met; each further one is four times as long, up to `MEET_AGAIN_MS`. */
+const FIRST_RETRY_MS = 400;
 /** Keys remembered as met; the oldest is forgotten first. */
 const MAX_MET = 1000;
 /** A refresh waits for DHT nodes that are gone; the next one is planned after this at the latest. */
@@ -38,7 +41,9 @@ export interface LookAroundDeps {
 export class LookAround implements AsyncDisposable {
   readonly #deps: LookAroundDeps;
   readonly #stopping = new AbortController();
-  readonly #metMs = new Map<string, number>();
+  /** When a key may be met again, and how often it could not be. */
+  readonly #met = new Map<string, { readonly againMs: number; readonly failures: number }>();
+  readonly #atATime = pLimit(MET_AT_A_TIME);
   readonly #stopListening: () => void;
   #timer: Scheduled | undefined;
   #running: Promise<void> | undefined;
@@ -112,43 +117,48 @@ export class LookAround implements AsyncDisposable {
     this.#refreshedMs = clock.nowMs();
     const late = new AbortController();
     const patience = clock.sleep(REFRESH_MS, AbortSignal.any([signal, late.signal])).catch(() => undefined); // either way
-    await Promise.race([transport.refresh(), patience]);
-    if (this.#isSeeking && !signal.aborted) {
-      const keys = await Promise.race([transport.lookAround(), patience]);
-      await this.#meetStrangers(keys ?? []);
-    }
+    const looking = this.#isSeeking ? this.#meetStrangers() : Promise.resolve();
+    await Promise.race([Promise.all([transport.refresh(), looking]), patience]);
     late.abort();
     if (!signal.aborted) onRefreshed();
   }
 
-  async #meetStrangers(keys: readonly string[]): Promise<void> {
-    const strangers = keys.filter((key) => !this.#deps.isKnownKey(key) && this.#isUnmet(key));
-    const next = strangers[Symbol.iterator](); // shared by the workers below: each takes the next key
-    const meetNext = async (): Promise<void> => {
-      for (let turn = next.next(); turn.done !== true; turn = next.next()) await this.#meet(turn.value);
-    };
-    await Promise.all(Array.from({ length: MET_AT_A_TIME }, meetNext));
+  /** Meets each as soon as it is found: DHT nodes that are gone hold the others up for seconds. */
+  async #meetStrangers(): Promise<void> {
+    const meetings: Array<Promise<void>> = [];
+    await this.#deps.transport.lookAround((key) => {
+      if (this.#deps.isKnownKey(key) || !this.#isUnmet(key)) return;
+      this.#note(key, { waitMs: MEET_AGAIN_MS, failures: this.#met.get(key)?.failures ?? 0 });
+      meetings.push(this.#atATime(() => this.#meet(key)));
+    });
+    await Promise.all(meetings);
   }
 
   #isUnmet(key: string): boolean {
-    return this.#deps.clock.nowMs() - (this.#metMs.get(key) ?? Number.NEGATIVE_INFINITY) >= MEET_AGAIN_MS;
+    return (this.#met.get(key)?.againMs ?? 0) <= this.#deps.clock.nowMs();
+  }
+
+  #note(key: string, met: { readonly waitMs: number; readonly failures: number }): void {
+    this.#met.delete(key);
+    this.#met.set(key, { againMs: this.#deps.clock.nowMs() + met.waitMs, failures: met.failures });
+    for (const oldest of this.#met.keys()) {
+      if (this.#met.size <= MAX_MET) return;
+      this.#met.delete(oldest);
+    }
   }
 
   async #meet(key: string): Promise<void> {
     const { clock, log, transport } = this.#deps;
     const { signal } = this.#stopping;
     if (signal.aborted) return;
-    this.#metMs.delete(key);
-    this.#metMs.set(key, clock.nowMs());
-    for (const oldest of this.#metMs.keys()) {
-      if (this.#metMs.size <= MAX_MET) break;
-      this.#metMs.delete(oldest);
-    }
     const late = new AbortController();
     const timer = clock.schedule(HYPERSWARM_DIAL_MS, () => late.abort(new AppError('timed_out', 'no answer in time')));
     try {
       await transport.meet(key, AbortSignal.any([signal, late.signal]));
+      this.#note(key, { waitMs: MEET_AGAIN_MS, failures: 0 });
     } catch (err) {
+      const failures = (this.#met.get(key)?.failures ?? 0) + 1;
+      this.#note(key, { waitMs: Math.min(MEET_AGAIN_MS, FIRST_RETRY_MS * 4 ** (failures - 1)), failures });
       log.debug({ err }, 'a key under the topic of the fleet is nobody that we can reach');
     } finally {
       timer.cancel();

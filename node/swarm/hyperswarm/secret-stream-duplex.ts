@@ -5,7 +5,7 @@
 import { Duplex } from 'node:stream';
 import type { SecretStream } from 'hyperdht';
 import type { Clock, Scheduled } from '../../../shared/runtime/clock.ts';
-import type { ByteRate } from './byte-rate.ts';
+import type { TokenBucket } from '../caps/token-bucket.ts';
 
 /** Bytes of one message: as fast as larger ones, without their bursts of lost packets, and far below the 16 MiB that end a stream. */
 const MESSAGE_BYTES = 256 * 1024;
@@ -19,14 +19,14 @@ type Done = (error?: Error | null) => void;
 export class SecretStreamDuplex extends Duplex {
   readonly #socket: SecretStream;
   readonly #clock: Clock;
-  readonly #rates: readonly ByteRate[];
+  readonly #rates: readonly TokenBucket[];
   #waiting: Scheduled | undefined;
   /** Goes on with the write that waits, for its time or for the connection. */
   #goOn: (() => void) | undefined;
 
   /** @param early what came already, before the first read. */
   constructor(
-    deps: { readonly socket: SecretStream; readonly clock: Clock; readonly rates: readonly ByteRate[] },
+    deps: { readonly socket: SecretStream; readonly clock: Clock; readonly rates: readonly TokenBucket[] },
     early: Buffer,
   ) {
     super({ autoDestroy: true });
@@ -81,19 +81,21 @@ export class SecretStreamDuplex extends Duplex {
       return;
     }
     const message = bytes.subarray(from, from + MESSAGE_BYTES);
-    const waitMs = Math.max(0, ...this.#rates.map((rate) => rate.take(message.byteLength)));
-    const next = (): void => this.#send(bytes, from + MESSAGE_BYTES, done);
-    const write = (): void => {
-      this.#waiting = undefined;
-      if (this.destroyed || this.#socket.write(message)) next();
-      else this.#goOn = next;
-    };
-    if (waitMs === 0) {
-      write();
+    const nowMs = this.#clock.nowMs();
+    const waitMs = Math.max(0, ...this.#rates.map((rate) => rate.waitMs(message.byteLength, nowMs)));
+    if (waitMs > 0) {
+      // Others take from the same rates, so that it is asked for again then.
+      this.#goOn = () => {
+        this.#waiting = undefined;
+        this.#send(bytes, from, done);
+      };
+      this.#waiting = this.#clock.schedule(waitMs, () => this.#proceed());
       return;
     }
-    this.#goOn = write;
-    this.#waiting = this.#clock.schedule(waitMs, () => this.#proceed());
+    for (const rate of this.#rates) rate.take(message.byteLength);
+    const next = (): void => this.#send(bytes, from + MESSAGE_BYTES, done);
+    if (this.#socket.write(message)) next();
+    else this.#goOn = next;
   }
 
   #proceed(): void {

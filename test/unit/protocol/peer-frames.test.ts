@@ -171,3 +171,19 @@ test('A frame that claims too much is refused at its header', () => {
   assert.equal(header.length, DATA_HEADER_BYTES);
   assert.throws(() => decoder.push(header.subarray(0, 5)), { code: 'message_invalid' });
 });
+
+test('A header that claims more than any frame may have is refused before anything of its body comes', () => {
+  for (const claimedBytes of [1024 * 1024 + 1, 16 * 1024 * 1024, 0xffff_ffff]) {
+    for (let code = 0; code < 256; code += 1) {
+      const decoder = new PeerFrameDecoder({
+        frame: () => assert.fail('no frame came'),
+        data: () => assert.fail('no data came'),
+      });
+      const header = Buffer.alloc(5);
+      header.writeUInt32BE(claimedBytes);
+      header[4] = code;
+
+      assert.throws(() => decoder.push(header), { code: 'message_invalid' });
+    }
+  }
+});
