@@ -3,11 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { NatFleet, type NatNode } from '../support/nat-fleet.ts';
+import { NatFleet, pullSum, pushSeeded, receivedBytes, type NatNode } from '../support/nat-fleet.ts';
 import type { NatKind } from '../support/nat-network.ts';
 import { needs } from '../support/needs.ts';
-import { digestOf } from '../../shared/oci/digest.ts';
-import { seededBytes } from '../support/seeded-bytes.ts';
 
 const MIB = 1024 * 1024;
 
@@ -18,8 +16,8 @@ describe('Behind NATs', needs({ namespaces: true, commands: ['iptables', 'curl',
 
     await exchangeBlob(pusher, puller);
 
-    assert.ok((await received(puller, 'hyperswarm')) >= 8 * MIB);
-    assert.equal(await received(puller, 'tls'), 0);
+    assert.ok((await receivedBytes(puller, 'hyperswarm')) >= 8 * MIB);
+    assert.equal(await receivedBytes(puller, 'tls'), 0);
     await eventually({ what: 'status to show the connection' }, async () => {
       const { nodes } = await fleet.status();
       return nodes.every(({ links }) => links?.hyperswarmState === 'on' && links.hyperswarm === 1 && links.tls === 0);
@@ -32,7 +30,7 @@ describe('Behind NATs', needs({ namespaces: true, commands: ['iptables', 'curl',
 
     await exchangeBlob(pusher, puller);
 
-    assert.ok((await received(puller, 'hyperswarm')) >= 8 * MIB);
+    assert.ok((await receivedBytes(puller, 'hyperswarm')) >= 8 * MIB);
     assert.equal(await fleet.coordinator.metric('shoal_rendezvous_relayed_pairs'), 1);
   });
 
@@ -50,9 +48,9 @@ describe('Behind NATs', needs({ namespaces: true, commands: ['iptables', 'curl',
       const { nodes } = await fleet.status();
       return nodes.every(({ links }) => links?.tls === 1 && links.hyperswarm === 0);
     });
-    const digest = await push(pusher, 'later');
-    assert.equal(await pull(puller, digest), digest);
-    assert.ok((await received(puller, 'tls')) >= 8 * MIB);
+    const digest = await pushSeeded(pusher, 'later', 8);
+    assert.equal(await pullSum(puller, digest), digest);
+    assert.ok((await receivedBytes(puller, 'tls')) >= 8 * MIB);
   });
 });
 
@@ -68,24 +66,6 @@ async function twoInside(fleet: NatFleet): Promise<{ pusher: NatNode; puller: Na
 }
 
 async function exchangeBlob(pusher: NatNode, puller: NatNode): Promise<void> {
-  const digest = await push(pusher, 'nat');
-  assert.equal(await pull(puller, digest), digest);
-}
-
-async function push(node: NatNode, seed: string): Promise<string> {
-  const bytes = Buffer.concat([...seededBytes(seed, 8 * MIB)]);
-  const digest = digestOf(bytes);
-  const mediaType = 'application/octet-stream';
-  await node.registry.pushBlob('nat/app', { digest, size: bytes.byteLength, mediaType }, bytes);
-  return digest;
-}
-
-async function pull(node: NatNode, digest: string): Promise<string> {
-  const url = `http://127.0.0.1:5000/v2/nat/app/blobs/${digest}`;
-  const sum = await node.host.run(['sh', '-c', `curl -fsS --max-time 60 ${url} | sha256sum`], { timeoutMs: 90_000 });
-  return `sha256:${sum.split(' ')[0]}`;
-}
-
-function received(node: NatNode, transport: string): Promise<number> {
-  return node.program.metric('shoal_swarm_received_bytes_total', { transport });
+  const digest = await pushSeeded(pusher, 'nat', 8);
+  assert.equal(await pullSum(puller, digest), digest);
 }

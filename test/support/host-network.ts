@@ -123,7 +123,8 @@ export class HostNetwork implements AsyncDisposable {
   }
 }
 
-async function addNamespace(name: string, owner: ResourceStack): Promise<void> {
+/** Makes a network namespace whose localhost works; with `owner` everything in it ends, and it goes. */
+export async function addNamespace(name: string, owner: ResourceStack): Promise<void> {
   await runCommand(['ip', 'netns', 'add', name]);
   owner.defer(async () => removeNamespace(name));
   await runCommand(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
@@ -157,8 +158,12 @@ async function limitRate({
   await runCommand(['tc', '-n', bridge, 'qdisc', 'add', 'dev', port, ...shape]);
 }
 
-/** One relay per port, started when it is first asked for. */
-function relayOnce(owner: ResourceStack, namespace: string, socketPrefix: string): (port: number) => Promise<string> {
+/** One relay per port of a namespace, started when it is first asked for. */
+export function relayOnce(
+  owner: ResourceStack,
+  namespace: string,
+  socketPrefix: string,
+): (port: number) => Promise<string> {
   const started = new Map<number, Promise<string>>();
   const start = async (port: number): Promise<string> => {
     const path = `${socketPrefix}-${port}`;

@@ -2,15 +2,19 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digestOf } from '../../shared/oci/digest.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import type { NetworkHost } from './host-network.ts';
 import { NatNetwork, type NatKind } from './nat-network.ts';
 import { RegistryClient } from './registry-client.ts';
+import { seededBytes } from './seeded-bytes.ts';
 import { ShoalProgram, shoalCommand } from './shoal-program.ts';
 import { openTemporaryFolder } from './temporary-folder.ts';
 
 const COORDINATOR_PORT = 5100;
 const REGISTRY_PORT = 5000;
+/** Where tests of this fleet keep their blobs. */
+export const REPOSITORY = 'nat/app';
 
 /** A node of the fleet. */
 export interface NatNode {
@@ -99,6 +103,24 @@ export class NatFleet implements AsyncDisposable {
     return { host, program, registry: new RegistryClient(program.target), folder };
   }
 
+  /** Starts a node again that has ended, with further arguments, which win; returns once it is ready. */
+  async again(node: NatNode, args: readonly string[]): Promise<NatNode> {
+    const program = await ShoalProgram.start({
+      args: [
+        'node',
+        `--data=${join(node.folder, 'data')}`,
+        `--http=127.0.0.1:${REGISTRY_PORT}`,
+        '--swarm=0.0.0.0:5110',
+        ...args,
+      ],
+      logFile: join(node.folder, 'node-again.log'),
+      host: node.host,
+      http: { port: REGISTRY_PORT },
+    });
+    this.#resources.use(program);
+    return { ...node, program, registry: new RegistryClient(program.target) };
+  }
+
   /** `shoal status --json` on the coordinator's host. */
   async status(): Promise<{ readonly nodes: ReadonlyArray<{ readonly nodeId: string; readonly links?: NatLinks }> }> {
     const [first] = this.network.outside;
@@ -110,6 +132,27 @@ export class NatFleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources[Symbol.asyncDispose]();
   }
+}
+
+/** Pushes bytes that follow from `seed`. @returns their digest. */
+export async function pushSeeded(node: NatNode, seed: string, sizeMib: number): Promise<string> {
+  const bytes = Buffer.concat([...seededBytes(seed, sizeMib * 1024 * 1024)]);
+  const digest = digestOf(bytes);
+  const blob = { digest, size: bytes.byteLength, mediaType: 'application/octet-stream' };
+  await node.registry.pushBlob(REPOSITORY, blob, bytes);
+  return digest;
+}
+
+/** Pulls a blob on the host itself. @returns the digest of what came. */
+export async function pullSum(node: NatNode, digest: string, seconds = 90): Promise<string> {
+  const url = `http://127.0.0.1:${REGISTRY_PORT}/v2/${REPOSITORY}/blobs/${digest}`;
+  const command = ['sh', '-c', `curl -fsS --max-time ${seconds} ${url} | sha256sum`];
+  return `sha256:${(await node.host.run(command, { timeoutMs: (seconds + 10) * 1000 })).split(' ')[0]}`;
+}
+
+/** Payload that a node got from peers over one transport. */
+export function receivedBytes(node: NatNode, transport: 'tls' | 'hyperswarm'): Promise<number> {
+  return node.program.metric('shoal_swarm_received_bytes_total', { transport });
 }
 
 interface NatLinks {

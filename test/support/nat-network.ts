@@ -4,9 +4,8 @@
 //                                   └── router 2 ── 192.168.2.0/24 ── inside host 2
 
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
-import { HostNetwork, NetworkHost } from './host-network.ts';
+import { addNamespace, HostNetwork, NetworkHost, relayOnce } from './host-network.ts';
 import { runCommand } from './run-command.ts';
-import { startSocketRelay } from './socket-relay.ts';
 import { openTemporaryFolder } from './temporary-folder.ts';
 
 /** `cone`: a port outside per port inside, the same for everybody. `symmetric`: another one for each other host. */
@@ -59,24 +58,12 @@ async function addInside(
   const { number, kind, sockets, building } = options;
   const namespace = `${router.namespace}i`;
   const net = `192.168.${number}`;
-  await runCommand(['ip', 'netns', 'add', namespace]);
-  building.defer(async () => {
-    const pids = (await runCommand(['ip', 'netns', 'pids', namespace])).split('\n').filter(Boolean);
-    for (const pid of pids) {
-      try {
-        process.kill(Number(pid), 'SIGKILL');
-      } catch {
-        // it ended by itself meanwhile
-      }
-    }
-    await runCommand(['ip', 'netns', 'delete', namespace]);
-  });
+  await addNamespace(namespace, building);
   const ip = (...args: string[]): Promise<string> => runCommand(['ip', '-n', namespace, ...args]);
   const link = ['link', 'add', 'inside', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace];
   await runCommand(['ip', '-n', router.namespace, ...link]);
   await router.run(['ip', 'address', 'add', `${net}.1/24`, 'dev', 'inside']);
   await router.run(['ip', 'link', 'set', 'inside', 'up']);
-  await ip('link', 'set', 'lo', 'up');
   await ip('address', 'add', `${net}.2/24`, 'dev', 'eth0');
   await ip('link', 'set', 'eth0', 'up');
   await ip('route', 'add', 'default', 'via', `${net}.1`);
@@ -94,9 +81,5 @@ async function addInside(
   for (const rule of rules) await router.run(['iptables', ...rule]);
   const relays = new ResourceStack();
   building.use(relays);
-  return new NetworkHost(namespace, `${net}.2`, async (port) => {
-    const path = `${sockets}/i${number}-${port}`;
-    relays.use(await startSocketRelay({ namespace, path, port }));
-    return path;
-  });
+  return new NetworkHost(namespace, `${net}.2`, relayOnce(relays, namespace, `${sockets}/i${number}`));
 }

@@ -19,10 +19,6 @@ import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 const signal = AbortSignal.timeout(60_000);
 const tsx = import.meta.resolve('tsx');
 
-function pathOf(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
-}
-
 /** A member whose memory and coordinator are the test's. */
 async function member(
   fleet: SwarmFleet,
@@ -136,7 +132,15 @@ test('Where the packages do not load, the node says so and pulls over TLS', asyn
 test('A package that cannot load is an answer and no failure', async () => {
   const loader = new URL('../../../shared/hyperswarm/load-packages.ts', import.meta.url).href;
   const script = `import(${JSON.stringify(loader)}).then((m) => m.loadHyperswarm()).then((r) => console.log(JSON.stringify(r)))`;
-  const command = [process.execPath, '--import', tsx, '--import', pathOf('no-hyperswarm.mjs'), '--eval', script];
+  const command = [
+    process.execPath,
+    '--import',
+    tsx,
+    '--import',
+    fileURLToPath(new URL('./no-hyperswarm.mjs', import.meta.url)),
+    '--eval',
+    script,
+  ];
 
   const output = await runCommand(command);
 
@@ -144,9 +148,12 @@ test('A package that cannot load is an answer and no failure', async () => {
 });
 
 test('Hyperswarm stops within two seconds when the bootstrap node is gone, and leaves nothing open', async () => {
-  const output = await runCommand([process.execPath, '--import', tsx, pathOf('shutdown-child.ts')], {
-    timeoutMs: 40_000,
-  });
+  const output = await runCommand(
+    [process.execPath, '--import', tsx, fileURLToPath(new URL('./shutdown-child.ts', import.meta.url))],
+    {
+      timeoutMs: 40_000,
+    },
+  );
 
   // The one bound in time that is promised: a service manager must not wait for a network that is gone.
   assert.ok(Number(output) < 2000, `${output.trim()} ms`);
