@@ -142,6 +142,15 @@ const peerSettings = Type.Object(
           'The most that this node gets from peers in a second, in pieces of blobs. Not set: no cap. For hosts whose other work needs the link.',
       }),
     ),
+    otherZonesRate: Type.Optional(
+      rate({
+        minimum: 128 * KIB,
+        maximum: 100 * GIB,
+        isReloadable: true,
+        description:
+          'The most that this node sends to, and the most that it gets from, nodes of other zones in a second. Not set: no cap of its own. For thin or dear links; a blob comes into a zone once, through several hosts, so the zone gets this many times the number of those.',
+      }),
+    ),
     backgroundFill: onOff({
       default: true,
       isReloadable: true,

@@ -11,6 +11,7 @@ import type {
 import { LinkListeners } from '../../shared/protocol/link-listeners.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Session, SessionCarrier } from './session.ts';
 
@@ -61,7 +62,8 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
     if (session === undefined) throw new AppError('coordinator_unreachable', 'the coordinator is not running');
     // Only what waits looks at the signal again: a manifest that waits for its copies.
     if (method !== 'manifest.put') return session.handle(method, params);
-    return session.handle(method, params, AbortSignal.any([signal, session.signal]));
+    using joined = joinSignals([signal, session.signal]);
+    return await session.handle(method, params, joined.signal);
   }
 
   listen(listener: LinkListener): () => void {

@@ -38,8 +38,8 @@ export interface BlobChannelsDeps {
   readonly blobs: SharedBlobs;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The running download of a digest, if there is one. */
-  readonly exchangeOf: (digest: Digest) => PieceExchange | undefined;
+  /** The running download of a digest, if there is one that wants something of this peer. */
+  readonly exchangeOf: (digest: Digest, peerId: string) => PieceExchange | undefined;
   /** The other side does not have it, or no more: our download looks elsewhere for a while. */
   readonly refused: (channel: BlobChannel, reason: Refusal) => void;
   readonly becameIdle: (connection: PeerConnection) => void;
@@ -218,7 +218,7 @@ export class BlobChannels {
     channel.blob = blob;
     if (!blob.isConfirmed) return this.#refuse(channel, 'not_here');
     if (blob.cut.sizeBytes !== channel.cut.sizeBytes) return this.#refuse(channel, 'mismatch');
-    channel.exchange ??= this.#deps.exchangeOf(channel.digest);
+    channel.exchange ??= this.#deps.exchangeOf(channel.digest, channel.connection.peerId);
     this.#sayOpen(channel);
     channel.exchange?.channelOpened(channel);
     this.#closeIfDone(channel);

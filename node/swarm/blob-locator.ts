@@ -10,6 +10,7 @@ import type { FoundHolder, HolderSearch } from './holder-search.ts';
 import type { KnownPeers } from './known-peers.ts';
 import { isFindable } from './piece-tables.ts';
 import type { TableTrust } from './shared-blob.ts';
+import type { TableDoubts } from './table-doubts.ts';
 
 /** Wait before the coordinator is asked again after it could not be, and the peers after none of them had the blob. */
 const RETRY_MS = 300;
@@ -44,15 +45,32 @@ export class BlobLocator {
   }
 
   /**
-   * Asks until somebody answers.
-   * @throws {AppError} `blob_unavailable` when the coordinator knows no such blob; the signal's reason.
+   * Asks until somebody answers. A table in doubt is passed over for what peers say.
+   * @throws {AppError} `blob_unavailable` when the coordinator knows no such blob; `digest_mismatch` when its table is wrong and
+   * nobody has another; the signal's reason.
    */
-  async locate(blob: Blob, signal: AbortSignal): Promise<LocatedBlob> {
+  async locate(blob: Blob, doubts: TableDoubts, signal: AbortSignal): Promise<LocatedBlob> {
     for (;;) {
-      const located = (await this.askCoordinator(blob, signal)) ?? (await this.#askPeers(blob, signal));
-      if (located !== undefined) return located;
+      const told = await this.askCoordinator(blob, signal);
+      if (told !== undefined && !doubts.has(told.table)) return told;
+      const found = await this.#askPeers(blob, doubts, signal);
+      if (found !== undefined) return found;
+      if (told !== undefined) {
+        if (doubts.isDisproved(told.table)) {
+          throw new AppError('digest_mismatch', 'the pieces that the fleet has do not make up this blob');
+        }
+        doubts.accept(told.table);
+        return told;
+      }
       await this.#deps.clock.sleep(RETRY_MS, signal);
     }
+  }
+
+  /** What known peers say of a blob's cut, also those that seemed to send wrong pieces of it. @throws the signal's reason */
+  async opinions(blob: Blob, signal: AbortSignal): Promise<readonly FoundHolder[]> {
+    const opinions: FoundHolder[] = [];
+    if (isFindable(blob.sizeBytes)) await this.#deps.search.run(blob, (found) => opinions.push(found), signal);
+    return opinions;
   }
 
   /** @returns undefined while it cannot be reached. @throws {AppError} `blob_unavailable` when it knows no such blob. */
@@ -78,20 +96,12 @@ export class BlobLocator {
 
   /** Known peers that give this very table for a blob, some of them at least. @throws the signal's reason */
   async holders(blob: Blob, table: PieceTable, signal: AbortSignal): Promise<readonly Peer[]> {
-    const holders: Peer[] = [];
-    if (!isFindable(blob.sizeBytes)) return holders;
-    await this.#deps.search.run(
-      blob,
-      (found) => {
-        if (isSameTable(found.table, table)) holders.push(found.peer);
-      },
-      signal,
-    );
-    return holders;
+    const opinions = await this.opinions(blob, signal);
+    return opinions.filter((found) => isSameTable(found.table, table)).map(({ peer }) => peer);
   }
 
   /** @returns undefined when no known peer has it, or when the coordinator came back meanwhile. */
-  async #askPeers(blob: Blob, signal: AbortSignal): Promise<LocatedBlob | undefined> {
+  async #askPeers(blob: Blob, doubts: TableDoubts, signal: AbortSignal): Promise<LocatedBlob | undefined> {
     const implied = impliedTable(blob);
     if (implied?.sizeBytes === 0) {
       return { table: implied, neighbours: [], trust: 'confirmed', isDisputed: false };
@@ -99,7 +109,7 @@ export class BlobLocator {
     if (!isFindable(blob.sizeBytes)) return undefined;
     const opinions = await this.#gatherOpinions(blob, signal);
     const tables = opinions.filter(({ table }) => implied === undefined || isSameTable(table, implied));
-    const best = mostShared(tables);
+    const best = mostShared(tables.filter(({ table }) => !doubts.has(table)));
     if (best === undefined) return undefined;
     const neighbours = tables.filter(({ table }) => isSameTable(table, best)).map(({ peer }) => peer);
     const trust = implied === undefined ? 'provisional' : 'confirmed';
@@ -130,8 +140,10 @@ export class BlobLocator {
   }
 }
 
-/** The table that most peers gave; the one that came first among equals. */
-function mostShared(opinions: readonly FoundHolder[]): PieceTable | undefined {
+/** An origin's table, else the one that most peers gave; the one that came first among equals. */
+function mostShared(all: readonly FoundHolder[]): PieceTable | undefined {
+  const ofOrigins = all.filter(({ peer }) => peer.isOrigin);
+  const opinions = ofOrigins.length > 0 ? ofOrigins : all;
   const counted = opinions.map(({ table }) => ({
     table,
     count: opinions.filter((other) => isSameTable(other.table, table)).length,

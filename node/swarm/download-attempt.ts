@@ -1,12 +1,15 @@
 // One try to get a blob with one piece table: opens the partial blob, gets the pieces, checks the whole, adopts it.
 //
-//   confirmed table     from the coordinator, or implied by the digest: a failure is the download's
-//   provisional table   from peers while the coordinator is away. Only peers that gave this very table are neighbours, so
+//   confirmed table     from the coordinator, or implied by the digest: a failure is the download's. When several peers send
+//                       other bytes than it says and more holders, or an origin, know another one, or when the whole has
+//                       another digest, it is given up for that of the holders, which is provisional (table-doubts.ts)
+//   provisional table   from peers, while the coordinator is away or wrong. Only peers that gave this very table are neighbours, so
 //                       that a wrong piece is their fault and not the table's. It ends in one of three ways: the whole
-//                       has the right digest; it has not, so that these peers lied and are banned (`revoked`); none of
+//                       has the right digest; it has not, so that these peers lied and are dropped (`revoked`); none of
 //                       them is left (`deserted`). Or a new session tells: the same table confirms it, another revokes it.
 
 import type { Digest } from '../../shared/oci/digest.ts';
+import { impliedTable } from '../../shared/pieces/implied-table.ts';
 import { isSameTable } from '../../shared/pieces/piece-table.ts';
 import type { NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
@@ -22,10 +25,13 @@ import { PieceExchange, type ExchangeOwner } from './piece-exchange.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import type { SharedBlob } from './shared-blob.ts';
 import { fetchSmallBlob } from './small-download.ts';
+import type { TableDoubts } from './table-doubts.ts';
 import { withSignal } from './with-signal.ts';
 
 /** Changes of neighbours that are kept until they can be used; after more the coordinator is asked for all. */
 const MAX_EARLY = 64;
+/** Peers with wrong pieces after which the table is in doubt: one may have a bad disk. */
+const DOUBT_AFTER = 2;
 
 /** How the neighbours changed, in the words of the coordinator. */
 export interface NeighbourNews {
@@ -63,6 +69,8 @@ interface AttemptOptions {
   readonly located: LocatedBlob;
   readonly linkBytesPerSecond: number;
   readonly record: PullRecord;
+  /** Tables of this blob that are not trusted any more. */
+  readonly doubts: TableDoubts;
   /** Whether room for all of it is kept from the start. */
   readonly room: 'all' | 'as_needed';
 }
@@ -75,6 +83,8 @@ export class DownloadAttempt {
   readonly #over = new AbortController();
   /** Ids of all that gave the provisional table. */
   readonly #vouchers = new Set<string>();
+  /** Who sent bytes that do not fit the table. */
+  readonly #offenders = new Set<string>();
   readonly #signal: AbortSignal;
   /** What the coordinator said before the blob was open, or before it confirmed the table. */
   readonly #early: NeighbourNews[] = [];
@@ -180,8 +190,10 @@ export class DownloadAttempt {
   /** What a failure means for a table in doubt; undefined when it is a failure of the download. */
   #endOf(error: unknown): 'revoked' | 'deserted' | undefined {
     if (this.#over.signal.aborted && error === this.#over.signal.reason) return this.#end;
-    if (!this.isProvisional || !isAppError(error, 'digest_mismatch')) return undefined;
-    this.#banVouchers();
+    if (!isAppError(error, 'digest_mismatch') || impliedTable(this.#options) !== undefined) return undefined;
+    this.#options.doubts.disprove(this.#options.located.table);
+    if (this.isProvisional) this.#blameVouchers();
+    else this.#deps.peers.forgive(this.#options.digest); // who gave other pieces may have been right
     this.#end = 'revoked';
     return this.#end;
   }
@@ -230,7 +242,10 @@ export class DownloadAttempt {
     const completed = new Promise<void>((resolve, reject) => {
       const owner: ExchangeOwner = {
         verified: (piece, channel) => this.#verified(blob, piece, channel),
-        badPiece: (channel, piece) => this.#badPiece(channel.connection, piece),
+        badPiece: (channel, piece) => {
+          this.#badPiece(channel.connection, piece);
+          channels.close(channel);
+        },
         stalled: (channel) => this.#stalled(channel.connection.peerId),
         lagging: (classes) => this.#lagging(classes),
         namedOf: (nodeId) => this.#keeper?.namedOf(nodeId),
@@ -271,7 +286,8 @@ export class DownloadAttempt {
     const { locator } = this.#deps;
     const { located } = this.#options;
     const known = await locator.askCoordinator(this.#options, this.#signal);
-    if (known === undefined) {
+    // The coordinator may still tell the table that led nowhere before.
+    if (known === undefined || (this.isProvisional && this.#options.doubts.has(known.table))) {
       const holders = await locator.holders(this.#options, located.table, this.#signal);
       for (const { nodeId } of holders) this.#vouchers.add(nodeId);
       return { neighbours: holders, areAll: false };
@@ -281,7 +297,7 @@ export class DownloadAttempt {
     if (!this.isProvisional) return relocation;
     if (isSameTable(known.table, located.table)) this.#confirm();
     else {
-      this.#banVouchers();
+      this.#blameVouchers();
       this.#giveUp('revoked');
     }
     return relocation;
@@ -297,30 +313,56 @@ export class DownloadAttempt {
     }
   }
 
+  /** A peer sent other bytes than the table says. Several of them, and the table is in doubt. */
   #badPiece(connection: PeerConnection, pieceIndex: number): void {
-    const { log, metrics } = this.#deps;
+    const { log, metrics, peers } = this.#deps;
     const { digest } = this.#options;
-    log.warn({ peer: connection.peerId, digest, piece: pieceIndex }, 'peer sent a wrong piece; dropped for good');
+    const { peerId } = connection;
     metrics.piece('bad');
-    this.#ban(connection.peerId);
-    const isDeserted = [...this.#vouchers].every((nodeId) => this.#deps.peers.isRefused(nodeId));
-    if (this.isProvisional && isDeserted) this.#giveUp('deserted');
+    if (this.#blame(peerId)) log.warn({ peer: peerId, digest, piece: pieceIndex }, 'peer sent a wrong piece; dropped');
+    this.#keeper?.closed(peerId, 'refused');
+    this.#offenders.add(peerId);
+    if (!this.isProvisional) {
+      if (this.#offenders.size === DOUBT_AFTER && impliedTable(this.#options) === undefined) void this.#askAround();
+      return;
+    }
+    if ([...this.#vouchers].every((nodeId) => peers.isRefused(nodeId, digest))) this.#giveUp('deserted');
   }
 
-  /** Whoever gave a table that does not make up the blob. */
-  #banVouchers(): void {
-    for (const nodeId of this.#vouchers) {
-      this.#deps.log.warn(
-        { peer: nodeId, digest: this.#options.digest },
-        'peer gave a wrong piece table; dropped for good',
+  /** Asks those who have the blob how it is cut, and gives the table up when they know better. */
+  async #askAround(): Promise<void> {
+    const { locator, log, peers } = this.#deps;
+    const { located, doubts, digest } = this.#options;
+    try {
+      const opinions = await locator.opinions(this.#options, this.#signal);
+      if (!doubts.isOutvoted(located.table, opinions)) return;
+      log.warn(
+        { digest, asked: opinions.length },
+        'the piece table of a blob seems to be wrong; taking that of its holders',
       );
-      this.#ban(nodeId);
+      doubts.suspect(located.table);
+      peers.forgive(digest);
+      this.#giveUp('revoked');
+    } catch (error) {
+      if (!this.#signal.aborted) log.warn({ digest, err: error }, 'a piece table in doubt could not be compared');
     }
   }
 
-  #ban(nodeId: string): void {
-    this.#deps.reports.report({ nodeId, digest: this.#options.digest, reason: 'bad_piece' });
-    this.#deps.peers.ban(nodeId);
+  /** Whoever gave a table that does not make up the blob. */
+  #blameVouchers(): void {
+    const { digest } = this.#options;
+    for (const nodeId of this.#vouchers) {
+      if (this.#blame(nodeId)) this.#deps.log.warn({ peer: nodeId, digest }, 'peer gave a wrong piece table; dropped');
+    }
+  }
+
+  /** @returns true when it is news. */
+  #blame(nodeId: string): boolean {
+    const { peers, reports } = this.#deps;
+    const { digest } = this.#options;
+    const isNews = peers.offended(nodeId, digest);
+    if (isNews) reports.report({ nodeId, digest, reason: 'bad_piece' });
+    return isNews;
   }
 
   #stalled(nodeId: string): void {

@@ -27,6 +27,7 @@ import { PieceWaiters } from './piece-waiters.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { readableBytes } from './readable-bytes.ts';
 import type { SharedBlob } from './shared-blob.ts';
+import { TableDoubts } from './table-doubts.ts';
 import { withSignal } from './with-signal.ts';
 
 export interface DownloadOptions {
@@ -54,6 +55,7 @@ export class Download implements ReadableDownload {
   readonly #audience: DownloadAudience;
   readonly #record: PullRecord;
   readonly #waiters = new PieceWaiters();
+  readonly #doubts = new TableDoubts();
   /** Nobody waited for so long that it ended. */
   #isLeft = false;
   #state: 'running' | 'whole' | 'adopted' | 'failed' = 'running';
@@ -234,7 +236,7 @@ export class Download implements ReadableDownload {
   async #fetchAndAdopt(): Promise<void> {
     for (;;) {
       this.#record.locating(this.#deps.clock.nowMs());
-      const located = await this.#deps.locator.locate(this, this.#stop.signal);
+      const located = await this.#deps.locator.locate(this, this.#doubts, this.#stop.signal);
       this.#record.located(this.#deps.clock.nowMs(), located.neighbours);
       if (this.#lastTable !== undefined && !isSameTable(this.#lastTable, located.table)) this.#tearReaders();
       this.#lastTable = located.table;
@@ -242,7 +244,15 @@ export class Download implements ReadableDownload {
       const { linkBytesPerSecond } = this.#options;
       const isAllKept = this.#audience.isWholeAsked || located.trust === 'provisional';
       const room = isAllKept ? ('all' as const) : ('as_needed' as const);
-      const options = { digest, sizeBytes, located, linkBytesPerSecond, record: this.#record, room };
+      const options = {
+        digest,
+        sizeBytes,
+        located,
+        linkBytesPerSecond,
+        record: this.#record,
+        room,
+        doubts: this.#doubts,
+      };
       this.#attempt = new DownloadAttempt(this.#deps, this.#attemptOwner(), options, this.#stop.signal);
       if ((await this.#attempt.run()) === 'adopted') break;
     }

@@ -169,7 +169,7 @@ export class NeighbourKeeper {
   #useIdle(): void {
     const nowMs = this.#deps.clock.nowMs();
     for (const [nodeId, known] of this.#known) {
-      if (this.#deps.peers.isRefused(nodeId)) this.#known.delete(nodeId);
+      if (this.#deps.peers.isRefused(nodeId, this.#digest)) this.#known.delete(nodeId);
       else if (known.state === 'idle' && known.retryAtMs <= nowMs) void this.#connect(known);
     }
   }

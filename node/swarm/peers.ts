@@ -1,11 +1,14 @@
 // The nodes that this one is connected to: at most one connection each, whoever dialled. Dials on demand, backs off, refuses
 // who was removed from the fleet or sent wrong bytes, and closes what nobody uses.
 
+import type { Digest } from '../../shared/oci/digest.ts';
 import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Goodbye } from '../../shared/protocol/peer-frames.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
+import { Offences } from './offences.ts';
 import { PeerConnection, type ConnectionUser } from './peer-connection.ts';
 import type { PeerStream, Transport, TransportName } from './transport.ts';
 import { withSignal } from './with-signal.ts';
@@ -39,7 +42,7 @@ const IDLE_MS = 60_000;
 const FIRST_BACKOFF_MS = 500;
 /** The longest a node is left alone after failed dials, before jitter; it may be dialled again for ever. */
 const MAX_BACKOFF_MS = 60_000;
-/** Nodes that failed or were banned and are remembered; the oldest is forgotten first. */
+/** Nodes that failed and are remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 10_000;
 
 /** What uses the connections, and knows which are idle. */
@@ -66,7 +69,7 @@ export class Peers {
   readonly #greeting = new Set<PeerConnection>();
   readonly #dials = new Map<string, Promise<PeerConnection>>();
   readonly #failures = new Map<string, Failure>();
-  readonly #banned = new Set<string>();
+  readonly #offences = new Offences();
   readonly #removed = new Set<string>();
   readonly #arrivals = new Map<string, Set<(connection: PeerConnection) => void>>();
   readonly #idleTimers = new Map<PeerConnection, Scheduled>();
@@ -141,8 +144,12 @@ export class Peers {
     return Math.max(0, (this.#failures.get(nodeId)?.untilMs ?? 0) - this.#clock.nowMs());
   }
 
-  isRefused(nodeId: string): boolean {
-    return this.#banned.has(nodeId) || this.#removed.has(nodeId) || nodeId === this.#options.nodeId;
+  /** Whether a node is not dealt with. @param digest or at least not for this blob. */
+  isRefused(nodeId: string, digest?: Digest): boolean {
+    if (this.#removed.has(nodeId) || nodeId === this.#options.nodeId) return true;
+    const nowMs = this.#clock.nowMs();
+    if (digest !== undefined) return this.#offences.isOffender(nodeId, digest, nowMs);
+    return this.#offences.isBanned(nodeId, nowMs);
   }
 
   /** Takes a stream that another node opened. */
@@ -163,11 +170,16 @@ export class Peers {
     connection.start();
   }
 
-  /** Cuts a node off for as long as this process lives: it sent bytes that are not what was asked for. */
-  ban(nodeId: string): void {
-    forgetOldest(this.#banned);
-    this.#banned.add(nodeId);
-    this.#connections.get(nodeId)?.close('removed');
+  /** A node sent bytes of a blob that are not what was asked for. @returns true for the first time in a while. */
+  offended(nodeId: string, digest: Digest): boolean {
+    const isNews = this.#offences.note(nodeId, digest, this.#clock.nowMs());
+    if (this.isRefused(nodeId)) this.#connections.get(nodeId)?.close('removed');
+    return isNews;
+  }
+
+  /** Those who seemed to send wrong bytes of a blob did not: its piece table was wrong. */
+  forgive(digest: Digest): void {
+    this.#offences.forgive(digest);
   }
 
   /** Nodes that are no longer of the fleet. */
@@ -223,8 +235,9 @@ export class Peers {
   /** @param settled aborted when the other side got through meanwhile: a slower way to it is not tried then. */
   async #dialOut(peer: Peer, settled: AbortSignal): Promise<PeerConnection> {
     const timeoutMs = this.#transport.dialTimeoutMs ?? this.#options.dialTimeoutMs;
-    const ended = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)]);
-    const opened = await this.#transport.dial(peer, AbortSignal.any([ended, settled]));
+    using ended = joinSignals([this.#stopping.signal, AbortSignal.timeout(timeoutMs)]);
+    using dialling = joinSignals([ended.signal, settled]);
+    const opened = await this.#transport.dial(peer, dialling.signal);
     const connection = this.#open(opened, 'dialler');
     connection.start();
     try {
@@ -233,7 +246,7 @@ export class Peers {
       if (connection.closeReason !== 'duplicate') throw error;
       const wait = this.#awaitArrival(peer.nodeId);
       try {
-        return await withSignal(wait.connection, ended);
+        return await withSignal(wait.connection, ended.signal);
       } finally {
         wait.stop();
       }
@@ -246,9 +259,9 @@ export class Peers {
   /** Tries TLS to a node that reached us otherwise: one of the two may be able to dial, and TLS costs a sixth. */
   async #improve({ peerId, peerAddress, transport }: PeerConnection): Promise<void> {
     if (transport === 'tls' || peerAddress === undefined || this.#transport.dialDirect === undefined) return;
-    const ended = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
+    using ended = joinSignals([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
     try {
-      const opened = await this.#transport.dialDirect({ nodeId: peerId, address: peerAddress }, ended);
+      const opened = await this.#transport.dialDirect({ nodeId: peerId, address: peerAddress }, ended.signal);
       const better = this.#open(opened, 'dialler');
       better.start();
       await better.ready;
@@ -360,7 +373,7 @@ export function isFinalRefusal(error: unknown): boolean {
   return isAppError(error, 'identity_refused');
 }
 
-function forgetOldest(remembered: Map<string, unknown> | Set<string>): void {
+function forgetOldest(remembered: Map<string, unknown>): void {
   if (remembered.size < MAX_REMEMBERED) return;
   for (const key of remembered.keys()) {
     remembered.delete(key);

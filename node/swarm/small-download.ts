@@ -59,7 +59,7 @@ export async function fetchSmallBlob(
   let toldMs = startMs;
   let isAgain = false;
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(RETRY_MS, 2 * waitMs)) {
-    for (const peer of inOrder(deps, neighbours, { isStarved: clock.nowMs() - startMs >= STARVED_MS })) {
+    for (const peer of inOrder(deps, { ...blob, neighbours }, { isStarved: clock.nowMs() - startMs >= STARVED_MS })) {
       const connection = await tryPeer(deps, { ...blob, peer, isAgain }, signal);
       if (connection !== undefined) return connection;
       isAgain = true;
@@ -82,13 +82,13 @@ export async function fetchSmallBlob(
  */
 function inOrder(
   deps: SmallDownloadDeps,
-  neighbours: readonly NamedPeer[],
+  { digest, neighbours }: Pick<SmallBlob, 'digest' | 'neighbours'>,
   { isStarved }: { readonly isStarved: boolean },
 ): NamedPeer[] {
   const rankOf = ({ nodeId, share }: NamedPeer): number =>
     (share === undefined ? 2 : 0) + (deps.peers.get(nodeId) === undefined ? 1 : 0) + deps.random() / 2;
   const ranked = neighbours
-    .filter((peer) => !deps.peers.isRefused(peer.nodeId) && (isStarved || isInShare(peer.share, 0)))
+    .filter((peer) => !deps.peers.isRefused(peer.nodeId, digest) && (isStarved || isInShare(peer.share, 0)))
     .map((peer) => ({ peer, rank: rankOf(peer) }));
   return ranked.sort((left, right) => left.rank - right.rank).map(({ peer }) => peer);
 }

@@ -122,7 +122,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       blobs: this.#blobs,
       clock: deps.clock,
       log: this.#log,
-      exchangeOf: (digest) => this.#downloads.get(digest)?.exchange,
+      exchangeOf: (digest, peerId) =>
+        this.#peers.isRefused(peerId, digest) ? undefined : this.#downloads.get(digest)?.exchange,
       refused: (channel) => this.#downloads.get(channel.digest)?.channelRefused(channel),
       becameIdle: (connection) => this.#peers.becameIdle(connection),
       sent,

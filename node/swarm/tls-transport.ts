@@ -7,6 +7,7 @@ import type { TlsMaterial } from '../../shared/identity/tls-material.ts';
 import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { parseHostPort } from '../../shared/runtime/host-port.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerStream, Transport, TransportListener, TransportName } from './transport.ts';
 
@@ -147,22 +148,17 @@ export class TlsTransport implements Transport {
   }
 
   async #secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
-    const ended = AbortSignal.any([signal, AbortSignal.timeout(this.#options.handshakeTimeoutMs)]);
+    using joined = joinSignals([signal, AbortSignal.timeout(this.#options.handshakeTimeoutMs)]);
+    const ended = joined.signal;
     await new Promise<void>((resolve, reject) => {
       const onAbort = (): void => {
         socket.destroy();
         reject(ended.reason);
       };
       ended.addEventListener('abort', onAbort, { once: true });
-      socket.once('secureConnect', () => {
-        ended.removeEventListener('abort', onAbort);
-        resolve();
-      });
+      socket.once('secureConnect', () => resolve());
       socket.once('close', () => reject(new Error('closed during the handshake')));
-      socket.on('error', (error) => {
-        ended.removeEventListener('abort', onAbort);
-        reject(error);
-      });
+      socket.on('error', (error) => reject(error));
     });
   }
 

@@ -9,6 +9,7 @@
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
+import { isHostPort } from '../runtime/host-port.ts';
 import { LABEL_PATTERN } from '../runtime/label.ts';
 
 /** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
@@ -38,6 +39,8 @@ const Tag = Type.String({ minLength: 1, maxLength: 128 });
 const SizeBytes = Type.Integer({ minimum: 0, maximum: 8 * 1024 ** 4 });
 const NodeId = Type.String({ minLength: 1, maxLength: 64 });
 const Address = Type.String({ minLength: 1, maxLength: 300, description: 'host:port' });
+/** Where a node says that it may be dialled: what could not be dialled is refused before others hear of it. */
+const OwnAddress = Type.Refine(Address, (value) => typeof value === 'string' && isHostPort(value));
 
 /** Where a host stands; absent for hosts that do not say. */
 const Label = Type.String({ pattern: LABEL_PATTERN });
@@ -150,7 +153,7 @@ export const METHODS = {
       protocol: Type.Integer(),
       version: Type.String({ maxLength: 64 }),
       isOrigin: Type.Boolean(),
-      swarmAddress: Address,
+      swarmAddress: OwnAddress,
       zone: Type.Optional(Label),
       rack: Type.Optional(Label),
     }),

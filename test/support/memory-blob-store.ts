@@ -7,6 +7,7 @@ import {
   PieceTableBuilder,
   LEAF_BYTES,
   hashPiece,
+  isSameTable,
   pieceCount,
   pieceHash,
   pieceLength,
@@ -31,10 +32,17 @@ function tableOf(bytes: Uint8Array): PieceTable {
   return builder.finish(bytes.byteLength);
 }
 
+/** Pieces are of use with the table that they were checked against alone. */
+interface KeptPieces {
+  readonly table: PieceTable;
+  readonly bytes: Uint8Array;
+  readonly verified: Bitfield;
+}
+
 /** Outlives the nodes of a test: a node that "restarts" gets the same store again. */
 export class MemoryBlobStore implements BlobStore, PartialStore {
   readonly #blobs = new Map<Digest, { readonly bytes: Uint8Array; readonly table: PieceTable }>();
-  readonly #partials = new Map<Digest, { readonly bytes: Uint8Array; readonly verified: Bitfield }>();
+  readonly #partials = new Map<Digest, KeptPieces>();
   /** Pieces written, in order, over the life of this store. */
   readonly written: Array<{ readonly digest: Digest; readonly pieceIndex: number }> = [];
   /** Called before a piece is written; may hold it back. */
@@ -94,10 +102,11 @@ export class MemoryBlobStore implements BlobStore, PartialStore {
   }
 
   async openPartial(digest: Digest, table: PieceTable): Promise<PartialBlob> {
-    const kept = this.#partials.get(digest) ?? {
-      bytes: new Uint8Array(table.sizeBytes),
-      verified: new Bitfield(pieceCount(table)),
-    };
+    const before = this.#partials.get(digest);
+    const kept =
+      before !== undefined && isSameTable(before.table, table)
+        ? before
+        : { table, bytes: new Uint8Array(table.sizeBytes), verified: new Bitfield(pieceCount(table)) };
     this.#partials.set(digest, kept);
     return {
       table,

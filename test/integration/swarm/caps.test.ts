@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { publish, readAll } from '../../support/pull-blob.ts';
 import { SwarmFleet } from '../../support/swarm-fleet.ts';
 
@@ -24,6 +25,25 @@ for (const side of ['uploadRate', 'downloadRate'] as const) {
     assert.ok(9 * MIB <= allowed, `9 MiB passed where ${allowed / MIB} may`);
   });
 }
+
+test('A cap towards other zones holds back nobody of the own zone', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder', { zone: 'near', otherZonesRate: 128 * 1024 });
+  const far = await fleet.start('far', { zone: 'far' });
+  const near = await fleet.start('near', { zone: 'near' });
+  const blob = publish(fleet, holder, { seed: 'zones', sizeBytes: 24 * MIB });
+  const other = publish(fleet, holder, { seed: 'other', sizeBytes: 24 * MIB });
+  const farReader = await far.swarm.open(other, signal);
+  await eventually({ what: 'the cap to hold something back' }, async () =>
+    /shoal_swarm_capped [1-9]/.test((await holder.metrics.text()).body),
+  );
+
+  const got = await readAll(await near.swarm.open(blob, signal), signal);
+
+  assert.ok(got.equals(blob.bytes));
+  assert.equal(far.store.bytesOf(other.digest), undefined, 'at the cap it takes more than two minutes');
+  await farReader[Symbol.asyncDispose]();
+});
 
 test('A tight cap that is lifted while a blob moves holds it back no longer', async () => {
   await using fleet = await SwarmFleet.open();
