@@ -83,17 +83,6 @@ export async function pullBlob(port: number, sample: Sample, streams = 1): Promi
   }
 }
 
-/**
- * Has a node fetch a blob from its peers by asking for the last byte, which is given only when the whole blob was
- * verified: what is measured then is the way between the nodes, not the way to a client.
- */
-export async function fetchThrough(port: number, sample: Sample): Promise<void> {
-  const target = url(port, `/v2/${REPOSITORY}/blobs/${sample.digest}`);
-  const command = ['curl', '-sS', '-f', '-r', '-1', '-o', '/dev/null', '-w', '%{http_code}', target];
-  const status = await runCommand(command, { timeoutMs: TRANSFER_TIMEOUT_MS });
-  if (status !== '206') throw new Error(`GET of the last byte was answered ${status}`);
-}
-
 /** Pushes a manifest that names `layers`, under `tag`; resolves when it is durable. */
 export async function pushManifest(port: number, layers: readonly Sample[], tag: string): Promise<void> {
   const [config] = layers;
