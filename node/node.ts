@@ -29,6 +29,7 @@ import type { NodeIdentityFile } from './identity/node-identity.ts';
 import { PullBook } from './pulls/pull-book.ts';
 import { ResolvedImages } from './pulls/resolved-images.ts';
 import { listening } from './listening.ts';
+import { openHealthChecks } from './health/open-health-checks.ts';
 import { Readiness } from './readiness.ts';
 import { serveRegistry } from './serve-registry.ts';
 import { PullReportsFile } from './store/pull-reports-file.ts';
@@ -96,7 +97,8 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
       ...(config.rack === undefined ? {} : { rack: config.rack }),
     }),
   );
-  const health = new Readiness({ clock, link });
+  const checks = opening.use(openHealthChecks(config, { clock, log }));
+  const health = new Readiness({ clock, link, checks });
 
   const announcer = opening.use(new Announcer({ link, blobs: store.blobs, clock, log, random }));
   const images = new ResolvedImages();
@@ -110,9 +112,13 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
   link.start();
+<<<<<<< HEAD
   const registry = opening.use(
     await serveRegistry(config, { ...deps, nodeId: identity.nodeId, content, health, pulls }),
   );
+=======
+  const registry = opening.use(await serveRegistry(config, { ...deps, content, checks, health, pulls }));
+>>>>>>> e07227c (health: checks, and a debug address)
   opening.defer(() => health.stop());
 
   const resources = opening.move();

@@ -1,6 +1,7 @@
 // When a node may be sent clients.
 
 import type { CoordinatorLink } from '../shared/protocol/coordinator-methods.ts';
+import type { HealthChecks } from './health/health-checks.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 
 /** How long a starting node waits for its first session; then it counts as serving on its own and says that it is ready. */
@@ -14,11 +15,13 @@ export class Readiness {
   readonly #clock: Clock;
   readonly #startedMs: number;
   #hadSession: boolean;
+  readonly #checks: HealthChecks;
   #isStopping = false;
 
   /** Make it before the link starts. */
-  constructor(deps: { readonly clock: Clock; readonly link: CoordinatorLink }) {
+  constructor(deps: { readonly clock: Clock; readonly link: CoordinatorLink; readonly checks: HealthChecks }) {
     const { clock, link } = deps;
+    this.#checks = deps.checks;
     this.#clock = clock;
     this.#startedMs = clock.nowMs();
     this.#hadSession = link.isConnected;
@@ -34,8 +37,15 @@ export class Readiness {
     this.#isStopping = true;
   }
 
+  /** Health checks that fail, by name. */
+  get failing(): ReadonlyMap<string, string> {
+    return this.#checks.failing;
+  }
+
   isReady(): { readonly ready: boolean; readonly reason?: string } {
     if (this.#isStopping) return { ready: false, reason: 'stopping' };
+    const [failing] = this.failing.keys();
+    if (failing !== undefined) return { ready: false, reason: `the health check ${failing} fails` };
     const upMs = this.#clock.nowMs() - this.#startedMs;
     if (this.#hadSession || upMs >= FIRST_SESSION_WAIT_MS) return { ready: true };
     return { ready: false, reason: 'no session with the coordinator yet' };

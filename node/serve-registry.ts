@@ -8,6 +8,8 @@ import { ResourceStack } from '../shared/runtime/resource-stack.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
 import { openPolicy } from './access/open-policy.ts';
 import type { NodeConfig } from './config.ts';
+import { startDebugServer } from './health/debug-server.ts';
+import type { HealthChecks } from './health/health-checks.ts';
 import { listening } from './listening.ts';
 import { createRegistryApp, type RegistryDeps } from './registry/registry-app.ts';
 import { openTls } from './tls/open-tls.ts';
@@ -20,6 +22,8 @@ export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'health' | 'pu
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly checks: HealthChecks;
+  readonly version: string;
   /** Takes a line for each registry request; absent when there is no access log. */
   readonly accessLines?: LineSink | undefined;
 }
@@ -57,12 +61,22 @@ export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promis
   );
   opening.defer(() => drain(app, { clock, drainMs }));
   await listening(listenHttp(app, http), { address: http, flag: '--http' });
+  await startDebug(opening, config, deps);
   const resources = opening.move();
   return {
     scheme: tls === undefined ? 'http' : 'https',
     address: takenAddress(app.server.address(), http),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
+}
+
+/** The address for operators, if there is to be one. */
+async function startDebug(resources: ResourceStack, { debug }: NodeConfig, deps: ServeDeps): Promise<void> {
+  const { listen, metrics, metricsPath } = debug;
+  if (listen === undefined) return;
+  const starting = startDebugServer(deps, { listen, metricsPath: metrics ? metricsPath : undefined });
+  const server = resources.use(await listening(starting, { address: listen, flag: '--debug-listen' }));
+  deps.log.info({ address: server.address }, 'debug address is open');
 }
 
 /** Beyond loopback the operator gave the registry a name, and with TLS a page of another name has no certificate for it. */

@@ -37,5 +37,6 @@ export const API_STATUS: Readonly<Record<ErrorCode, number>> = {
   join_refused: 403,
   config_invalid: 500,
   shutting_down: 503,
+  unhealthy: 503,
   timed_out: 504,
 };

@@ -13,6 +13,7 @@ export const SERVE_DEFAULTS: Readonly<Record<string, SettingValue>> = {
   listen: '127.0.0.1:0',
   swarm: '127.0.0.1:0',
   drainMs: DRAIN_MS,
+  'health.storage': true,
   'registry.accessLog': true,
   'registry.allowedHosts': ['*'],
   'registry.urls': 'absolute',

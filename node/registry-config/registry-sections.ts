@@ -3,11 +3,16 @@
 import type { RegistrySection } from './registry-section.ts';
 import { authSection } from './sections/auth.ts';
 import { httpSection } from './sections/http.ts';
+import { healthSection } from './sections/health.ts';
 import { httpTlsSection } from './sections/http-tls.ts';
 import { logSection } from './sections/log.ts';
 import { pagingSection } from './sections/paging.ts';
 import { storageSection } from './sections/storage.ts';
+<<<<<<< HEAD
 import { healthSection, notificationsSection, proxySection, validationSection } from './sections/unsupported.ts';
+=======
+import { authSection, notificationsSection, proxySection, validationSection } from './sections/unsupported.ts';
+>>>>>>> e07227c (health: checks, and a debug address)
 import { versionSection } from './sections/version.ts';
 import { withoutEffectSection } from './sections/without-effect.ts';
 

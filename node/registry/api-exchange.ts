@@ -10,6 +10,7 @@ import type { Answer, BlobBody } from './answer.ts';
 import type { Dispatch } from './api-dispatch.ts';
 import { ApiRequest } from './api-request.ts';
 import type { BufferPool } from './buffer-pool.ts';
+import type { Health } from './operations-routes.ts';
 import { errorAnswer, plainErrorAnswer } from './oci-error.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import type { ReferenceMetrics } from './reference-metrics.ts';
@@ -32,6 +33,7 @@ export interface ExchangeDeps {
   readonly log: Logger;
   readonly clock: Clock;
   readonly site: RegistrySite;
+  readonly health: Health;
   readonly accessLog: AccessLog | undefined;
   /** Present when the reference registry's own names are wanted. */
   readonly referenceMetrics: ReferenceMetrics | undefined;
@@ -63,6 +65,7 @@ export async function exchange(
   deps.referenceMetrics?.begin(route);
   try {
     deps.site.checkHost(raw);
+    refuseWhenUnhealthy(deps.health);
     const answer = finished(await deps.dispatch(path, request));
     sentBytes = await writeAnswer(deps, options, { response, answer, request });
   } catch (error) {
@@ -74,6 +77,12 @@ export async function exchange(
   body.finish();
   const status = request.isAbandoned ? STATUS_CLIENT_LEFT : response.statusCode;
   report(deps, { route, request, raw, target, status, sentBytes, ms: clock.nowMs() - startedMs });
+}
+
+/** @throws {AppError} `unhealthy` */
+function refuseWhenUnhealthy({ failing }: Health): void {
+  if (failing.size === 0) return;
+  throw new AppError('unhealthy', 'a health check of this registry fails; its operator finds more in its log');
 }
 
 /** Counts an exchange that is over, and writes it down where that is wanted. */
@@ -199,8 +208,8 @@ function reportFailure(
   }
   metrics.countError(error.code);
   const { status } = errorAnswer(error);
-  // The link itself says once that the coordinator is away; every client's retry would say it again.
-  const isKnown = error.code === 'coordinator_unreachable' || error.code === 'stale_tag_refused';
+  // The link itself says once that the coordinator is away, and a check that it fails; every client's retry would say it again.
+  const isKnown = ['coordinator_unreachable', 'stale_tag_refused', 'unhealthy'].includes(error.code);
   if (status < FIRST_SERVER_STATUS || isKnown)
     log.debug({ route, method: request.method, code: error.code }, 'request refused');
   else log.warn({ route, method: request.method, code: error.code, err: error }, 'request failed');

@@ -43,6 +43,7 @@ const OCI: Readonly<Record<ErrorCode, OciFailure>> = {
   node_unreachable: { oci: 'UNAVAILABLE', status: 503 },
   stale_tag_refused: { oci: 'UNAVAILABLE', status: 503 },
   blob_unavailable: { oci: 'UNAVAILABLE', status: 503 },
+  unhealthy: { oci: 'UNAVAILABLE', status: 503 },
   shutting_down: { oci: 'UNAVAILABLE', status: 503 },
   timed_out: { oci: 'UNAVAILABLE', status: 503 },
   protocol_mismatch: { oci: 'UNAVAILABLE', status: 503 },

@@ -3,8 +3,10 @@
 import type { FastifyPluginCallback } from 'fastify';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 
-/** Whether the node can serve: joined, or able to serve on its own. */
+/** Whether the node can serve: joined, or able to serve on its own, and no health check fails. */
 export interface Health {
+  /** Health checks that fail, by name. */
+  readonly failing: ReadonlyMap<string, string>;
   isReady(): { readonly ready: boolean; readonly reason?: string | undefined };
 }
 

@@ -88,6 +88,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
     log: deps.log,
     clock: deps.clock,
     site,
+    health: deps.health,
     accessLog: deps.accessLines === undefined ? undefined : new AccessLog(deps.accessLines),
     referenceMetrics: settings.referenceMetrics ? new ReferenceMetrics(deps.metrics) : undefined,
   };

@@ -34,6 +34,7 @@ export const ERROR_CODES = [
   'join_refused',
   'config_invalid',
   'shutting_down',
+  'unhealthy',
   'timed_out',
 ] as const;
 

@@ -31,7 +31,7 @@ export async function listenRegistry(
     {
       content: createFakeContent(),
       access: openAccess,
-      health: { isReady: () => ({ ready: true }) },
+      health: { isReady: () => ({ ready: true }), failing: new Map() },
       pulls: noPulls,
       log: silentLogger,
       clock: systemClock,

@@ -1,7 +1,6 @@
 // `http`, but for its TLS
 
-import { NOT_SUPPORTED } from '../not-supported.ts';
-import { asSetting, ignored, mapped, refused, type GivenSetting } from '../registry-key.ts';
+import { asSetting, ignored, mapped, type GivenSetting } from '../registry-key.ts';
 import type { RegistrySection } from '../registry-section.ts';
 import type { RegistryValues } from '../registry-values.ts';
 
@@ -25,7 +24,12 @@ export const httpSection: RegistrySection = {
       default: '{X-Content-Type-Options: [nosniff]}',
       about: 'On every answer, errors too. Of several values of Access-Control-Allow-Origin each page gets its own.',
     }),
-    refused('http.debug', NOT_SUPPORTED),
+    mapped('http.debug.addr', 'text', ['debug.listen'], { about: '/debug/pprof is not there.' }),
+    mapped('http.debug.prometheus.enabled', 'switch', ['debug.metrics', 'registry.referenceMetrics'], {
+      default: 'false',
+      about: "With the original's names beside ours.",
+    }),
+    asSetting('http.debug.prometheus.path', 'text', 'debug.metricsPath', { default: '/metrics' }),
     ignored('http.http2.disabled', 'switch', 'HTTP/1.1 is spoken in any case, as every client does.'),
     ignored('http.h2c.enabled', 'switch', 'HTTP/1.1 is spoken in any case, as every client does.'),
   ],
@@ -36,7 +40,12 @@ export const httpSection: RegistrySection = {
         `${values.source('http.net')}: only tcp is supported; a proxy in front can listen on a Unix socket`,
       );
     }
-    return [...listenAddress(values, { key: 'http.addr', setting: 'http' }), ...urls(values)];
+    return [
+      ...listenAddress(values, { key: 'http.addr', setting: 'http' }),
+      ...listenAddress(values, { key: 'http.debug.addr', setting: 'debug.listen' }),
+      ...debugMetrics(values),
+      ...urls(values),
+    ];
   },
 };
 
@@ -48,6 +57,17 @@ function listenAddress(
   const address = values.text(key);
   if (address === undefined) return [];
   return [{ key: setting, raw: address.startsWith(':') ? `[::]${address}` : address, source: values.source(key) }];
+}
+
+function debugMetrics(values: RegistryValues): readonly GivenSetting[] {
+  const key = 'http.debug.prometheus.enabled';
+  const raw = values.flag(key);
+  if (raw === undefined) return [];
+  return ['debug.metrics', 'registry.referenceMetrics'].map((setting) => ({
+    key: setting,
+    raw,
+    source: values.source(key),
+  }));
 }
 
 function urls(values: RegistryValues): readonly GivenSetting[] {

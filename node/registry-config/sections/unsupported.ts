@@ -14,11 +14,6 @@ export const proxySection: RegistrySection = {
   keys: [refused('proxy', NOT_SUPPORTED)],
 };
 
-/** `health` */
-export const healthSection: RegistrySection = {
-  keys: [refused('health', NOT_SUPPORTED)],
-};
-
 /** `validation` */
 export const validationSection: RegistrySection = {
   keys: [refused('validation', NOT_SUPPORTED)],

@@ -200,6 +200,23 @@ test('What has no effect is told, and so is a variable that names nothing', asyn
   assert.deepEqual(settings, []);
 });
 
+test('Lists of groups come from the file and from variables, by the names of the original', async () => {
+  const settings = await settingsOf('version: 0.1\nhealth: {tcp: [{addr: "a:1", timeout: 2s}]}\n', {
+    HEALTH_FILECHECKERS_0_FILE: '/tmp/out',
+    HEALTH_TCP_1_ADDR: 'b:2',
+    HEALTH_HTTPCHECKERS: '[{uri: "http://c/", headers: {A: [b]}, threshold: 3}]',
+  });
+
+  assert.deepEqual(settings, {
+    'health.checks': [
+      { type: 'file', file: '/tmp/out' },
+      { type: 'http', url: 'http://c/', headers: { A: ['b'] }, threshold: 3 },
+      { type: 'tcp', address: 'a:1', timeoutMs: 2000 },
+      { type: 'tcp', address: 'b:2' },
+    ],
+  });
+});
+
 test('A second index that leaves a gap is an error, the next one appends', async () => {
   const settings = await settingsOf(undefined, { HTTP_HEADERS_A_0: 'x', HTTP_HEADERS_A_1: 'y' });
   const refusal = await refusalOf(undefined, { HTTP_HEADERS_A_0: 'x', HTTP_HEADERS_A_2: 'y' });

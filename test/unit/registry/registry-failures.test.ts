@@ -229,7 +229,7 @@ test('[V-3 C-3 U-33 U-63] Each route asks for the access that it needs, a mount 
 
 test('Health, readiness and metrics are served beside the API', async () => {
   let readiness: { ready: boolean; reason?: string } = { ready: false, reason: 'not joined' };
-  await using registry = await listenRegistry({ health: { isReady: () => readiness } });
+  await using registry = await listenRegistry({ health: { isReady: () => readiness, failing: new Map() } });
   const wire = new RegistryWire(registry.baseUrl);
   assert.equal((await wire.send('GET', '/healthz')).status, 200);
   const waiting = await wire.send('GET', '/readyz');
