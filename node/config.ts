@@ -4,7 +4,7 @@
 import Type, { type Static } from 'typebox';
 import { accessSettings } from './access/access-settings.ts';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
-import { address, bytes, choice, count, duration, label, onOff, text } from '../shared/runtime/settings.ts';
+import { address, bytes, choice, count, duration, label, onOff, text, rate } from '../shared/runtime/settings.ts';
 import { debugSettings, healthSettings } from './health/health-settings.ts';
 import { deletionSettings, registrySettings, tlsSettings } from './registry-port-settings.ts';
 
