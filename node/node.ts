@@ -112,13 +112,9 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
   link.start();
-<<<<<<< HEAD
   const registry = opening.use(
-    await serveRegistry(config, { ...deps, nodeId: identity.nodeId, content, health, pulls }),
+    await serveRegistry(config, { ...deps, nodeId: identity.nodeId, content, checks, health, pulls }),
   );
-=======
-  const registry = opening.use(await serveRegistry(config, { ...deps, content, checks, health, pulls }));
->>>>>>> e07227c (health: checks, and a debug address)
   opening.defer(() => health.stop());
 
   const resources = opening.move();

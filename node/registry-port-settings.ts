@@ -62,6 +62,19 @@ export const registrySettings = Type.Object(
       description:
         'Metrics also under the names of the reference registry (registry_http_…), for dashboards made for it.',
     }),
+    layerUrls: choice({
+      choices: ['any', 'listed'],
+      default: 'any',
+      description:
+        'Whether layers of pushed manifests may name URLs: any, as Windows images do, or those listed. They are never fetched here. `shoal serve`: listed.',
+    }),
+    allowedLayerUrls: list({
+      default: [],
+      maxItems: 100,
+      description:
+        'URLs that layers may name, when they are listed: patterns like ^https?://([^/]+\\.)*example\\.com/.',
+    }),
+    deniedLayerUrls: list({ default: [], maxItems: 100, description: 'Those among them that layers may not name.' }),
     readOnly: onOff({
       default: false,
       description: 'Nothing can be pushed or deleted on this node; 403 for those who try. Pulls go on.',

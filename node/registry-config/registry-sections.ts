@@ -8,11 +8,8 @@ import { httpTlsSection } from './sections/http-tls.ts';
 import { logSection } from './sections/log.ts';
 import { pagingSection } from './sections/paging.ts';
 import { storageSection } from './sections/storage.ts';
-<<<<<<< HEAD
-import { healthSection, notificationsSection, proxySection, validationSection } from './sections/unsupported.ts';
-=======
-import { authSection, notificationsSection, proxySection, validationSection } from './sections/unsupported.ts';
->>>>>>> e07227c (health: checks, and a debug address)
+import { notificationsSection, proxySection } from './sections/unsupported.ts';
+import { validationSection } from './sections/validation.ts';
 import { versionSection } from './sections/version.ts';
 import { withoutEffectSection } from './sections/without-effect.ts';
 

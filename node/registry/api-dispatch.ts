@@ -10,6 +10,7 @@ import type { ApiRequest } from './api-request.ts';
 import { blobRoutes } from './blob-routes.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { baseRoutes, catalogRoutes, extensionRoutes, referrerRoutes, tagRoutes } from './list-routes.ts';
+import { LayerUrls } from './layer-urls.ts';
 import { manifestRoutes } from './manifest-routes.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { chooseRoute, type Methods } from './route.ts';
@@ -79,6 +80,7 @@ function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
         areTagsDeletable: deletion.tags,
         areManifestsDeletable: deletion.manifests,
         bodyTimeoutMs: options.manifestBodyTimeoutMs,
+        layerUrls: new LayerUrls(options),
       },
     ),
     tags: tagRoutes({ manifests }, { maxTags: options.maxTags }),

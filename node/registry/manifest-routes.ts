@@ -10,6 +10,7 @@ import { API_VERSION, bareAnswer, emptyAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import type { BudgetShare, ByteBudget } from './byte-budget.ts';
 import { entityTag, matchesEntityTag, parsePrecondition } from './conditional.ts';
+import type { LayerUrls } from './layer-urls.ts';
 import { switchedOff, type Methods, type PathOf } from './route.ts';
 
 /** Tags in one push; more are refused. Ten must work; a hundred fit the header limit. */
@@ -29,6 +30,8 @@ export interface ManifestRouteOptions {
   readonly areManifestsDeletable: boolean;
   /** A body that is not whole by then is given up. */
   readonly bodyTimeoutMs: number;
+  /** Which URLs layers may name. */
+  readonly layerUrls: LayerUrls;
 }
 
 export function manifestRoutes(deps: ManifestRouteDeps, options: ManifestRouteOptions): Methods<'manifest'> {
@@ -87,7 +90,7 @@ async function putManifest(
   const { lengthBytes = MAX_MANIFEST_BYTES } = request.body;
   const memory = await deps.bodyMemory.take(Math.min(lengthBytes, MAX_MANIFEST_BYTES), request.signal);
   try {
-    return await pushManifest(deps, path, request, { memory, bodyTimeoutMs: options.bodyTimeoutMs });
+    return await pushManifest(deps, path, request, { ...options, memory });
   } finally {
     memory.release();
   }
@@ -97,14 +100,15 @@ async function pushManifest(
   deps: ManifestRouteDeps,
   path: PathOf<'manifest'>,
   request: ApiRequest,
-  { memory, bodyTimeoutMs }: { readonly memory: BudgetShare; readonly bodyTimeoutMs: number },
+  { memory, bodyTimeoutMs, layerUrls }: ManifestRouteOptions & { readonly memory: BudgetShare },
 ): Promise<Answer> {
   const { repository } = path;
   const target = pushTarget(path.reference, request);
   const bytes = await request.body.readWhole({ limitBytes: MAX_MANIFEST_BYTES, timeoutMs: bodyTimeoutMs });
   memory.shrink(bytes.byteLength);
   const digest = checkedDigest(bytes, target.digest);
-  const { mediaType } = parseManifest(bytes, request.headers['content-type']);
+  const { mediaType, urls } = parseManifest(bytes, request.headers['content-type']);
+  layerUrls.check(urls);
   const precondition = target.digest === undefined ? parsePrecondition(request.headers) : undefined;
   const push: ManifestPush = { repository, digest, mediaType, bytes, tags: target.tags };
   const { subject } = await deps.manifests.push(

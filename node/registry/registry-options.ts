@@ -1,8 +1,9 @@
 // Every limit of the registry API, with the reason for its default and what happens when it is reached.
 
+import type { LayerUrlOptions } from './layer-urls.ts';
 import type { SiteOptions } from './registry-site.ts';
 
-export interface RegistryOptions extends SiteOptions {
+export interface RegistryOptions extends SiteOptions, LayerUrlOptions {
   /** Connections at once; the next ones are closed when accepted. Far above what one host's clients open. */
   readonly maxConnections: number;
   /** Without a byte of a request's body for this long: 408, and the connection is closed. A long upload that moves is fine. */
@@ -45,6 +46,9 @@ export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
   maxRepositories: 1000,
   maxTags: 1000,
   referenceMetrics: false,
+  layerUrls: 'any',
+  allowedLayerUrls: [],
+  deniedLayerUrls: [],
   readOnly: false,
   prefix: '',
   urls: 'relative',

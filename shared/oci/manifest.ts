@@ -39,6 +39,8 @@ export interface ParsedManifest {
   readonly blobs: readonly Descriptor[];
   /** Layers kept elsewhere: they have `urls` and one of the external types, and need not be here. Each digest once. */
   readonly external: readonly Descriptor[];
+  /** URLs that layers of an image name, of whatever type. */
+  readonly urls: readonly string[];
   /** Entries of an index that the repository must hold, each as a manifest or as a blob; each digest once. */
   readonly children: readonly Descriptor[];
   /** Digest of the manifest that this one refers to, of any algorithm; OCI types only. It need not be here. */
@@ -97,18 +99,21 @@ function guessMediaType(root: JsonObject): ManifestMediaType {
   throw invalid('neither Content-Type nor body says what this is');
 }
 
-type Content = Pick<ParsedManifest, 'config' | 'blobs' | 'external' | 'children'>;
+type Content = Pick<ParsedManifest, 'config' | 'blobs' | 'external' | 'urls' | 'children'>;
 
 function readImage(root: JsonObject): Content {
   if (isPresent(root['manifests'])) throw invalid('an image manifest must not have manifests');
   const config = asDescriptor(root['config'], 'config');
   const blobs = new Map([[config.digest, config]]);
   const external = new Map<string, Descriptor>();
+  const urls: string[] = [];
   for (const value of asArray(root['layers'], 'layers')) {
     const layer = asDescriptor(value, 'layer');
-    (isElsewhere(layer, value) ? external : blobs).set(layer.digest, layer);
+    const named = urlsOf(value);
+    urls.push(...named);
+    (isExternalLayer(layer.mediaType) && named.length > 0 ? external : blobs).set(layer.digest, layer);
   }
-  return { config, blobs: [...blobs.values()], external: [...external.values()], children: [] };
+  return { config, blobs: [...blobs.values()], external: [...external.values()], urls, children: [] };
 }
 
 function readIndex(root: JsonObject): Content {
@@ -119,7 +124,7 @@ function readIndex(root: JsonObject): Content {
     const platform = platformOf(asObject(value, 'manifest')['platform']);
     children.set(child.digest, platform === undefined ? child : { ...child, platform });
   }
-  return { config: undefined, blobs: [], external: [], children: [...children.values()] };
+  return { config: undefined, blobs: [], external: [], urls: [], children: [...children.values()] };
 }
 
 /** Nothing depends on it, so what is no platform is none. */
@@ -130,9 +135,10 @@ function platformOf(value: unknown): string | undefined {
   return parts.length < 2 ? undefined : parts.join('/').slice(0, MAX_PLATFORM_CHARS);
 }
 
-function isElsewhere(layer: Descriptor, value: unknown): boolean {
-  const urls = asObject(value, 'layer')['urls'];
-  return isExternalLayer(layer.mediaType) && Array.isArray(urls) && urls.length > 0;
+function urlsOf(layer: unknown): readonly string[] {
+  const urls = asObject(layer, 'layer')['urls'];
+  // What is no text is no URL either; it is kept as one that nobody allows.
+  return Array.isArray(urls) ? urls.map((url: unknown) => (typeof url === 'string' ? url : '')) : [];
 }
 
 function readOciFields(

@@ -116,7 +116,7 @@ export function showSetting(setting: Setting, value: SettingValue): string {
 function showCollection(setting: Setting, value: object): string {
   const isEmpty = Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;
   if (isEmpty) return 'none';
-  return setting.kind === 'list' && Array.isArray(value) ? value.join(',') : JSON.stringify(value);
+  return setting.kind === 'list' && Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
 }
 
 function parseText(setting: Setting, raw: unknown): ParsedSetting {

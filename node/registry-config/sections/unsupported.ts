@@ -13,8 +13,3 @@ export const notificationsSection: RegistrySection = {
 export const proxySection: RegistrySection = {
   keys: [refused('proxy', NOT_SUPPORTED)],
 };
-
-/** `validation` */
-export const validationSection: RegistrySection = {
-  keys: [refused('validation', NOT_SUPPORTED)],
-};

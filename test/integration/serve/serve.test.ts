@@ -141,8 +141,31 @@ describe('registry serve', () => {
     }
   });
 
+  test('takes no manifest whose layers name URLs, unless they are allowed', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    const layer = {
+      mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
+      digest: digestText('x'),
+      size: 1,
+    };
+    const pushTo = async (wire: RegistryWire): Promise<number> => {
+      await pushManifest(wire, 'v1');
+      const headers = { 'content-type': 'application/vnd.oci.image.manifest.v1+json' };
+      const body = JSON.stringify(emptyManifest({ layers: [{ ...layer, urls: ['https://cdn.example.com/layer'] }] }));
+      return (await wire.send('PUT', '/v2/team/app/manifests/v2', { headers, body })).status;
+    };
+    {
+      await using serving = await serve(folder.path);
+      assert.equal(await pushTo(serving.wire), 400);
+    }
+    await using serving = await serve(folder.path, {
+      VALIDATION_MANIFESTS_URLS_ALLOW: String.raw`['^https?://([^/]+\.)*example\.com/']`,
+    });
+    assert.equal(await pushTo(serving.wire), 201);
+  });
+
   test('says what is wrong with a configuration, and does not start', async () => {
-    const terminal = recordingTerminal({ environment: { REGISTRY_AUTH: 'htpasswd', REGISTRY_HTTP_ADDR: 'nowhere' } });
+    const terminal = recordingTerminal({ environment: { REGISTRY_STORAGE: 's3', REGISTRY_HTTP_ADDR: 'nowhere' } });
 
     const code = await runProgram(REGISTRY_COMMANDS, {
       name: 'registry',
@@ -152,6 +175,6 @@ describe('registry serve', () => {
     });
 
     assert.equal(code, 2);
-    assert.match(terminal.messages, /^registry: a setting is wrong:\n {2}REGISTRY_AUTH: not supported by this version/);
+    assert.match(terminal.messages, /^registry: a setting is wrong:\n {2}REGISTRY_STORAGE: object stores are not supported/);
   });
 });

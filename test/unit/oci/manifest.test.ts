@@ -33,6 +33,7 @@ test('[M-22 F-5 F-6] An image gives its blobs, what is external, its subject and
     config: parsed('a'),
     blobs: [parsed('a'), parsed('b')],
     external: [{ mediaType: foreign, digest: digest('c'), sizeBytes: 3 }],
+    urls: ['https://x.example'],
     children: [],
     subject: digest('d'),
     artifactType: 'application/x.layer',
