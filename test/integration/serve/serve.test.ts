@@ -175,6 +175,9 @@ describe('registry serve', () => {
     });
 
     assert.equal(code, 2);
-    assert.match(terminal.messages, /^registry: a setting is wrong:\n {2}REGISTRY_STORAGE: object stores are not supported/);
+    assert.match(
+      terminal.messages,
+      /^registry: a setting is wrong:\n {2}REGISTRY_STORAGE: object stores are not supported/,
+    );
   });
 });
