@@ -3,7 +3,7 @@
 import type { BenchCommand } from './bench-command.ts';
 import { UsageError, wholeNumber } from './flag-values.ts';
 import { benchLocal, LOCAL_PARTS } from './local.ts';
-import { isReached, ratioOf, tableText } from './report.ts';
+import { rowsJson, tableText } from './report.ts';
 
 const FLAGS = {
   runs: { type: 'string', default: '5' },
@@ -35,7 +35,6 @@ Ratios hold on a noisy machine, single figures do not.
     const parts = LOCAL_PARTS.filter((part) => flags.part.includes(part));
     if (parts.length === 0) throw new UsageError(`--part takes ${LOCAL_PARTS.join(' or ')}`);
     const rows = await benchLocal({ runs, scale, parts, progress });
-    const json = rows.map((row) => ({ ...row, ratio: ratioOf(row), isReached: isReached(row) }));
-    return { text: `${tableText(rows)}\n`, json: { runs, scale, rows: json } };
+    return { text: `${tableText(rows)}\n`, json: { runs, scale, rows: rowsJson(rows) } };
   },
 };

@@ -195,7 +195,7 @@ async function copiesBetween(
   ];
 }
 
-function nodeBar(atMost: number): Row['bar'] {
+function nodeBar(atMost: number): NonNullable<Row['bar']> {
   return { of: 'value', atMost };
 }
 

@@ -6,12 +6,14 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../setup.mjs';
 import type { BenchCommand, FlagValues } from './bench-command.ts';
+import { coordinatorCommand } from './coordinator/coordinator-command.ts';
 import { fleetCommand } from './fleet/fleet-command.ts';
+import { firstByteCommand } from './first-byte-command.ts';
 import { UsageError } from './flag-values.ts';
 import { lackOf } from './lack.ts';
 import { localCommand } from './local-command.ts';
 
-const COMMANDS: readonly BenchCommand[] = [localCommand, fleetCommand];
+const COMMANDS: readonly BenchCommand[] = [localCommand, fleetCommand, firstByteCommand, coordinatorCommand];
 
 const COMMON_FLAGS = {
   json: { type: 'boolean', default: false },

@@ -7,8 +7,8 @@ export interface Row {
   readonly shoal: number;
   /** docker-registry in the same run; absent where there is nothing to compare with. */
   readonly reference?: number;
-  /** `ratio` compares shoal / reference, `value` compares shoal itself. */
-  readonly bar: { readonly of: 'ratio' | 'value'; readonly atLeast?: number; readonly atMost?: number };
+  /** What it must reach: `ratio` compares shoal / reference, `value` compares shoal itself. Absent when it is only told. */
+  readonly bar?: { readonly of: 'ratio' | 'value'; readonly atLeast?: number; readonly atMost?: number };
 }
 
 /** The middle value; the mean of the two middle ones when there is an even number. */
@@ -20,12 +20,24 @@ export function median(values: readonly number[]): number {
 }
 
 /** shoal / reference of a row; undefined without a reference. */
-export function ratioOf(row: Row): number | undefined {
+function ratioOf(row: Row): number | undefined {
   return row.reference === undefined ? undefined : row.shoal / row.reference;
 }
 
-/** Whether the row reaches its bar. */
-export function isReached(row: Row): boolean {
+/** The value below or at which this share of the values lies; NaN without values. @param share 0 to 1. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** Rows for programs. */
+export function rowsJson(rows: readonly Row[]): object[] {
+  return rows.map((row) => ({ ...row, ratio: ratioOf(row), isReached: isReached(row) }));
+}
+
+/** Whether the row reaches its bar; one without always does. */
+function isReached(row: Row): boolean {
+  if (row.bar === undefined) return true;
   const value = row.bar.of === 'ratio' ? (ratioOf(row) ?? Number.NaN) : row.shoal;
   return (
     value >= (row.bar.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (row.bar.atMost ?? Number.POSITIVE_INFINITY)
@@ -42,8 +54,8 @@ export function tableText(rows: readonly Row[]): string {
       numberText(row.shoal),
       row.reference === undefined ? '-' : numberText(row.reference),
       ratioOf(row)?.toFixed(2) ?? '-',
-      barText(row),
-      isReached(row) ? 'reached' : 'MISSED',
+      row.bar === undefined ? '-' : barText(row.bar),
+      verdict(row),
     ]),
   ];
   return alignedTable(cells);
@@ -62,7 +74,12 @@ export function alignedTable(lines: ReadonlyArray<readonly string[]>): string {
     .join('\n');
 }
 
-function barText({ bar }: Row): string {
+function verdict(row: Row): string {
+  if (row.bar === undefined) return '';
+  return isReached(row) ? 'reached' : 'MISSED';
+}
+
+function barText(bar: NonNullable<Row['bar']>): string {
   const unit = bar.of === 'ratio' ? 'x' : '';
   return bar.atLeast === undefined ? `<= ${bar.atMost}${unit}` : `>= ${bar.atLeast}${unit}`;
 }

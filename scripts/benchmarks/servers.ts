@@ -40,7 +40,7 @@ export async function startUp(folder: string): Promise<Server> {
 /** A coordinator of its own, for nodes in processes of their own. */
 export async function startCoordinator(
   folder: string,
-): Promise<Server & { readonly listenPort: number; newToken(): Promise<string> }> {
+): Promise<Server & { readonly listenPort: number; newToken(uses?: number): Promise<string> }> {
   const listenPort = await freePort();
   const data = join(folder, 'data');
   const server = await startShoal(
@@ -49,7 +49,8 @@ export async function startCoordinator(
     listenPort,
     { tls: true },
   );
-  const newToken = async (): Promise<string> => (await runCommand([PROGRAM, 'token', 'create', '--data', data])).trim();
+  const newToken = async (uses = 1): Promise<string> =>
+    (await runCommand([PROGRAM, 'token', 'create', '--uses', String(uses), '--data', data])).trim();
   return { ...server, [Symbol.asyncDispose]: server[Symbol.asyncDispose], listenPort, newToken };
 }
 

@@ -14,7 +14,7 @@ import { type BenchHost, type BenchHosts, type DistributionSide, REPOSITORY } fr
 import { type FleetOptions, kindOf, rateOf } from './fleet-options.ts';
 import type { HostResult, SideResult } from './fleet-result.ts';
 import { fluidBoundSeconds } from './fluid-bound.ts';
-import { HostAgent, monotonicMs, type PullTimes } from './host-agent.ts';
+import { type HostAgent, monotonicMs, type PullTimes, startHostAgent } from './host-agent.ts';
 import { LinkTraffic } from './link-traffic.ts';
 import { startSwarmSide } from './swarm-side.ts';
 
@@ -110,11 +110,11 @@ async function openHosts(
   signal.throwIfAborted();
   const hosts: BenchHost[] = [];
   for (const host of network.hosts) {
-    hosts.push({ network: host, agent: owner.use(await HostAgent.start(host.namespace)) });
+    hosts.push({ network: host, agent: owner.use(await startHostAgent(host.namespace)) });
   }
   const [source, control, pusher] = hosts.slice(options.hosts);
   if (source === undefined || control === undefined) throw new Error('a network has the hosts that were asked for');
-  const switchAgent = owner.use(await HostAgent.start(network.switchNamespace));
+  const switchAgent = owner.use(await startHostAgent(network.switchNamespace));
   return { pullers: hosts.slice(0, options.hosts), source, control, pusher, switchAgent };
 }
 

@@ -1,13 +1,12 @@
-// Runs on one host of the bench, in its namespace: the client that docker would be there. It takes one call as a line of
-// JSON on stdin, answers with one line on stdout, and ends with its stdin, so it never outlives the bench.
+// Runs on one host of the bench, in its namespace: the client that docker would be there.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
+import { answerCalls } from '../calls/answer-calls.mjs';
 
 /** Docker pulls so many layers of an image at a time (dockerd --max-concurrent-downloads). */
 const LAYERS_AT_A_TIME = 3;
@@ -124,14 +123,4 @@ async function textOf(answer) {
   return text;
 }
 
-const lines = createInterface({ input: process.stdin });
-lines.on('line', async (line) => {
-  const { id, call, params } = JSON.parse(line);
-  const answer = await calls[call](params).then(
-    (result) => ({ id, result }),
-    (error) => ({ id, error: error.cause?.message ?? error.message }),
-  );
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-});
-lines.once('close', () => process.exit(0));
-process.stdout.write('{"id":0,"result":{}}\n');
+answerCalls(calls);

@@ -54,7 +54,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'p-limit': ['node', 'coordinator', 'shared/runtime', 'scripts/benchmarks'],
   pino: ['shared/runtime'],
   'prom-client': ['shared/runtime'],
-  typebox: ['node', 'coordinator', 'shared'],
+  typebox: ['node', 'coordinator', 'shared', 'scripts/benchmarks'],
   ws: ['coordinator/sessions', 'node/coordinator-link'],
   yaml: ['shared/runtime'],
 };
