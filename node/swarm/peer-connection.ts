@@ -22,13 +22,12 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import { isHostPort } from '../../shared/runtime/host-port.ts';
 import { PeerPipeline } from './scheduler/peer-pipeline.ts';
 import type { PeerStream, TransportName } from './transport.ts';
+import { UnsentLimit } from './unsent-limit.ts';
 
 /** Payload that a peer may send before we took it up, then it waits; twice what 10 Gbit/s carries in a millisecond and a half. */
 const CREDIT_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Credit is given back in pieces of this size, to keep frames few. */
 const CREDIT_STEP_BYTES = CREDIT_WINDOW_BYTES / 8;
-/** Payload waits above this. Two reads of a megabyte: the next is under way while the socket drains. */
-const MAX_UNSENT_BYTES = 2 * 1024 * 1024;
 /** A peer that lets this much pile up does not read, and is cut off; control frames alone never get near it. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 /**
@@ -87,6 +86,7 @@ export class PeerConnection {
   #owedCredit = 0;
   #discardedBytes = 0;
   readonly #waiters: Array<() => void> = [];
+  readonly #unsent = new UnsentLimit();
   #lastHeardMs: number;
   #pingSentMs = 0;
   #closeReason: Goodbye | 'lost' | undefined;
@@ -166,7 +166,7 @@ export class PeerConnection {
     signal.addEventListener('abort', wake, { once: true });
     try {
       while (this.isOpen && !signal.aborted) {
-        if (this.#sendCredit >= bytes && this.#stream.writableLength < MAX_UNSENT_BYTES) {
+        if (this.#sendCredit >= bytes && this.#stream.writableLength < this.#unsent.unsentBytes) {
           this.#sendCredit -= bytes;
           return true;
         }
@@ -178,6 +178,11 @@ export class PeerConnection {
     } finally {
       signal.removeEventListener('abort', wake);
     }
+  }
+
+  /** How much to write at a time, so that what is not payload finds its way between. */
+  get partBytes(): number {
+    return this.#unsent.unsentBytes;
   }
 
   /** Gives back credit that was reserved and not used. */
@@ -202,12 +207,18 @@ export class PeerConnection {
     this.#flush();
     this.sentBytes += bytes.byteLength;
     const stream = this.#stream;
+    const writtenMs = this.#clock.nowMs();
+    const onTaken = (): void => {
+      this.#unsent.taken(bytes.byteLength, { writtenMs, nowMs: this.#clock.nowMs() });
+      how.onSent();
+      this.#wake();
+    };
     stream.cork();
     for (let at = 0; at < bytes.byteLength; at += how.frameBytes) {
       const part = bytes.subarray(at, at + how.frameBytes);
       stream.write(encodeDataHeader({ ...place, offset: place.offset + at }, part.byteLength));
       const isLast = at + how.frameBytes >= bytes.byteLength;
-      if (isLast) stream.write(part, () => how.onSent());
+      if (isLast) stream.write(part, onTaken);
       else stream.write(part);
     }
     stream.uncork();

@@ -89,7 +89,8 @@ export class PeerUploader {
     }
     const pieceBytes = blob.pieceLength(pieceIndex);
     for (let offset = 0; offset < pieceBytes;) {
-      const partBytes = Math.min(READ_BYTES, this.#deps.limiter.partBytes, pieceBytes - offset);
+      const { connection, limiter } = this.#deps;
+      const partBytes = Math.min(READ_BYTES, connection.partBytes, limiter.partBytes, pieceBytes - offset);
       if (!(await this.#reserve(partBytes, upload.stop.signal))) return false;
       if (!(await this.#mayPass(partBytes, upload.stop.signal))) return false;
       if (!(await this.#sendPart(channel, upload, { offset, partBytes }))) return false;
