@@ -13,6 +13,7 @@ import type { PeerConnection } from './peer-connection.ts';
 import { PeerUploader } from './peer-uploader.ts';
 import type { PieceExchange } from './piece-exchange.ts';
 import { ReadBuffers } from './read-buffers.ts';
+import { Deliveries } from './scheduler/deliveries.ts';
 import { HandOuts } from './scheduler/hand-outs.ts';
 import { HAVE_BATCH_MS } from './scheduler/have-news.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
@@ -54,6 +55,7 @@ export class BlobChannels {
   readonly #byDigest = new Map<Digest, Set<BlobChannel>>();
   readonly #buffers = new ReadBuffers();
   readonly #handOuts: HandOuts<BlobChannel>;
+  readonly #deliveries: Deliveries<BlobChannel>;
   #announcing = new Set<BlobChannel>();
 
   constructor(deps: BlobChannelsDeps) {
@@ -62,6 +64,10 @@ export class BlobChannels {
       give: (channel, pieceIndex) =>
         this.#of(channel.connection).uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: true }),
       offer: (channel, offer) => channel.connection.send({ type: 'offer', channel: channel.localNumber, ...offer }),
+    });
+    this.#deliveries = new Deliveries({
+      served: (channel, pieceIndex) =>
+        this.#handOuts.served({ connection: channel.connection, channel }, pieceIndex, true),
     });
   }
 
@@ -165,8 +171,7 @@ export class BlobChannels {
       case 'request':
         return this.#onRequest(connected, channel, frame.pieceIndex);
       case 'any-piece':
-        if (channel.isHandOut) this.#handOuts.asked(channel);
-        return;
+        return this.#onAnyPiece(channel);
       case 'cancel':
         return connected.uploader.cancel(channel.localNumber, frame.pieceIndex);
       case 'reject':
@@ -253,10 +258,36 @@ export class BlobChannels {
     if (remoteHas === undefined || run.first + run.count > remoteHas.length) throw invalid('have out of range');
     for (let piece = run.first; piece < run.first + run.count; piece += 1) {
       if (!remoteHas.add(piece)) continue;
-      if (channel.isHandOut) this.#handOuts.has(channel, piece);
+      if (channel.isHandOut) this.#handOutHas(channel, piece);
       channel.exchange?.channelHas(channel, piece);
     }
-    if (channel.isHandOut) this.#handOuts.tick();
+    if (channel.isHandOut) this.#lookAtHandOuts();
+  }
+
+  #onAnyPiece(channel: BlobChannel): void {
+    if (!channel.isHandOut) return;
+    // A peer whose piece table is provisional tells of no piece.
+    if ((channel.remoteHas?.count ?? 0) === 0) this.#deliveries.askedAgain(channel);
+    this.#deliveries.tick(this.#deps.clock.nowMs());
+    this.#handOuts.asked(channel);
+  }
+
+  #handOutHas(channel: BlobChannel, pieceIndex: number): void {
+    this.#handOuts.has(channel, pieceIndex);
+    this.#deliveries.has(channel, pieceIndex, this.#deps.clock.nowMs());
+  }
+
+  #lookAtHandOuts(): void {
+    this.#deliveries.tick(this.#deps.clock.nowMs());
+    this.#handOuts.tick();
+  }
+
+  #handOutEnded(channel: BlobChannel): void {
+    const { connection } = channel;
+    for (const piece of this.#deliveries.left(channel)) {
+      this.#handOuts.served({ connection, channel: undefined }, piece, true);
+    }
+    this.#handOuts.left(channel);
   }
 
   #onRequest(connected: Connected, channel: BlobChannel, pieceIndex: number): void {
@@ -310,7 +341,7 @@ export class BlobChannels {
     same?.delete(channel);
     if (same?.size === 0) this.#byDigest.delete(digest);
     connected.uploader.removeChannel(channel.localNumber);
-    if (channel.isHandOut) this.#handOuts.left(channel);
+    if (channel.isHandOut) this.#handOutEnded(channel);
     channel.exchange?.channelClosed(channel);
     channel.exchange = undefined;
     if (blob !== undefined) void this.#release(blob);
@@ -336,7 +367,11 @@ export class BlobChannels {
       buffers: this.#buffers,
       limiter: this.#deps.uploads,
       channel: (number) => byLocal.get(number),
-      creditServed: (channel, pieceIndex, isSent) => this.#handOuts.served({ connection, channel }, pieceIndex, isSent),
+      creditServed: (channel, pieceIndex, isSent) => {
+        const isOnItsWay = isSent && channel?.isHandOut === true && channel.remoteHas?.has(pieceIndex) !== true;
+        if (isOnItsWay) this.#deliveries.taken(channel, pieceIndex, this.#deps.clock.nowMs());
+        else this.#handOuts.served({ connection, channel }, pieceIndex, isSent);
+      },
       sent: (bytes) => this.#deps.sent(connection, bytes),
     });
     connected = { byLocal, byRemote: new Map(), byDigest: new Map(), uploader, lastNumber: 0 };
