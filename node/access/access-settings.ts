@@ -2,7 +2,6 @@
 
 import Type from 'typebox';
 import { choice, list, text } from '../../shared/runtime/settings.ts';
-import { SIGNING_ALGORITHMS } from './signing-algorithms.ts';
 
 /** Schema; see node/config.ts. */
 export const accessSettings = Type.Object(
@@ -58,9 +57,10 @@ export const accessSettings = Type.Object(
       }),
     ),
     tokenAlgorithms: list({
-      default: SIGNING_ALGORITHMS,
+      default: [],
       maxItems: 20,
-      description: 'With access.scheme external: signatures that count. All that need no shared secret.',
+      description:
+        'With access.scheme external: signatures that count. None given: EdDSA, RS, ES and PS with 256, 384 and 512, all that need no shared secret.',
     }),
   },
   { default: {}, additionalProperties: false },

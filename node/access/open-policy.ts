@@ -15,6 +15,7 @@ import { HtpasswdFile } from './htpasswd-file.ts';
 import { Logins } from './logins.ts';
 import { OwnTokens } from './own-tokens.ts';
 import { MAX_GRANTS, parseGrant, Rights } from './rights.ts';
+import { SIGNING_ALGORITHMS } from './signing-algorithms.ts';
 import { TokenPolicy } from './token-policy.ts';
 import { TokenService } from './token-service.ts';
 
@@ -83,7 +84,7 @@ async function openExternal(deps: Deps, settings: AccessSettings): Promise<Opene
     service,
     rootCertBundle: tokenCertificates,
     jwks: tokenKeys,
-    algorithms: tokenAlgorithms,
+    algorithms: tokenAlgorithms.length === 0 ? SIGNING_ALGORITHMS : tokenAlgorithms,
   });
   const access = new ExternalPolicy({ tokens }, { realm: tokenUrl ?? '', service, autoRedirectPath: tokenPath });
   return { access, tokens: undefined, [Symbol.asyncDispose]: async () => undefined };

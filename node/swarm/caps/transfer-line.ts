@@ -93,9 +93,19 @@ export class TransferLine<T extends Transfer> {
     return { entry };
   }
 
-  /** The first whom the cap towards other zones does not hold back: nobody near waits for that. */
+  /**
+   * The first whom the cap towards other zones does not hold back: nobody near waits for that. Where the first of those
+   * with another zone has to wait, the others wait behind it: small parts would pass a large one for ever.
+   */
   #first(priority: Transfer['priority'], nowMs: number): T | undefined {
-    return this.#waiting[priority].find((entry) => !entry.isFar || this.#far.has(entry.bytes, nowMs));
+    let isFarHeld = false;
+    for (const entry of this.#waiting[priority]) {
+      if (!entry.isFar) return entry;
+      if (isFarHeld) continue;
+      if (this.#far.has(entry.bytes, nowMs)) return entry;
+      isFarHeld = true;
+    }
+    return undefined;
   }
 
   #mustYield(transfer: Transfer, nowMs: number): boolean {
@@ -105,8 +115,9 @@ export class TransferLine<T extends Transfer> {
   }
 
   #soonestFarMs(nowMs: number): number {
-    const waits = [...this.#waiting.client, ...this.#waiting.background].map((entry) => this.#waitMs(entry, nowMs));
-    return Math.min(...waits);
+    const { client, background } = this.#waiting;
+    const [first, second] = [client, background].flatMap((line) => line.slice(0, 1)); // nobody near is in line
+    return Math.min(...[first, second].map((entry) => (entry === undefined ? Infinity : this.#waitMs(entry, nowMs))));
   }
 
   #waitMs({ bytes, isFar }: Transfer, nowMs: number): number {

@@ -86,6 +86,24 @@ test('Everybody in line gets a turn, in the order of asking within near and far,
   );
 });
 
+test('A large part towards another zone is not passed by small ones that came later', () => {
+  const line = new TransferLine<Transfer & { readonly turn: number }>(
+    { allBytesPerSecond: Infinity, farBytesPerSecond: 512 * KIB },
+    0,
+  );
+  const far = { isFar: true, priority: 'client' } as const;
+  for (const [turn, bytes] of [4 * MIB, MIB, 1, 1].entries()) line.add({ ...far, bytes, turn });
+
+  const turns: number[] = [];
+  let nowMs = 0;
+  for (let next = line.next(nowMs); next !== undefined; next = line.next(nowMs)) {
+    if ('waitMs' in next) nowMs += Math.ceil(next.waitMs);
+    else turns.push(next.entry.turn);
+  }
+
+  assert.deepEqual(turns, [0, 1, 2, 3]);
+});
+
 test('Background work gets a tenth while clients wait, and all when none does', () => {
   const line = new TransferLine<Transfer>({ allBytesPerSecond: 10 * MIB, farBytesPerSecond: Infinity }, 0);
   const part = { bytes: 128 * KIB, isFar: false };
