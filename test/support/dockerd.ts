@@ -18,10 +18,15 @@ export class Dockerd implements AsyncDisposable {
   }
 
   /** Returns once it answers. @param folder holds all it writes; a Unix socket in it needs a short path. */
-  static async start(host: NetworkHost, folder: string): Promise<Dockerd> {
+  static async start(
+    host: NetworkHost,
+    folder: string,
+    options: { /** Stands before the daemon's own command. */ readonly prefix?: readonly string[] } = {},
+  ): Promise<Dockerd> {
     await using building = new ResourceStack();
     const socket = `unix://${join(folder, 'docker.sock')}`;
     const command = [
+      ...(options.prefix ?? []),
       'dockerd',
       '--iptables=false',
       '--ip6tables=false',

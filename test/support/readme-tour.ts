@@ -1,27 +1,37 @@
-// The commands that README.md tells people to type: each fenced block under a `<!-- tour: name -->` line.
+// The commands that a page tells people to type: each fenced block under a `<!-- tour: name -->` line.
 
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const BLOCK = /^<!-- tour: (.+) -->\n```sh\n([\s\S]*?)^```$/gm;
+const BLOCK = /^<!-- tour: (.+) -->\n```(?:sh|yaml)\n([\s\S]*?)^```$/gm;
 
-/** Shell text by the name of its block. */
+/** The text of each block by its name. */
 export class ReadmeTour {
+  readonly #file: string;
   readonly #blocks: ReadonlyMap<string, string>;
 
-  private constructor(blocks: ReadonlyMap<string, string>) {
+  private constructor(file: string, blocks: ReadonlyMap<string, string>) {
+    this.#file = file;
     this.#blocks = blocks;
   }
 
-  static async read(): Promise<ReadmeTour> {
-    const text = await readFile(join(root, 'README.md'), 'utf8');
-    return new ReadmeTour(new Map([...text.matchAll(BLOCK)].map(([, name = '', shell = '']) => [name, shell])));
+  /** @param file from the top of the repository. */
+  static async read(file = 'README.md'): Promise<ReadmeTour> {
+    const text = await readFile(join(root, file), 'utf8');
+    return new ReadmeTour(file, new Map([...text.matchAll(BLOCK)].map(([, name = '', shell = '']) => [name, shell])));
   }
 
   get names(): readonly string[] {
     return [...this.#blocks.keys()];
+  }
+
+  /** A block as it stands. @throws {Error} when there is no such block. */
+  text(name: string): string {
+    const text = this.#blocks.get(name);
+    if (text === undefined) throw new Error(`${this.#file} has no tour block named ${name}`);
+    return text;
   }
 
   /**
@@ -29,8 +39,7 @@ export class ReadmeTour {
    * README, and what stands for it here. @throws {Error} when there is no such block or word.
    */
   command(name: string, replaced: Readonly<Record<string, string>> = {}): readonly string[] {
-    let shell = this.#blocks.get(name);
-    if (shell === undefined) throw new Error(`README.md has no tour block named ${name}`);
+    let shell = this.text(name);
     for (const [printed, here] of Object.entries(replaced)) {
       if (!shell.includes(printed)) throw new Error(`the tour block ${name} does not say ${printed}`);
       shell = shell.replaceAll(printed, here);

@@ -8,6 +8,7 @@ import { PATH_VARIABLE, readRegistryConfig, type RegistryConfig } from '../../re
 import type { Logger } from '../../../shared/runtime/log.ts';
 import type { Command } from '../command.ts';
 import { reloadSettings } from '../reload-settings.ts';
+import { tellOfOthersVolume } from '../others-volume.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { SERVE_DEFAULTS } from '../serve-defaults.ts';
 import { openServiceLog } from '../service-log.ts';
@@ -37,6 +38,7 @@ export const serveCommand: Command = {
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'serve', version });
     tellWhatIsIgnored(log, registry);
+    await tellOfOthersVolume(log, config.data);
     const deps = { clock: systemClock, log, version };
     await runUntilStopped(
       deps,
