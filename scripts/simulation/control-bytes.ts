@@ -1,6 +1,7 @@
 // What frames weigh on the wire: encoded once by the codec of the product, then counted.
 
 import { DATA_HEADER_BYTES, MAX_DATA_BYTES, encodeFrame } from '../../shared/protocol/peer-frames.ts';
+import { MESSAGE } from './wires.ts';
 
 /** A connection gives its receiver's credit back in steps of this size: an eighth of its window of 4 MiB. */
 const CREDIT_STEP_BYTES = 512 * 1024;
@@ -21,7 +22,7 @@ export const FRAME_BYTES = {
 } as const;
 
 /** The bitfield of a blob. */
-export function bitfieldBytes(pieceCount: number): number {
+function bitfieldBytes(pieceCount: number): number {
   return encodeFrame({ type: 'bitfield', channel: 1, bits: new Uint8Array(Math.ceil(pieceCount / 8)) }).byteLength;
 }
 
@@ -32,4 +33,24 @@ export function payloadOverheadBytes(pieceBytes: number): number {
   return (
     Math.ceil(pieceBytes / MAX_DATA_BYTES) * DATA_HEADER_BYTES + (pieceBytes / CREDIT_STEP_BYTES) * creditFrameBytes
   );
+}
+
+/** Bytes of a message of one frame; 0 for those that are counted otherwise. */
+export function messageBytes(kind: number, pieceCount: number): number {
+  switch (kind) {
+    case MESSAGE.request:
+      return FRAME_BYTES.request;
+    case MESSAGE.anyPiece:
+      return FRAME_BYTES.anyPiece;
+    case MESSAGE.cancel:
+      return FRAME_BYTES.cancel;
+    case MESSAGE.reject:
+      return FRAME_BYTES.reject;
+    case MESSAGE.offer:
+      return FRAME_BYTES.offer;
+    case MESSAGE.bitfield:
+      return bitfieldBytes(pieceCount);
+    default:
+      return 0;
+  }
 }

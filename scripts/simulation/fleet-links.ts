@@ -11,8 +11,8 @@ export interface Pair {
   readonly left: number;
   readonly right: number;
   readonly blob: number;
-  /** All that `left` may ask for, when `right` stands in another zone. */
-  readonly share: PieceShare | undefined;
+  /** `left` is to ask nothing of `right` any more if that stands in another zone. */
+  readonly isOver: boolean;
 }
 
 const PREFIX = 'host-';
@@ -21,6 +21,8 @@ const PREFIX = 'host-';
 export class FleetLinks {
   readonly #directory: Directory;
   readonly #digests: readonly Digest[];
+  /** By who asks, of whom and for which blob. */
+  readonly #shares = new Map<string, PieceShare>();
 
   /** @param options.holders the first so many hosts hold every blob; `isOrigin` says what they are. */
   constructor(
@@ -42,6 +44,22 @@ export class FleetLinks {
       this.#directory.connect(name(host));
       if (isHolder) for (const digest of digests) this.#directory.addHolding(name(host), digest);
     }
+  }
+
+  /** What a host of another zone was named to `asker` for. */
+  namedOf(asker: number, other: number, blob: number): { readonly share: PieceShare } | undefined {
+    const share = this.#shares.get(`${asker} ${other} ${blob}`);
+    return share === undefined ? undefined : { share };
+  }
+
+  /** A host says that classes of pieces come into its zone much later than others. */
+  complain(
+    host: number,
+    blob: number,
+    complaint: { readonly classes: readonly number[]; readonly nowMs: number },
+  ): Pair[] {
+    const digest = this.#digests[blob];
+    return digest === undefined ? [] : this.#pairsOf(this.#directory.complain(name(host), digest, complaint));
   }
 
   /** Hosts that start at one moment: nobody has dialled before all have joined. */
@@ -85,20 +103,28 @@ export class FleetLinks {
   #neighboursOf(host: number, blob: number): Pair[] {
     const digest = this.#digests[blob];
     const neighbours = digest === undefined ? [] : (this.#directory.join(name(host), digest)?.neighbours ?? []);
-    return neighbours.map((neighbour) => pair(host, neighbour, blob));
+    return neighbours.map((neighbour) => this.#pair(host, neighbour, blob));
   }
 
   /** Links that the directory takes back are kept by the product while they are open, so only new ones matter. */
   #pairsOf(changes: readonly NeighbourChange[]): Pair[] {
-    return changes.flatMap(({ nodeId, digest, added }) => {
+    return changes.flatMap(({ nodeId, digest, added, removed }) => {
       const blob = this.#digests.indexOf(digest);
-      return added.map((other) => pair(numberOf(nodeId), other, blob));
+      const left = numberOf(nodeId);
+      const over = removed.map((other): Pair => {
+        const right = numberOf(other);
+        this.#shares.delete(`${left} ${right} ${blob}`);
+        return { left, right, blob, isOver: true };
+      });
+      return [...over, ...added.map((other) => this.#pair(left, other, blob))];
     });
   }
-}
 
-function pair(left: number, { nodeId, share }: NamedNeighbour, blob: number): Pair {
-  return { left, right: numberOf(nodeId), blob, share };
+  #pair(left: number, { nodeId, share }: NamedNeighbour, blob: number): Pair {
+    const right = numberOf(nodeId);
+    if (share !== undefined) this.#shares.set(`${left} ${right} ${blob}`, share);
+    return { left, right, blob, isOver: false };
+  }
 }
 
 function name(host: number): string {

@@ -158,6 +158,11 @@ export class SimulatedFleet {
         nowMs: () => this.#nowMs,
         verify: (host, blob, piece) => this.#verify(host, blob, piece),
         haveWaits: (host) => this.#haves.push(this.#nowMs, host.number, 0, 0),
+        namedOf: ({ host, end }, blob) => this.#links.namedOf(host.number, this.#wires.ownerOf(end ^ 1), blob),
+        lagging: (host, blob, classes) => {
+          const complaint = { classes, nowMs: this.#nowMs };
+          this.#after(this.#scenario.latencyMs, () => this.#link(this.#links.complain(host.number, blob, complaint)));
+        },
         completed: (host, blob) => this.#completed(host, blob),
         count: this.#count,
       },
@@ -190,14 +195,21 @@ export class SimulatedFleet {
 
   /** Connects pairs that heard of each other, or opens one more blob between those that are connected. */
   #link(pairs: readonly Pair[]): void {
-    for (const { left, right, blob } of pairs) {
+    for (const { left, right, blob, isOver } of pairs) {
       const [low, high] = left < right ? [left, right] : [right, left];
       const key = low * this.#hosts.length + high;
       const known = this.#ends.get(key);
       if (left === right || this.#hosts[low]?.isDead !== false || this.#hosts[high]?.isDead !== false) continue;
+      if (known !== undefined) this.#renamed(left, known.end, blob);
+      if (isOver) continue;
       if (known === undefined) {
         const end = this.#wires.connect(low, high, this.#nowMs);
-        this.#connections.push(this.#hosts[low].addConnection(end), this.#hosts[high].addConnection(end + 1));
+        const isToOtherZone = this.#zones.of(low) !== this.#zones.of(high);
+        const ends = [
+          this.#hosts[low].addConnection(end, isToOtherZone),
+          this.#hosts[high].addConnection(end + 1, isToOtherZone),
+        ];
+        this.#connections.push(...ends);
         for (let at = 0; at < 2 * this.#blobs.length; at += 1) this.#channels.push(undefined);
         this.#ends.set(key, { end, isUp: false, blobs: [blob] });
       } else if (!known.blobs.includes(blob)) {
@@ -205,6 +217,12 @@ export class SimulatedFleet {
         if (known.isUp) this.#after(this.#scenario.latencyMs, () => this.#open(known.end, blob));
       }
     }
+  }
+
+  /** What a host may ask of one in another zone changed. */
+  #renamed(asker: number, end: number, blob: number): void {
+    const ours = this.#connections[this.#wires.ownerOf(end) === asker ? end : end + 1];
+    if (ours?.isToOtherZone === true) ours.host.renamed(ours, blob);
   }
 
   #connected(end: number): void {

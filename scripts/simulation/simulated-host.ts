@@ -9,7 +9,9 @@ import { PieceScheduler } from '../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { pipelineDepth } from '../../node/swarm/scheduler/pipeline-depth.ts';
 import { UploadQueue, type QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
-import { FRAME_BYTES, bitfieldBytes, payloadOverheadBytes } from './control-bytes.ts';
+import { ZoneShares, type NamedShare } from '../../node/swarm/scheduler/zone-shares.ts';
+import { FRAME_BYTES, messageBytes, payloadOverheadBytes } from './control-bytes.ts';
+import type { HostOptions } from './host-options.ts';
 import { MESSAGE, type Wires } from './wires.ts';
 
 /** A blob of the image. */
@@ -29,20 +31,14 @@ export interface HostDeps {
   readonly verify: (host: SimulatedHost, blob: number, piece: number) => void;
   /** Pieces wait to be told of; `tellHaves` is to be called a little later. */
   readonly haveWaits: (host: SimulatedHost) => void;
+  /** What the host at the other end of a connection was named for. */
+  readonly namedOf: (connection: SimulatedConnection, blob: number) => NamedShare | undefined;
+  /** Classes of pieces come into the zone of a host much later than the others. */
+  readonly lagging: (host: SimulatedHost, blob: number, classes: readonly number[]) => void;
   /** A blob is here whole. */
   readonly completed: (host: SimulatedHost, blob: number) => void;
   /** Pieces that come and those that come for nothing. */
   readonly count: { arrived: number; wasted: number; controlBytes: number };
-}
-
-export interface HostOptions {
-  readonly number: number;
-  /** What the host was told that its link carries, and one way to its neighbours; depths of pipelines follow. */
-  readonly bytesPerSecond: number;
-  readonly latencyMs: number;
-  readonly isHolder: boolean;
-  readonly isLiar: boolean;
-  readonly isRead: boolean;
 }
 
 /** One blob on one connection. */
@@ -58,6 +54,7 @@ export interface SimulatedChannel extends HandOutChannel {
 export interface SimulatedConnection {
   readonly host: SimulatedHost;
   readonly end: number;
+  readonly isToOtherZone: boolean;
   /** The number that schedulers know the other side by. */
   readonly slot: number;
   readonly queue: UploadQueue;
@@ -74,6 +71,7 @@ export class SimulatedHost {
   readonly #options: HostOptions;
   readonly has: readonly PieceSet[];
   readonly #downloads: Array<PieceScheduler | undefined>;
+  readonly #shares: Array<ZoneShares | undefined> = [];
   readonly #slots: Array<SimulatedConnection | undefined> = [];
   readonly #handOuts: HandOuts<SimulatedChannel>;
   /** Verified and not told yet: blob, piece, blob, piece. */
@@ -127,6 +125,14 @@ export class SimulatedHost {
     for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) scheduler.pieceKept(piece);
     if (this.#options.isRead) scheduler.setReaders([has.firstMissing(0)]);
     this.#downloads[blob] = scheduler;
+    this.#shares[blob] = new ZoneShares(
+      {
+        setShare: (slot, share) => scheduler.setShare(slot, share, this.#deps.nowMs()),
+        lagging: (classes) => this.#deps.lagging(this, blob, classes),
+      },
+      { pieceCount: has.length },
+    );
+    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) this.#shares[blob].pieceHere(piece);
   }
 
   /** Everything that runs here is lost but the pieces. */
@@ -137,12 +143,13 @@ export class SimulatedHost {
   }
 
   /** A connection began. */
-  addConnection(end: number): SimulatedConnection {
+  addConnection(end: number, isToOtherZone: boolean): SimulatedConnection {
     const slot = this.#slots.length;
     const channels = this.#deps.blobs.map(() => undefined);
     const connection = {
       host: this,
       end,
+      isToOtherZone,
       slot,
       queue: new UploadQueue(),
       pipeline: new PeerPipeline(),
@@ -165,9 +172,16 @@ export class SimulatedHost {
     const download = this.#downloads[blob];
     download?.neighbourAdded(connection.slot, this.#deps.nowMs(), connection.pipeline);
     if (download !== undefined) this.#setDepths(blob);
-    if (has.isComplete) this.#handOuts.joined(channel);
+    const { isToOtherZone } = connection;
+    if (isToOtherZone) this.#shares[blob]?.neighbourAdded(connection.slot, this.#deps.namedOf(connection, blob));
+    if (has.isComplete && !isToOtherZone) this.#handOuts.joined(channel);
     this.#say(channel, MESSAGE.bitfield, 0);
     return channel;
+  }
+
+  /** The host at the other end was named anew for a blob, or is not any more. */
+  renamed(connection: SimulatedConnection, blob: number): void {
+    this.#shares[blob]?.named(connection.slot, this.#deps.namedOf(connection, blob));
   }
 
   /** The other side is gone. */
@@ -177,6 +191,7 @@ export class SimulatedHost {
     for (const channel of connection.channels) {
       if (channel === undefined) continue;
       if (channel.isHandOut) this.#handOuts.left(channel);
+      this.#shares[channel.blob]?.neighbourGone(connection.slot);
       this.#downloads[channel.blob]?.neighbourGone(connection.slot, this.#deps.nowMs());
     }
   }
@@ -253,6 +268,7 @@ export class SimulatedHost {
     const has = this.has[blob];
     if (download === undefined || has === undefined) return;
     download.pieceVerified(piece);
+    this.#shares[blob]?.pieceHere(piece);
     if (!has.add(piece)) return;
     this.#untold.push(blob, piece);
     if (this.#untold.length === 2) this.#deps.haveWaits(this);
@@ -285,8 +301,10 @@ export class SimulatedHost {
   /** Deadlines, and signs of life of those who are sending. */
   tick(): void {
     const nowMs = this.#deps.nowMs();
-    for (const download of this.#downloads) {
+    for (const [blob, download] of this.#downloads.entries()) {
       if (download === undefined) continue;
+      // The coordinator of a simulation is never away, so that nothing has to be done without it.
+      this.#shares[blob]?.tick({ isPartial: false, silentMs: 0, hasMore: () => false }, nowMs);
       for (const connection of this.#slots) {
         if (connection === undefined || !this.#deps.wires.isSending(connection.end ^ 1)) continue;
         download.bytesArrived(connection.slot, nowMs);
@@ -298,6 +316,7 @@ export class SimulatedHost {
   #endDownload(blob: number): void {
     const download = this.#downloads[blob];
     this.#downloads[blob] = undefined;
+    this.#shares[blob] = undefined;
     for (const slot of this.#slots.keys()) download?.neighbourGone(slot, this.#deps.nowMs());
   }
 
@@ -313,27 +332,8 @@ export class SimulatedHost {
 
   #say(channel: SimulatedChannel | undefined, kind: number, value: number): void {
     if (channel === undefined) return;
-    this.#deps.count.controlBytes += this.#frameBytes(kind, channel.blob);
+    this.#deps.count.controlBytes += messageBytes(kind, this.has[channel.blob]?.length ?? 0);
     this.#deps.wires.say(channel.connection.end, kind, channel.blob, value);
-  }
-
-  #frameBytes(kind: number, blob: number): number {
-    switch (kind) {
-      case MESSAGE.request:
-        return FRAME_BYTES.request;
-      case MESSAGE.anyPiece:
-        return FRAME_BYTES.anyPiece;
-      case MESSAGE.cancel:
-        return FRAME_BYTES.cancel;
-      case MESSAGE.reject:
-        return FRAME_BYTES.reject;
-      case MESSAGE.offer:
-        return FRAME_BYTES.offer;
-      case MESSAGE.bitfield:
-        return bitfieldBytes(this.has[blob]?.length ?? 0);
-      default:
-        return 0;
-    }
   }
 
   #onRequest(channel: SimulatedChannel, pieceIndex: number): void {

@@ -1,0 +1,11 @@
+// What one host of a simulated fleet is.
+
+export interface HostOptions {
+  readonly number: number;
+  /** What the host was told that its link carries, and one way to its neighbours; depths of pipelines follow. */
+  readonly bytesPerSecond: number;
+  readonly latencyMs: number;
+  readonly isHolder: boolean;
+  readonly isLiar: boolean;
+  readonly isRead: boolean;
+}
