@@ -1,25 +1,31 @@
-// The links over which one zone gets a blob from another. The pieces fall into classes by their number; each class belongs to one
-// link at a time, so that every piece crosses once.
+// The way of a blob from one zone into another. Its pieces fall into classes by their number; each class belongs to one host of the
+// target zone at a time, a gateway, so that every piece crosses once.
 //
-//   source zone                     target zone
-//   outside ◀──asks, its classes only── inside (a gateway), which gives to its own zone as any member does
+//   source zone                      target zone
+//   outside ◀──┐
+//   outside ◀──┴─asks, its classes only── gateway, which gives to its own zone as any member does
 //
-// Up to 32 links, between different hosts at both ends where there are so many; where there are fewer, a host has several. Who
-// leaves or goes out of reach loses its classes to the next at once. A class that falls behind the others goes to
-// another link, first of all to one that ends at a holder; hosts that were at the ends of such a link come last from then on.
+// Up to 32 gateways; each asks several hosts, so that a slow or silent one among these costs little: which piece it asks of
+// which is its own business. Who leaves loses its classes to the next at once. A class that falls behind the others goes to another
+// gateway, with a holder to ask; the one that had it comes last from then on.
 
 import type { PieceShare } from '../../shared/pieces/piece-share.ts';
 import type { DirectoryNode } from './directory-node.ts';
 import { LagVotes } from './lag-votes.ts';
 
-/** Classes of piece numbers, and so the most links of a boundary: 16 links are about as good, 100 are worse (simulated). */
+/** Classes of piece numbers, and so the most gateways of a boundary: 16 are about as good, 100 are worse (simulated). */
 export const PIECE_CLASSES = 32;
-/** Links of one gateway: in a small zone each has several, since one flow is a small part of a busy sender's uplink. */
-export const LINKS_PER_GATEWAY = 8;
-/** Links into one zone that one host gives over: those of a lone origin, for each zone, besides the members of its own. */
-export const LINKS_PER_OUTSIDE = 16;
-/** Hosts looked at in the search for one that gives over no other boundary yet; then one that does is taken. */
+/** Hosts that a gateway asks where there are many gateways: with one, a slow host there held its class up tenfold (simulated). */
+export const OUTSIDES_PER_GATEWAY = 3;
+/** Hosts that a gateway asks where there are few: one flow is a small part of a busy sender's uplink. */
+export const MOST_OUTSIDES_PER_GATEWAY = 8;
+/** Gateways of one zone that one host gives to: those of a lone origin, for each zone, besides the members of its own. */
+export const GATEWAYS_PER_OUTSIDE = 16;
+/** Hosts looked at in the search for ends of links; as many again as are of use. */
 const MAX_LOOKED_AT = 2 * PIECE_CLASSES;
+
+/** Links moved to a less busy host at one event; the next event goes on with it. More would upset what runs. */
+const MAX_MOVED = 8;
 
 /** Who may be at the two ends. */
 export interface BoundarySides {
@@ -30,53 +36,48 @@ export interface BoundarySides {
   /** Everybody who may be an end, the best first. */
   insides(): Iterable<DirectoryNode>;
   outsides(): Iterable<DirectoryNode>;
+  /** Those outside that have the blob whole, whether they give to other zones as a rule or not. */
+  servers(): Iterable<DirectoryNode>;
   /** Links that a host gives over, in all boundaries of the blob. */
   load(outside: DirectoryNode): number;
 }
 
-interface GatewayLink {
-  readonly inside: DirectoryNode;
-  readonly outside: DirectoryNode;
+interface Gateway {
+  readonly node: DirectoryNode;
   readonly classes: Set<number>;
-  /** Made for a class that fell behind: it is not moved to idle hosts. */
-  isPinned: boolean;
+  readonly outsides: Set<DirectoryNode>;
+  /** A holder that it may ask besides, since it has a class that fell behind elsewhere. */
+  server: DirectoryNode | undefined;
 }
 
-type End = 'inside' | 'outside';
-
 export class Boundary {
-  #links: GatewayLink[] = [];
-  /** Ends of links whose classes fell behind. */
+  #gateways: Gateway[] = [];
+  /** Gateways whose classes fell behind. */
   readonly #avoided = new Set<DirectoryNode>();
   readonly #votes = new LagVotes();
 
   /** Every link with what may be asked for over it. */
   *links(): Generator<{ readonly inside: DirectoryNode; readonly outside: DirectoryNode; readonly share: PieceShare }> {
-    for (const { inside, outside, classes } of this.#links) {
-      yield { inside, outside, share: { of: PIECE_CLASSES, classes: [...classes].sort((one, other) => one - other) } };
+    for (const { node, classes, outsides, server } of this.#gateways) {
+      const share = { of: PIECE_CLASSES, classes: [...classes].sort((one, other) => one - other) };
+      for (const outside of outsides) yield { inside: node, outside, share };
+      if (server !== undefined && !outsides.has(server)) yield { inside: node, outside: server, share };
     }
   }
 
-  /** Makes the links fit who is there now. Links that may stay do. */
+  /** Makes the links fit who is there now. Gateways keep their classes and hosts as far as may be. */
   balance(sides: BoundarySides): void {
     const free = this.#dropEnded(sides);
-    const insides = this.#candidates('inside', sides);
-    const outsides = this.#candidates('outside', sides);
-    const wanted = Math.min(
-      PIECE_CLASSES,
-      insides.length * Math.min(LINKS_PER_GATEWAY, outsides.length),
-      outsides.length * LINKS_PER_OUTSIDE,
-    );
-    while (this.#links.length < wanted) {
-      const link = this.#nextLink(insides, outsides);
-      if (link === undefined) break;
-      link.classes.add(free.pop() ?? this.#takeClass());
-      this.#links.push(link);
+    const outsides = this.#outsides(sides);
+    if (outsides.length === 0) this.#gateways = [];
+    const wanted = Math.min(PIECE_CLASSES, outsides.length * GATEWAYS_PER_OUTSIDE);
+    for (const node of this.#idleInsides(sides)) {
+      if (this.#gateways.length >= wanted) break;
+      this.#gateways.push(newGateway(node, [free.pop() ?? this.#takeClass()]));
     }
-    this.#useIdle('inside', insides);
-    this.#useIdle('outside', outsides);
     for (const pieceClass of free) this.#least()?.classes.add(pieceClass);
     this.#evenClasses();
+    this.#attach(outsides);
   }
 
   /** A gateway says that classes fall behind. */
@@ -85,14 +86,13 @@ export class Boundary {
     complaint: { readonly classes: readonly number[]; readonly nowMs: number },
     sides: BoundarySides,
   ): void {
-    const gateways = new Set(this.#links.map(({ inside }) => inside));
-    if (!gateways.has(reporter)) return;
+    if (!this.#gateways.some(({ node }) => node === reporter)) return;
     for (const pieceClass of complaint.classes) {
-      const owner = this.#links.find(({ classes }) => classes.has(pieceClass));
+      const owner = this.#gateways.find(({ classes }) => classes.has(pieceClass));
       const vote = {
         pieceClass,
         reporter: reporter.nodeId,
-        otherGateways: gateways.size - 1,
+        otherGateways: this.#gateways.length - 1,
         nowMs: complaint.nowMs,
       };
       if (owner !== undefined && this.#votes.add(vote)) this.#takeOver(owner, pieceClass, sides);
@@ -101,80 +101,100 @@ export class Boundary {
 
   /** @returns classes that nobody has now; at first all. */
   #dropEnded(sides: BoundarySides): number[] {
-    for (const node of this.#avoided) if (!sides.isInside(node) && !sides.isOutside(node)) this.#avoided.delete(node);
-    this.#links = this.#links.filter(({ inside, outside }) => sides.isInside(inside) && sides.isOutside(outside));
-    const taken = new Set(this.#links.flatMap(({ classes }) => [...classes]));
+    for (const node of this.#avoided) if (!sides.isInside(node)) this.#avoided.delete(node);
+    this.#gateways = this.#gateways.filter(({ node }) => sides.isInside(node));
+    for (const gateway of this.#gateways) {
+      const { outsides, server } = gateway;
+      for (const node of outsides) if (!sides.isOutside(node)) outsides.delete(node);
+      if (server !== undefined && !sides.isServer(server)) gateway.server = undefined;
+    }
+    const taken = new Set(this.#gateways.flatMap(({ classes }) => [...classes]));
     return Array.from({ length: PIECE_CLASSES }, (_, at) => at).filter((pieceClass) => !taken.has(pieceClass));
   }
 
-  /** Gives one class to another link than its own, with other hosts at both ends if there are any. */
-  #takeOver(owner: GatewayLink, pieceClass: number, sides: BoundarySides): void {
-    this.#avoided.add(owner.inside).add(owner.outside);
+  /** Gives one class to another gateway, and that a holder to ask. */
+  #takeOver(owner: Gateway, pieceClass: number, sides: BoundarySides): void {
+    this.#avoided.add(owner.node);
+    const [idle] = this.#idleInsides(sides);
+    const fresh = idle === undefined ? undefined : newGateway(idle, []);
+    const next = fresh ?? this.#least(this.#gateways.filter((each) => each !== owner)) ?? owner;
     owner.classes.delete(pieceClass);
-    this.#links = this.#links.filter(({ classes }) => classes.size > 0);
-    const insides = this.#candidates('inside', sides);
-    const outsides = this.#candidates('outside', sides);
-    const servers = outsides.filter((node) => node !== owner.outside && sides.isServer(node));
-    const link = this.#nextLink(insides, servers) ?? this.#nextLink(insides, outsides);
-    const isOther = link !== undefined && (link.inside !== owner.inside || link.outside !== owner.outside);
-    const next = isOther ? link : (this.#least(this.#links.filter((each) => each !== owner)) ?? owner);
-    next.isPinned = true;
     next.classes.add(pieceClass);
-    if (!this.#links.includes(next)) this.#links.push(next);
+    if (fresh !== undefined) this.#gateways.push(fresh);
+    this.#gateways = this.#gateways.filter(({ classes }) => classes.size > 0);
+    next.server ??= this.#leastServer(sides);
+    this.#attach(this.#outsides(sides));
   }
 
-  /**
-   * Who may get a link at one end: those who have some, and as many as are of use who have none; the avoided only when
-   * there is nobody else.
-   */
-  #candidates(end: End, sides: BoundarySides): DirectoryNode[] {
-    const used = new Set(this.#links.map((link) => link[end]));
+  #leastServer(sides: BoundarySides): DirectoryNode | undefined {
+    const counts = new Map<DirectoryNode, number>();
+    for (const node of sides.servers()) if (counts.size < MAX_LOOKED_AT) counts.set(node, 0);
+    for (const { server } of this.#gateways)
+      if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
+    const [least] = [...counts].sort(([, left], [, right]) => left - right);
+    return least?.[0];
+  }
+
+  /** Who may become a gateway; those that fell behind only when there is no other at all. */
+  #idleInsides(sides: BoundarySides): DirectoryNode[] {
+    const used = new Set(this.#gateways.map(({ node }) => node));
     const idle: DirectoryNode[] = [];
     let lookedAt = 0;
-    for (const node of end === 'inside' ? sides.insides() : sides.outsides()) {
+    for (const node of sides.insides()) {
       if (used.has(node)) continue;
-      if (idle.length >= PIECE_CLASSES || ++lookedAt > MAX_LOOKED_AT) break;
+      if (++lookedAt > MAX_LOOKED_AT || idle.length >= PIECE_CLASSES) break;
       idle.push(node);
     }
-    if (end === 'outside') idle.sort((left, right) => sides.load(left) - sides.load(right));
-    const all = [...used, ...idle];
-    const good = all.filter((node) => !this.#avoided.has(node));
-    return good.length > 0 ? good : all;
+    const good = idle.filter((node) => !this.#avoided.has(node));
+    return good.length > 0 || used.size > 0 ? good : idle;
   }
 
-  /** A link that is not there yet, between those who have the fewest. */
-  #nextLink(insides: readonly DirectoryNode[], outsides: readonly DirectoryNode[]): GatewayLink | undefined {
-    const insideCounts = this.#counts('inside');
-    const outsideCounts = this.#counts('outside');
-    const byCount = (counts: ReadonlyMap<DirectoryNode, number>) => (left: DirectoryNode, right: DirectoryNode) =>
-      (counts.get(left) ?? 0) - (counts.get(right) ?? 0);
-    const outsidesInOrder = outsides
-      .filter((node) => (outsideCounts.get(node) ?? 0) < LINKS_PER_OUTSIDE)
-      .sort(byCount(outsideCounts));
-    for (const inside of insides.toSorted(byCount(insideCounts))) {
-      if ((insideCounts.get(inside) ?? 0) >= LINKS_PER_GATEWAY) return undefined;
-      const outside = outsidesInOrder.find((node) => !this.#isLinked(inside, node));
-      if (outside !== undefined) return { inside, outside, classes: new Set(), isPinned: false };
+  /** Whom gateways may ask: those whom some ask now, and others up to as many as are of use, those that give little first. */
+  #outsides(sides: BoundarySides): DirectoryNode[] {
+    const used = new Set(this.#gateways.flatMap(({ outsides }) => [...outsides]));
+    const idle: DirectoryNode[] = [];
+    for (const node of sides.outsides()) {
+      if (used.has(node)) continue;
+      if (idle.length >= MAX_LOOKED_AT) break;
+      idle.push(node);
     }
-    return undefined;
+    idle.sort((left, right) => sides.load(left) - sides.load(right));
+    return [...used, ...idle];
   }
 
-  /** Who has no link takes one of whoever has several. */
-  #useIdle(end: End, candidates: readonly DirectoryNode[]): void {
-    const counts = this.#counts(end);
-    for (const idle of candidates) {
-      if (counts.has(idle)) continue;
-      let at = -1;
-      for (const [index, link] of this.#links.entries()) {
-        if (link.isPinned) continue;
-        const most = this.#links[at];
-        if ((counts.get(link[end]) ?? 0) > (most === undefined ? 1 : (counts.get(most[end]) ?? 0))) at = index;
+  /** Gives every gateway as many hosts to ask as it should have, evenly, and takes away what is too many. */
+  #attach(outsides: readonly DirectoryNode[]): void {
+    const perGateway = Math.min(
+      MOST_OUTSIDES_PER_GATEWAY,
+      Math.max(OUTSIDES_PER_GATEWAY, Math.ceil(PIECE_CLASSES / Math.max(1, this.#gateways.length))),
+    );
+    const counts = this.#counts();
+    const countOf = (node: DirectoryNode): number => counts.get(node) ?? 0;
+    const byCount = (left: DirectoryNode, right: DirectoryNode): number => countOf(left) - countOf(right);
+    const change = (gateway: Gateway, node: DirectoryNode, by: 1 | -1): void => {
+      if (by === 1) gateway.outsides.add(node);
+      else gateway.outsides.delete(node);
+      counts.set(node, countOf(node) + by);
+    };
+    for (const gateway of this.#gateways) {
+      while (gateway.outsides.size > perGateway) {
+        const most = [...gateway.outsides].sort(byCount).at(-1);
+        if (most !== undefined) change(gateway, most, -1);
       }
-      const moved = this.#links[at];
-      if (moved === undefined) return;
-      this.#links[at] = { ...moved, [end]: idle };
-      counts.set(moved[end], (counts.get(moved[end]) ?? 0) - 1);
-      counts.set(idle, 1);
+      while (gateway.outsides.size < perGateway) {
+        const [least] = outsides.filter((node) => !gateway.outsides.has(node)).sort(byCount);
+        if (least === undefined || countOf(least) >= GATEWAYS_PER_OUTSIDE) break;
+        change(gateway, least, 1);
+      }
+    }
+    for (let moved = 0; moved < MAX_MOVED; moved += 1) {
+      const inOrder = outsides.toSorted(byCount);
+      const [least, most] = [inOrder[0], inOrder.at(-1)];
+      if (least === undefined || most === undefined || countOf(most) - countOf(least) < 2) return;
+      const gateway = this.#gateways.find((each) => each.outsides.has(most) && !each.outsides.has(least));
+      if (gateway === undefined) return;
+      change(gateway, most, -1);
+      change(gateway, least, 1);
     }
   }
 
@@ -187,7 +207,7 @@ export class Boundary {
     }
   }
 
-  /** A class of the link that has the most of them. */
+  /** A class of the gateway that has the most of them. */
   #takeClass(): number {
     const { classes } = this.#most() ?? { classes: new Set<number>() };
     const [first = 0] = classes;
@@ -195,29 +215,32 @@ export class Boundary {
     return first;
   }
 
-  #most(): GatewayLink | undefined {
-    let most: GatewayLink | undefined;
-    for (const link of this.#links) if (most === undefined || link.classes.size > most.classes.size) most = link;
+  #most(): Gateway | undefined {
+    let most: Gateway | undefined;
+    for (const each of this.#gateways) if (most === undefined || each.classes.size > most.classes.size) most = each;
     return most;
   }
 
-  /** The link with the fewest classes among those that are not avoided, or among all. */
-  #least(links: readonly GatewayLink[] = this.#links): GatewayLink | undefined {
-    const good = links.filter(({ inside, outside }) => !this.#avoided.has(inside) && !this.#avoided.has(outside));
-    let least: GatewayLink | undefined;
-    for (const link of good.length > 0 ? good : links) {
-      if (least === undefined || link.classes.size < least.classes.size) least = link;
+  /** The gateway with the fewest classes among those that did not fall behind, or among all. */
+  #least(gateways: readonly Gateway[] = this.#gateways): Gateway | undefined {
+    const good = gateways.filter(({ node }) => !this.#avoided.has(node));
+    let least: Gateway | undefined;
+    for (const each of good.length > 0 ? good : gateways) {
+      if (least === undefined || each.classes.size < least.classes.size) least = each;
     }
     return least;
   }
 
-  #counts(end: End): Map<DirectoryNode, number> {
+  /** How many gateways ask each host. */
+  #counts(): Map<DirectoryNode, number> {
     const counts = new Map<DirectoryNode, number>();
-    for (const link of this.#links) counts.set(link[end], (counts.get(link[end]) ?? 0) + 1);
+    for (const { outsides } of this.#gateways) {
+      for (const node of outsides) counts.set(node, (counts.get(node) ?? 0) + 1);
+    }
     return counts;
   }
+}
 
-  #isLinked(inside: DirectoryNode, outside: DirectoryNode): boolean {
-    return this.#links.some((link) => link.inside === inside && link.outside === outside);
-  }
+function newGateway(node: DirectoryNode, classes: readonly number[]): Gateway {
+  return { node, classes: new Set(classes), outsides: new Set(), server: undefined };
 }

@@ -156,12 +156,14 @@ export class Swarm {
   #sidesOf({ source, target }: Crossing): BoundarySides {
     const inner = this.#zone(target);
     const outer = this.#zone(source);
+    const givers = outer.givers();
     return {
       isInside: (node) => inner.hasMember(node),
-      isOutside: (node) => outer.hasMember(node) || outer.isServer(node),
+      isOutside: (node) => givers.has(node),
       isServer: (node) => outer.isServer(node),
       insides: () => inner.members,
-      outsides: () => outer.givers(),
+      outsides: () => givers.list(),
+      servers: () => outer.servers(),
       load: (node) => this.#load.get(node) ?? 0,
     };
   }

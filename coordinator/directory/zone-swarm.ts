@@ -25,6 +25,20 @@ export const MEMBERS_PER_HOLDER = 32;
 /** Holders that one member is linked to: as many as neighbours are worth having, when the blob is everywhere already. */
 export const HOLDERS_PER_MEMBER = 8;
 
+/**
+ * Members of a zone from which on its few holders give to it alone: a holder has each piece first, so that gateways would take all
+ * from there, and its uplink is what the first copy has to come through. (Simulated: 8 zones take 2.1 of the bound with
+ * them.) As many holders that are no origins are not few.
+ */
+const ENOUGH_GIVERS = 3;
+
+/** Those of a zone who give to other zones: members, and holders while there are few members, or many of them. */
+export interface ZoneGivers {
+  has(node: DirectoryNode): boolean;
+  /** Origins last. */
+  list(): Iterable<DirectoryNode>;
+}
+
 export class ZoneSwarm {
   readonly digest: Digest;
   readonly #holders: Ring<DirectoryNode>;
@@ -73,11 +87,33 @@ export class ZoneSwarm {
     return node.isReachable && this.#holders.has(node) && !this.#members.has(node);
   }
 
-  /** Everybody in the zone who can give the blob, the best first: who has it whole and is no origin, who downloads it, origins. */
-  *givers(): Generator<DirectoryNode> {
-    for (const holder of this.#holders.list()) if (!holder.isOrigin && this.isServer(holder)) yield holder;
+  /** Those of the zone who give to other zones now. */
+  givers(): ZoneGivers {
+    const areMembersEnough = this.#members.size >= ENOUGH_GIVERS;
+    let spareServers = 0;
+    for (const holder of this.#holders.list()) {
+      if (spareServers >= ENOUGH_GIVERS) break;
+      if (!holder.isOrigin && this.isServer(holder)) spareServers += 1;
+    }
+    const mayServe = (holder: DirectoryNode): boolean =>
+      !areMembersEnough || (spareServers >= ENOUGH_GIVERS && !holder.isOrigin);
+    return {
+      has: (node) => this.#members.has(node) || (this.isServer(node) && mayServe(node)),
+      list: () => this.#listGivers(mayServe),
+    };
+  }
+
+  /** Everybody of the zone who has the blob whole and can give it. */
+  *servers(): Generator<DirectoryNode> {
+    for (const holder of this.#holders.list()) if (this.isServer(holder)) yield holder;
+  }
+
+  *#listGivers(mayServe: (holder: DirectoryNode) => boolean): Generator<DirectoryNode> {
+    for (const holder of this.#holders.list())
+      if (!holder.isOrigin && this.isServer(holder) && mayServe(holder)) yield holder;
     yield* this.#members.keys();
-    for (const holder of this.#holders.list()) if (holder.isOrigin && this.isServer(holder)) yield holder;
+    for (const holder of this.#holders.list())
+      if (holder.isOrigin && this.isServer(holder) && mayServe(holder)) yield holder;
   }
 
   /** Everybody of the zone that a member is told of: members and holders. */

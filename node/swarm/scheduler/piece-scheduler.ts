@@ -111,10 +111,16 @@ export class PieceScheduler {
     this.#setAskable(id, (neighbour) => neighbour.setPieces(has), nowMs);
   }
 
-  /** What may be asked of a neighbour; undefined for everything, as at first. The rest is somebody else's to fetch now. */
+  /**
+   * What may be asked of a neighbour; undefined for everything, as at first. The rest is taken back but for the oldest, which is
+   * under way.
+   */
   setShare(id: number, share: PieceShare | undefined, nowMs: number): void {
     const neighbour = this.#neighbours[id];
-    if (neighbour !== undefined) this.#takeBack(neighbour, (piece) => !isInShare(share, piece));
+    const underWay = neighbour?.asked[0]?.pieceIndex;
+    if (neighbour !== undefined) {
+      this.#takeBack(neighbour, (piece) => piece !== underWay && !isInShare(share, piece));
+    }
     this.#setAskable(id, (changed) => changed.setShare(share), nowMs);
   }
 

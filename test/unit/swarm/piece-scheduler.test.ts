@@ -330,23 +330,22 @@ test('What there is no room for is asked when there is, and of another neighbour
   assert.equal(asked.join(''), '120120');
 });
 
-test('Only pieces of its share are asked of a neighbour that has one, and others when the share changes', () => {
+test('Only pieces of its share are asked of a neighbour; when it changes, all but what is under way is taken back', () => {
   const { made, take } = scheduler({ pieceCount: 12, depth: 8 });
   made.neighbourAdded(0, 0);
   made.setShare(0, { of: 4, classes: [1] }, 0);
   made.neighbourPieces(0, PieceSet.full(12), 0);
-  assert.deepEqual(take().toSorted(), ['request 0 1', 'request 0 5', 'request 0 9']);
+  const [underWay, ...rest] = take().map((said) => Number(said.split(' ')[2]));
+  assert.deepEqual(
+    [underWay, ...rest].toSorted((one = 0, other = 0) => one - other),
+    [1, 5, 9],
+  );
 
   made.setShare(0, { of: 4, classes: [2] }, 1);
 
-  assert.deepEqual(take().toSorted(), [
-    'cancel 0 1',
-    'cancel 0 5',
-    'cancel 0 9',
-    'request 0 10',
-    'request 0 2',
-    'request 0 6',
-  ]);
+  const after = [...rest.map((piece) => `cancel 0 ${piece}`), 'request 0 10', 'request 0 2', 'request 0 6'];
+  assert.deepEqual(take().toSorted(), after.toSorted());
+  assert.ok(underWay !== undefined && made.isAsked(0, underWay));
 });
 
 test('Whatever a neighbour announces and whatever its share becomes, nothing outside of it is asked for', () => {
@@ -384,9 +383,11 @@ test('Whatever a neighbour announces and whatever its share becomes, nothing out
           assert.ok(each.type === 'arrive' || announced.has(Number(piece)), said);
           assert.ok(classes === undefined || classes.includes(Number(piece) % 5), said);
         }
+        let foreignCount = 0;
         for (let piece = 0; piece < 40; piece += 1) {
-          if (made.isAsked(0, piece)) assert.ok(classes === undefined || classes.includes(piece % 5), 'taken back');
+          if (made.isAsked(0, piece) && classes?.includes(piece % 5) === false) foreignCount += 1;
         }
+        assert.ok(foreignCount <= 1, 'one piece that is under way is left');
       }
     }),
   );
