@@ -17,6 +17,15 @@ interface Remembered {
   readonly untilMs: number;
 }
 
+/** The metric of logins; there also where nobody logs in, so that a page of metrics does not depend on settings. */
+export function loginCounter(metrics: Metrics): CounterMetric {
+  return metrics.counter({
+    name: 'shoal_access_logins_total',
+    help: 'Passwords that came, by result: right (computed), remembered, wrong, slowed.',
+    labels: ['result'],
+  });
+}
+
 export class Logins {
   readonly #accounts: Accounts;
   readonly #clock: Clock;
@@ -27,15 +36,11 @@ export class Logins {
   readonly #remembered = new Map<string, Remembered>();
   readonly #running = new Map<string, Promise<Account | undefined>>();
 
-  constructor(deps: { readonly accounts: Accounts; readonly clock: Clock; readonly metrics: Metrics }) {
+  constructor(deps: { readonly accounts: Accounts; readonly clock: Clock; readonly results: CounterMetric }) {
     this.#accounts = deps.accounts;
     this.#clock = deps.clock;
     this.#throttle = new LoginThrottle();
-    this.#results = deps.metrics.counter({
-      name: 'shoal_access_logins_total',
-      help: 'Passwords that came, by result: right (computed), remembered, wrong, slowed.',
-      labels: ['result'],
-    });
+    this.#results = deps.results;
   }
 
   /**

@@ -3,7 +3,7 @@
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { Metrics } from '../../shared/runtime/metrics.ts';
+import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import { openAccess, type AccessPolicy } from '../registry/access.ts';
 import type { TokenSource } from '../registry/token-routes.ts';
@@ -12,7 +12,7 @@ import { BcryptDesk } from './bcrypt-desk.ts';
 import { ExternalPolicy } from './external-policy.ts';
 import { ExternalTokens } from './external-tokens.ts';
 import { HtpasswdFile } from './htpasswd-file.ts';
-import { Logins } from './logins.ts';
+import { loginCounter, Logins } from './logins.ts';
 import { OwnTokens } from './own-tokens.ts';
 import { MAX_GRANTS, parseGrant, Rights } from './rights.ts';
 import { SIGNING_ALGORITHMS } from './signing-algorithms.ts';
@@ -58,6 +58,7 @@ export async function openPolicy(
   settings: AccessSettings,
   options: { readonly keyPath: string; readonly nodeId: string; readonly isLocal: boolean },
 ): Promise<OpenedAccess> {
+  const results = loginCounter(deps.metrics);
   if (settings.scheme === 'open') {
     if (settings.htpasswd !== undefined || settings.grants.length > 0)
       throw new AppError(
@@ -72,7 +73,7 @@ export async function openPolicy(
     return { access: openAccess, tokens: undefined, [Symbol.asyncDispose]: async () => undefined };
   }
   if (settings.scheme === 'external') return openExternal(deps, settings);
-  return openOwn(deps, settings, options);
+  return openOwn({ ...deps, results }, settings, options);
 }
 
 async function openExternal(deps: Deps, settings: AccessSettings): Promise<OpenedAccess> {
@@ -91,7 +92,7 @@ async function openExternal(deps: Deps, settings: AccessSettings): Promise<Opene
 }
 
 async function openOwn(
-  deps: Deps,
+  deps: Deps & { readonly results: CounterMetric },
   settings: AccessSettings,
   options: { readonly keyPath: string; readonly nodeId: string },
 ): Promise<OpenedAccess> {
