@@ -12,7 +12,8 @@ const MIB = 1024 * 1024;
 /** What a gateway may have asked for and not given to its zone yet when it goes: 3 hosts over there, 8 pieces of each. */
 const MAX_UNDER_WAY_BYTES = 3 * 8 * 128 * 1024;
 const NEAR = { zone: 'near' };
-const FAR = { zone: 'far', rack: 'r1' };
+/** They stop at once, whatever their clients wait for. */
+const FAR = { zone: 'far', rack: 'r1', drainMs: 0 };
 
 async function startNodes(
   fleet: ComposedFleet,
