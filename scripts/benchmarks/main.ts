@@ -28,7 +28,7 @@ Measures Shoal on this machine. What there is:
 
 ${list}
 
-scripts/bench <what> --help tells how it is measured and what it needs.
+scripts/bench <what> --help tells how it is measured and what it needs. docs/performance.md has the figures.
 `;
 }
 
