@@ -176,7 +176,7 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
     const session = this.#session;
     if (session === undefined) this.#early.push(event);
     else {
-      this.#deps.clock.schedule(0, () => {
+      setImmediate(() => {
         if (this.#session === session) this.#listeners.tell((listener) => listener.onEvent?.(event));
       });
     }

@@ -22,7 +22,7 @@ describe('A swarm with hyperswarm', { concurrency: 4 }, () => {
     assert.ok(got.equals(blob.bytes));
     assert.deepEqual(puller.swarm.linkCounts(), { tls: 0, hyperswarm: 1 });
     const { body } = await puller.metrics.text();
-    assert.match(body, /shoal_swarm_received_bytes_total\{transport="hyperswarm"\} 10485760/);
+    assert.match(body, /shoal_swarm_received_bytes_total\{transport="hyperswarm",zone="own"\} 10485760/);
     assert.match(body, /shoal_swarm_dials_total\{transport="tls",result="failed"\} 1/);
     assert.match(body, /shoal_swarm_dials_total\{transport="hyperswarm",result="reached"\} 1/);
   });
