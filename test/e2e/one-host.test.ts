@@ -42,7 +42,11 @@ describe('One host', needs({ namespaces: true, commands }), () => {
   });
 
   test('npm start says what to type next', async () => {
-    assert.match(await program.log(), /docker push localhost:5000\//);
+    // It is ready a moment before it has said so.
+    await eventually({ what: 'what to type next', signal: program.ended }, async () => {
+      const said = await program.log();
+      return /docker push localhost:5000\//.test(said);
+    });
   });
 
   test('docker pushes, pulls and runs an image', async () => {
