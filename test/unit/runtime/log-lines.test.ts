@@ -14,7 +14,7 @@ const line = JSON.stringify({
 test('A line of the log is written in every form that people and programs read', () => {
   assert.equal(
     LOG_LINES.pretty(line),
-    '00:00:00 warn  tls: it happened  bytes=7 reason=two words "quoted"\nand a line\n',
+    '00:00:00 warn  tls: it happened  bytes=7  reason=two words "quoted"\nand a line\n',
   );
   assert.equal(
     LOG_LINES.logfmt(line),
