@@ -7,7 +7,8 @@ import type { FleetScenario } from '../../../scripts/simulation/fleet-scenario.t
 import { SimulatedFleet } from '../../../scripts/simulation/simulated-fleet.ts';
 
 // SHOAL_TEST_SEED replays a failure.
-const seed = Number(process.env['SHOAL_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/** The same in every run; `SHOAL_TEST_SEED` tries another. */
+const seed = Number(process.env['SHOAL_TEST_SEED'] ?? 7);
 const GIGABIT = 125e6;
 
 /** @returns copies of the image that came into each zone, and the slowest host that lives over the bound. */
