@@ -123,7 +123,9 @@ export class PullBook {
 
   #reports(pull: Pull): BlobPull[] {
     const nowMs = this.#deps.clock.nowMs();
-    return pull.blobs.map((blob) => (blob instanceof PullRecord ? blob.report(nowMs, this.#link) : blob));
+    const reports = pull.blobs.map((blob) => (blob instanceof PullRecord ? blob.report(nowMs, this.#link) : blob));
+    // In the order that they began; on the disk they stand in the order that they ended.
+    return reports.toSorted((a, b) => a.startedAtMs - b.startedAtMs || (a.digest < b.digest ? -1 : 1));
   }
 
   #pullFor(subject: PullSubject, nowMs: number): Pull {
