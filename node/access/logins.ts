@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { Account, Accounts } from './accounts.ts';
-import { LoginThrottle } from './login-throttle.ts';
+import { type Attempt, LoginThrottle } from './login-throttle.ts';
 
 /** How long a right password is remembered; a changed one counts at once, since the account's version is asked for. */
 const REMEMBER_MS = 5 * 60_000;
@@ -63,18 +63,24 @@ export class Logins {
         return account;
       }
     }
-    const waitMs = this.#throttle.waitMs({ user, clientAddress }, this.#clock.nowMs());
+    if (!this.#running.has(key)) this.#admit({ user, clientAddress });
+    const account = await this.#compute(key, login);
+    this.#results.add(1, { result: account === undefined ? 'wrong' : 'right' });
+    if (account !== undefined) this.#throttle.succeeded({ user, clientAddress });
+    return account;
+  }
+
+  /** Counts the attempt as a failure until it has succeeded, or many guesses at once would all be free. */
+  #admit(attempt: Attempt): void {
+    const nowMs = this.#clock.nowMs();
+    const waitMs = this.#throttle.waitMs(attempt, nowMs);
     if (waitMs > 0) {
       this.#results.add(1, { result: 'slowed' });
       throw new AppError('too_many_requests', 'too many wrong passwords; wait a moment before the next', {
         detail: { retryAfterSeconds: Math.ceil(waitMs / 1000) },
       });
     }
-    const account = await this.#compute(key, login);
-    this.#results.add(1, { result: account === undefined ? 'wrong' : 'right' });
-    if (account === undefined) this.#throttle.failed({ user, clientAddress }, this.#clock.nowMs());
-    else this.#throttle.succeeded({ user, clientAddress });
-    return account;
+    this.#throttle.failed(attempt, nowMs);
   }
 
   /** The same password that comes many times at once is computed once. */

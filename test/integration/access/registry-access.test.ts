@@ -163,12 +163,15 @@ describe('a registry with tokens', () => {
 
   test('Who guesses passwords has to wait, and only he', async () => {
     const guesses = await Promise.all(
-      Array.from({ length: 6 }, (_, index) => get('/v2/', basic('root', `guess-${index}`))),
+      Array.from({ length: 20 }, (_, index) => get('/v2/', basic('root', `guess-${index}`))),
     );
-    for (const { status } of guesses) assert.equal(status, 401);
-    const slowed = await get('/v2/', basic('root', 'guess'));
-    assertError(slowed, 429, 'TOOMANYREQUESTS');
-    assert.ok(Number(slowed.headers['retry-after']) >= 1);
+    const slowed = guesses.filter(({ status }) => status === 429);
+    const refused = guesses.filter(({ status }) => status === 401);
+    assert.ok(slowed.length > 0 && slowed.length + refused.length === guesses.length);
+    for (const answer of slowed) {
+      assertError(answer, 429, 'TOOMANYREQUESTS');
+      assert.ok(Number(answer.headers['retry-after']) >= 1);
+    }
     assert.equal((await get('/v2/', basic('ci', 'right'))).status, 200);
   });
 });
