@@ -96,9 +96,19 @@ export interface UploadChunk {
 }
 
 /** Upload sessions. They survive a restart; one writer at a time, the next one waits (U-11). */
+/** What is said of an upload session when it begins. */
+export interface UploadOptions {
+  /** What the client says it will finish with; anything served may be used at the end. */
+  readonly algorithm?: 'sha256' | 'sha512' | undefined;
+  /** Who begins it, if that is known; kept with it. */
+  readonly owner?: string | undefined;
+}
+
 export interface UploadStore {
-  /** Opens a session. @param options.algorithm what the client says it will finish with; anything served may be used at the end. */
-  create(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId>;
+  /** Opens a session. */
+  create(repository: string, options?: UploadOptions): Promise<UploadId>;
+  /** Who began it; undefined for nobody in particular. @throws {AppError} `upload_unknown` as `offset` */
+  owner(repository: string, id: string): Promise<string | undefined>;
   /** @throws {AppError} `upload_unknown` for another repository, a finished, cancelled or expired session. */
   offset(repository: string, id: string): Promise<number>;
   /**

@@ -4,7 +4,7 @@ import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
 import type { BlobReader } from './blob-reader.ts';
-import type { UploadChunk, UploadId } from './blob-store.ts';
+import type { UploadChunk, UploadId, UploadOptions } from './blob-store.ts';
 
 export type ManifestReference = { readonly tag: string } | { readonly digest: Digest };
 
@@ -79,7 +79,9 @@ export interface Blobs {
 
 /** Upload sessions; errors as in blob-store.ts. A finished upload is announced and recorded at the coordinator. */
 export interface Uploads {
-  begin(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId>;
+  begin(repository: string, options?: UploadOptions): Promise<UploadId>;
+  /** Who began a session. @throws {AppError} `upload_unknown` */
+  owner(repository: string, id: string): Promise<string | undefined>;
   offset(repository: string, id: string): Promise<number>;
   append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
   finish(

@@ -3,7 +3,7 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
-import type { AdoptedBlob, UploadChunk, UploadId, UploadStore } from './blob-store.ts';
+import type { AdoptedBlob, UploadChunk, UploadId, UploadOptions, UploadStore } from './blob-store.ts';
 import type { Uploads } from './content.ts';
 import type { DigestLocks } from './digest-locks.ts';
 import type { KnownIndex } from './known-index.ts';
@@ -31,9 +31,13 @@ export class NodeUploads implements Uploads {
   }
 
   /** @throws {AppError} `coordinator_unreachable`: a push that cannot be finished is refused before its bytes are sent. */
-  async begin(repository: string, options?: { readonly algorithm?: 'sha256' | 'sha512' }): Promise<UploadId> {
+  async begin(repository: string, options?: UploadOptions): Promise<UploadId> {
     this.#requireSession();
     return this.#store.create(repository, options);
+  }
+
+  owner(repository: string, id: string): Promise<string | undefined> {
+    return this.#store.owner(repository, id);
   }
 
   offset(repository: string, id: string): Promise<number> {

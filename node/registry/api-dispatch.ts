@@ -39,7 +39,7 @@ export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Di
     }
     if (request.method === 'OPTIONS') return allowedMethods(routes, path);
     const needs = accessNeeds(path, request);
-    if (needs.length > 0) await deps.access.authorize(request, needs);
+    if (needs.length > 0) request.subject = await deps.access.authorize(request, needs);
     if (options.readOnly && changesContent(path, request.method)) {
       throw new AppError('access_denied', 'this registry is read-only for now; nothing can be pushed or deleted');
     }

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { splitTarget } from '../../shared/oci/api-path.ts';
+import type { Subject } from './access.ts';
 import { Query } from './query.ts';
 import type { RegistrySite } from './registry-site.ts';
 import type { RequestBody } from './request-body.ts';
@@ -11,6 +12,8 @@ export class ApiRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: RequestBody;
+  /** Who asks, once the access was decided; nobody in particular before, and where nobody logs in. */
+  subject: Subject = undefined;
   readonly #raw: IncomingMessage;
   readonly #site: RegistrySite;
   readonly #response: ServerResponse;

@@ -5,13 +5,14 @@ import { EMPTY_DIGEST, algorithmOf, digestOf, isDigest, parseDigest, type Digest
 import { isRepositoryName } from '../../shared/oci/reference.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { UploadChunk } from '../content/blob-store.ts';
+import type { UploadChunk, UploadOptions } from '../content/blob-store.ts';
 import type { Blobs, Uploads } from '../content/content.ts';
 import { bareAnswer, emptyAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { parseChunkRange } from './content-range.ts';
 import { errorAnswer } from './oci-error.ts';
-import type { Methods, PathOf } from './route.ts';
+import type { Methods, PathOf, Route } from './route.ts';
+import type { Subject } from './access.ts';
 
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const EMPTY_SHA512_DIGEST = digestOf(new Uint8Array(0), 'sha512');
@@ -29,44 +30,59 @@ export function uploadsRoutes(deps: UploadDeps): Methods<'uploads'> {
 
 /** Routes of a session URL. */
 export function uploadRoutes(deps: UploadDeps): Methods<'upload'> {
-  const status = async (path: PathOf<'upload'>): Promise<Answer> => {
-    const offset = await deps.uploads.offset(path.repository, checkedId(path));
+  const own =
+    (route: Route<'upload'>): Route<'upload'> =>
+    async (path, request) => {
+      await requireOwner(deps, path, request.subject);
+      return route(path, request);
+    };
+  const status = own(async (path) => {
+    const offset = await deps.uploads.offset(path.repository, path.id);
     return bareAnswer(204, ...sessionHeaders(path, offset));
-  };
+  });
   return {
     GET: status,
     HEAD: status,
-    PATCH: (path, request) => appendChunk(deps, path, request),
-    PUT: (path, request) => finishUpload(deps, path, request),
-    DELETE: async (path) => {
-      await deps.uploads.cancel(path.repository, checkedId(path));
+    PATCH: own((path, request) => appendChunk(deps, path, request)),
+    PUT: own((path, request) => finishUpload(deps, path, request)),
+    DELETE: own(async (path) => {
+      await deps.uploads.cancel(path.repository, path.id);
       return bareAnswer(204, 'Docker-Upload-UUID', path.id);
-    },
+    }),
   };
+}
+
+/**
+ * A session belongs to who began it; to everybody else there is none. Ids are UUIDs: anything else names no session, and never
+ * gets near a file name. @throws {AppError} `upload_unknown`
+ */
+async function requireOwner({ uploads }: UploadDeps, path: PathOf<'upload'>, subject: Subject): Promise<void> {
+  const isOwn = UPLOAD_ID.test(path.id) && (await uploads.owner(path.repository, path.id)) === subject;
+  if (!isOwn) throw new AppError('upload_unknown', 'no such upload session');
 }
 
 /** Which form it is, in this order: mount, whole blob, plain session. */
 async function openUpload(deps: UploadDeps, path: PathOf<'uploads'>, request: ApiRequest): Promise<Answer> {
   const { repository } = path;
-  const { query } = request;
+  const { query, subject: owner } = request;
   const mount = query.first('mount');
   if (mount !== undefined) {
     return (
       (await tryMount(deps, { repository, mount, from: query.first('from') }, request.signal)) ??
-      openSession(deps, repository)
+      openSession(deps, repository, { owner })
     );
   }
   if (query.first('digest') !== undefined) return pushWhole(deps, repository, request);
   const algorithm = query.first('digest-algorithm');
-  if (algorithm === undefined) return openSession(deps, repository);
-  if (algorithm === 'sha256' || algorithm === 'sha512') return openSession(deps, repository, algorithm);
+  if (algorithm === undefined) return openSession(deps, repository, { owner });
+  if (algorithm === 'sha256' || algorithm === 'sha512') return openSession(deps, repository, { algorithm, owner });
   throw new AppError('digest_invalid', 'digest algorithm is not served', {
     detail: { algorithm: algorithm.slice(0, 80) },
   });
 }
 
-async function openSession(deps: UploadDeps, repository: string, algorithm?: 'sha256' | 'sha512'): Promise<Answer> {
-  const id = await deps.uploads.begin(repository, algorithm === undefined ? {} : { algorithm });
+async function openSession(deps: UploadDeps, repository: string, options: UploadOptions): Promise<Answer> {
+  const id = await deps.uploads.begin(repository, options);
   return emptyAnswer(202, ...sessionHeaders({ repository, id }, 0));
 }
 
@@ -87,8 +103,9 @@ async function pushWhole(deps: UploadDeps, repository: string, request: ApiReque
   const digest = digestParameter(request);
   const chunk = await wholeChunk(request);
   const isEmptyBlob = digest === EMPTY_DIGEST || digest === EMPTY_SHA512_DIGEST;
-  if (chunk === undefined && !isEmptyBlob) return openSession(deps, repository, algorithmOf(digest));
-  const id = await deps.uploads.begin(repository, { algorithm: algorithmOf(digest) });
+  const options = { algorithm: algorithmOf(digest), owner: request.subject };
+  if (chunk === undefined && !isEmptyBlob) return openSession(deps, repository, options);
+  const id = await deps.uploads.begin(repository, options);
   try {
     await deps.uploads.finish(repository, id, digest, chunk, request.signal);
   } catch (error) {
@@ -117,8 +134,7 @@ async function* startingWith(first: Uint8Array, rest: AsyncIterable<Uint8Array>)
 }
 
 async function appendChunk(deps: UploadDeps, path: PathOf<'upload'>, request: ApiRequest): Promise<Answer> {
-  const { repository } = path;
-  const id = checkedId(path);
+  const { repository, id } = path;
   return inOrder(deps, path, async () => {
     const offset = await deps.uploads.append(repository, id, chunkOf(request), request.signal);
     return emptyAnswer(202, ...sessionHeaders(path, offset));
@@ -126,8 +142,7 @@ async function appendChunk(deps: UploadDeps, path: PathOf<'upload'>, request: Ap
 }
 
 async function finishUpload(deps: UploadDeps, path: PathOf<'upload'>, request: ApiRequest): Promise<Answer> {
-  const { repository } = path;
-  const id = checkedId(path);
+  const { repository, id } = path;
   const digest = digestParameter(request);
   return inOrder(deps, path, async () => {
     const hasChunk = request.body.mayHaveBytes || request.headers['content-range'] !== undefined;
@@ -182,12 +197,6 @@ function digestParameter(request: ApiRequest): Digest {
     throw new AppError('digest_invalid', 'the digest parameter must be there, once');
   }
   return parseDigest(value);
-}
-
-/** Ids are UUIDs; anything else names no session, and never gets near a file name. */
-function checkedId(path: PathOf<'upload'>): string {
-  if (UPLOAD_ID.test(path.id)) return path.id;
-  throw new AppError('upload_unknown', 'no such upload session');
 }
 
 /** `Range` is inclusive and without a unit; with nothing received it reads as with one byte, and clients know. */

@@ -43,6 +43,8 @@ export interface UploadSessionState {
   readonly id: UploadId;
   readonly repository: string;
   readonly algorithm: DigestAlgorithm;
+  /** Who began it; absent for nobody in particular. */
+  readonly owner?: string | undefined;
   readonly directory: string;
   readonly offset: number;
   /** When its last byte came, in wall time. */
@@ -53,6 +55,7 @@ export interface UploadSessionState {
 export class UploadSession {
   readonly id: UploadId;
   readonly repository: string;
+  readonly owner: string | undefined;
   readonly #deps: UploadSessionDeps;
   readonly #directory: string;
   readonly #path: string;
@@ -68,6 +71,7 @@ export class UploadSession {
     this.#deps = deps;
     this.id = state.id;
     this.repository = state.repository;
+    this.owner = state.owner;
     this.#directory = state.directory;
     this.#path = join(state.directory, UPLOAD_DATA);
     this.#offset = state.offset;

@@ -9,10 +9,10 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { AdoptedBlob, UploadChunk, UploadId, UploadStore } from '../content/blob-store.ts';
+import type { AdoptedBlob, UploadChunk, UploadId, UploadOptions, UploadStore } from '../content/blob-store.ts';
 import { hasCode } from './flushed-file.ts';
 import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
-import { UPLOAD_DATA, UploadSession, type UploadSessionDeps } from './upload-session.ts';
+import { UPLOAD_DATA, UploadSession, type UploadSessionDeps, type UploadSessionState } from './upload-session.ts';
 
 /** Sessions at once; the next takes the place of an empty one that nobody came back to, or is refused with 429. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
 const MAX_SESSIONS = 10_000;
@@ -27,7 +27,10 @@ const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 const SessionFile = Type.Object({
   repository: Type.String({ minLength: 1, maxLength: 255 }),
   algorithm: Type.Union([Type.Literal('sha256'), Type.Literal('sha512')]),
+  owner: Type.Optional(Type.String({ maxLength: 4096 })),
 });
+
+type SessionDescription = Pick<UploadSessionState, 'repository' | 'algorithm' | 'owner'>;
 
 interface UploadSessionsDeps extends UploadSessionDeps {
   readonly clock: Clock;
@@ -70,7 +73,7 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
     return this.#sessions.size;
   }
 
-  async create(repository: string, options: { readonly algorithm?: 'sha256' | 'sha512' } = {}): Promise<UploadId> {
+  async create(repository: string, { algorithm = 'sha256', owner }: UploadOptions = {}): Promise<UploadId> {
     this.#refuseWhenClosed();
     if (this.#sessions.size + this.#creatingCount >= MAX_SESSIONS && !(await this.#makeRoom())) {
       throw new AppError('too_many_requests', 'too many uploads are open');
@@ -78,18 +81,19 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
     this.#creatingCount += 1;
     try {
       const id = parseUploadId(randomUUID());
-      const algorithm = options.algorithm ?? 'sha256';
       const directory = this.#deps.paths.upload(id);
       const touchedMs = this.#deps.clock.wallMs();
-      await writeSession(directory, { repository, algorithm, touchedMs });
-      this.#sessions.set(
-        id,
-        new UploadSession(this.#deps, { id, repository, algorithm, directory, offset: 0, touchedMs }),
-      );
+      await writeSession(directory, { repository, algorithm, owner, touchedMs });
+      const state = { id, repository, algorithm, owner, directory, offset: 0, touchedMs };
+      this.#sessions.set(id, new UploadSession(this.#deps, state));
       return id;
     } finally {
       this.#creatingCount -= 1;
     }
+  }
+
+  async owner(repository: string, id: string): Promise<string | undefined> {
+    return (await this.#session(repository, id)).owner;
   }
 
   async offset(repository: string, id: string): Promise<number> {
@@ -208,7 +212,7 @@ function parseUploadId(text: string): UploadId {
 /** The description comes last: a session without one was not acknowledged. It need not survive a power cut. */
 async function writeSession(
   directory: string,
-  session: { readonly repository: string; readonly algorithm: string; readonly touchedMs: number },
+  session: SessionDescription & { readonly touchedMs: number },
 ): Promise<void> {
   const { touchedMs, ...description } = session;
   await mkdir(directory, { mode: DIRECTORY_MODE });
@@ -228,7 +232,7 @@ async function writeSession(
 
 async function readSession(
   directory: string,
-): Promise<{ repository: string; algorithm: 'sha256' | 'sha512'; offset: number; touchedMs: number } | undefined> {
+): Promise<(SessionDescription & { readonly offset: number; readonly touchedMs: number }) | undefined> {
   try {
     const description: unknown = JSON.parse(await readFile(join(directory, SESSION_FILE), 'utf8'));
     if (!Check(SessionFile, description)) return undefined;

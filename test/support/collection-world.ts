@@ -121,6 +121,7 @@ export class WorldHost {
     const unused = (): never => assert.fail('not part of this world');
     return {
       create: async () => `${this.nodeId}-${(count += 1)}` as Awaited<ReturnType<UploadStore['create']>>,
+      owner: unused,
       offset: unused,
       append: unused,
       cancel: unused,

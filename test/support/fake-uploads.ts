@@ -3,11 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import { digestOf, algorithmOf, type Digest } from '../../shared/oci/digest.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
-import type { UploadChunk, UploadId } from '../../node/content/blob-store.ts';
+import type { UploadChunk, UploadId, UploadOptions } from '../../node/content/blob-store.ts';
 import type { Uploads } from '../../node/content/content.ts';
 
 interface Session {
   readonly repository: string;
+  readonly owner: string | undefined;
   bytes: Buffer;
   /** Resolves when the last writer in line is done. */
   turn: Promise<unknown>;
@@ -27,10 +28,14 @@ export class FakeUploads implements Uploads {
     return this.#sessions.size;
   }
 
-  begin(repository: string): Promise<UploadId> {
+  begin(repository: string, { owner }: UploadOptions = {}): Promise<UploadId> {
     const id = randomUUID();
-    this.#sessions.set(id, { repository, bytes: Buffer.alloc(0), turn: Promise.resolve() });
+    this.#sessions.set(id, { repository, owner, bytes: Buffer.alloc(0), turn: Promise.resolve() });
     return Promise.resolve(id as string as UploadId);
+  }
+
+  async owner(repository: string, id: string): Promise<string | undefined> {
+    return this.#session(repository, id).owner;
   }
 
   async offset(repository: string, id: string): Promise<number> {

@@ -33,6 +33,17 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
       assert.deepEqual(await readBlob(store.blobs, EMPTY_DIGEST), Buffer.alloc(0));
     });
 
+    it('keeps who began a session', async () => {
+      await using store = await openStore();
+
+      const ofAlice = await store.uploads.create('a/b', { owner: 'alice' });
+      const ofNobody = await store.uploads.create('a/b');
+
+      assert.equal(await store.uploads.owner('a/b', ofAlice), 'alice');
+      assert.equal(await store.uploads.owner('a/b', ofNobody), undefined);
+      await assert.rejects(store.uploads.owner('a/c', ofAlice), { code: 'upload_unknown' });
+    });
+
     it('gathers chunks and tells the offset after each (U-40, U-41)', async () => {
       await using store = await openStore();
       const id = await store.uploads.create('a/b');

@@ -161,6 +161,31 @@ describe('a registry with tokens', () => {
     });
   });
 
+  test('An upload belongs to who began it; to another user with the same rights there is none', async () => {
+    const send = (method: string, path: string, user: string, body = ''): Promise<HttpAnswer> =>
+      wire.send(method, path, { headers: { authorization: basic(user, 'right') }, body });
+    const { headers } = await send('POST', '/v2/team/app/blobs/uploads/', 'ci');
+    const location = new URL(String(headers.location), node.baseUrl).pathname;
+    const digest = `sha256:${'0'.repeat(64)}`;
+
+    for (const [method, path] of [
+      ['GET', location],
+      ['HEAD', location],
+      ['PATCH', location],
+      ['PUT', `${location}?digest=${digest}`],
+      ['DELETE', location],
+    ] as const) {
+      const answer = await send(method, path, 'root', method === 'PATCH' ? 'of another' : '');
+      assert.equal(answer.status, 404, `${method}: ${answer.body.toString()}`);
+      if (method !== 'HEAD') assertError(answer, 404, 'BLOB_UPLOAD_UNKNOWN');
+    }
+
+    const own = await send('PATCH', location, 'ci', 'own');
+    assert.equal(own.status, 202, own.body.toString());
+    assert.equal(own.headers['range'], '0-2');
+    assert.equal((await send('DELETE', location, 'ci')).status, 204);
+  });
+
   test('Who guesses passwords has to wait, and only he', async () => {
     const guesses = await Promise.all(
       Array.from({ length: 20 }, (_, index) => get('/v2/', basic('root', `guess-${index}`))),

@@ -18,6 +18,7 @@ test('An upload goes on after a restart where it was, with what it was told', as
 
   await using store = await openTestStore({ directory: folder.path });
   assert.equal(await store.uploads.offset('a/b', id), 2_000_000);
+  assert.equal(await store.uploads.owner('a/b', id), 'alice');
   await assert.rejects(store.uploads.offset('a/c', id), { code: 'upload_unknown' });
   const adopted = await store.uploads.finish(
     'a/b',
@@ -217,7 +218,7 @@ test('Directories are for their owner alone', async () => {
 
 async function startUpload(directory: string, bytes: Uint8Array): Promise<string> {
   await using store = await openTestStore({ directory });
-  const id = await store.uploads.create('a/b');
+  const id = await store.uploads.create('a/b', { owner: 'alice' });
   await store.uploads.append('a/b', id, chunkOf(bytes), never);
   return id;
 }

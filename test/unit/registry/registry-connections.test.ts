@@ -172,7 +172,10 @@ test('[J-7] A body that moves may take as long as it likes', async () => {
     }
     return sizeBytes;
   };
-  const uploads = Object.assign(Object.create(content.uploads) as FakeContent['uploads'], { append });
+  const uploads = Object.assign(Object.create(content.uploads) as FakeContent['uploads'], {
+    append,
+    owner: async () => undefined,
+  });
   await using registry = await listenRegistry({ clock, content: { ...content, uploads } });
   await using connection = await RawConnection.open(registry.baseUrl);
   connection.send(
