@@ -20,6 +20,7 @@ import { PeerComplaints } from './sessions/peer-complaints.ts';
 import { sessionMethods } from './sessions/session-methods.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { Session, type Methods, type SessionCarrier } from './sessions/session.ts';
+import { ManifestResolver } from './tags/manifest-resolver.ts';
 
 /** How often ended grace times and sightings are looked at: a second more of grace matters to nobody. */
 const HOUSEKEEPING_MS = 1000;
@@ -104,6 +105,7 @@ export class CoordinatorCore implements AsyncDisposable {
       directory,
       fleetId,
       images: this.#images,
+      resolver: new ManifestResolver({ database }),
       replication,
       roster: this.roster,
       sessions,

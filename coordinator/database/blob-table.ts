@@ -17,7 +17,11 @@ export class BlobTable {
   readonly #replace: Statement<[number, number, Uint8Array, string]>;
   readonly #totals: Statement<[], { count: number; bytes: number }>;
 
-  constructor(db: Database) {
+  readonly #onReplaced: () => void;
+
+  /** @param options.onReplaced the size of a blob may be another now. */
+  constructor(db: Database, options: { readonly onReplaced: () => void }) {
+    this.#onReplaced = options.onReplaced;
     this.#find = db.prepare('SELECT id AS blobId, digest, size_bytes AS sizeBytes FROM blobs WHERE digest = ?');
     this.#table = db.prepare(
       'SELECT size_bytes AS sizeBytes, piece_bytes AS pieceBytes, hashes FROM blobs WHERE digest = ?',
@@ -47,6 +51,7 @@ export class BlobTable {
   /** Puts another table in the place of one that nobody vouches for any more. */
   replaceTable(digest: Digest, table: PieceTable): void {
     this.#replace.run(table.sizeBytes, table.pieceBytes, table.hashes, digest);
+    this.#onReplaced();
   }
 
   totals(): { readonly count: number; readonly bytes: number } {

@@ -40,6 +40,9 @@ export type DatabaseOperation =
   | 'roster'
   | 'token';
 
+/** What leaves repositories, tags, manifests and their blobs as they are, but for a piece table that is replaced. */
+const OUTSIDE_INDEX: ReadonlySet<DatabaseOperation> = new Set(['announce', 'release', 'roster', 'token']);
+
 /** The tables, and transactions over them. Synchronous, as SQLite is. */
 export class FleetDatabase implements Disposable {
   readonly repositories: RepositoryTable;
@@ -56,6 +59,7 @@ export class FleetDatabase implements Disposable {
   readonly #db: Sqlite.Database;
   readonly #time: HistogramMetric;
   readonly #transaction: Sqlite.Transaction<(run: () => unknown) => unknown>;
+  #indexVersion = 0;
 
   private constructor(db: Sqlite.Database, deps: { readonly metrics: Metrics }) {
     this.#db = db;
@@ -71,7 +75,7 @@ export class FleetDatabase implements Disposable {
     this.repositories = new RepositoryTable(db);
     this.manifests = new ManifestTable(db);
     this.tags = new TagTable(db);
-    this.blobs = new BlobTable(db);
+    this.blobs = new BlobTable(db, { onReplaced: () => (this.#indexVersion += 1) });
     this.repositoryBlobs = new RepositoryBlobTable(db);
     this.copies = new CopyTable(db);
     this.nodes = new NodeTable(db);
@@ -111,8 +115,14 @@ export class FleetDatabase implements Disposable {
       }
       throw error;
     } finally {
+      if (!OUTSIDE_INDEX.has(operation)) this.#indexVersion += 1;
       this.#time.observe((performance.now() - startMs) / 1000, { operation });
     }
+  }
+
+  /** Another number after each change of what repositories hold: what was read at the same number is still true. */
+  get indexVersion(): number {
+    return this.#indexVersion;
   }
 
   /** Runs `run` as `change` does, and takes back all that it changed. */

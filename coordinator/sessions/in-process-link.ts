@@ -66,6 +66,11 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
     return await session.handle(method, params, joined.signal);
   }
 
+  resolveAtOnce(params: Params<'manifest.resolve'>): Result<'manifest.resolve'> | undefined {
+    const answer = this.#session?.handle('manifest.resolve', params);
+    return answer instanceof Promise ? undefined : answer;
+  }
+
   listen(listener: LinkListener): () => void {
     return this.#listeners.add(listener);
   }

@@ -20,7 +20,7 @@ import { deleteManifest } from '../tags/delete-manifest.ts';
 import { listRepositories, listTags } from '../tags/list-content.ts';
 import { listReferrers } from '../tags/list-referrers.ts';
 import { addBlob, mountBlob, removeBlob, statBlob } from '../tags/repository-blobs.ts';
-import { resolveManifest } from '../tags/resolve-manifest.ts';
+import type { ManifestResolver } from '../tags/manifest-resolver.ts';
 import type { PeerComplaints } from './peer-complaints.ts';
 import type { Methods, Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
@@ -38,6 +38,7 @@ export interface SessionServices {
   /** Absent while hyperswarm is off. */
   readonly rendezvous?: RendezvousDesk | undefined;
   readonly replication: Replication;
+  readonly resolver: ManifestResolver;
   readonly roster: RosterWriter;
   readonly sessions: SessionTable;
   readonly times: ReviewTimes;
@@ -139,7 +140,7 @@ function resolve(
   params: Params<'manifest.resolve'>,
 ): Result<'manifest.resolve'> {
   const { clock, directory, images } = services;
-  const answer = resolveManifest(services, params);
+  const answer = services.resolver.resolve(params);
   if (answer.found) {
     const { digest, blobs } = answer;
     const at = { nowMs: clock.nowMs(), holds: (blob: Digest) => directory.holds(nodeId, blob) };

@@ -28,7 +28,12 @@ export interface ManifestPush {
 
 /** Manifests and tags. Failures are AppErrors; `repository_unknown` and `manifest_unknown` when not there. */
 export interface Manifests {
-  pull(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest>;
+  /** @param client whose signal is made when it is first asked for, which would cost a fifth of an answer from memory. */
+  pull(
+    repository: string,
+    reference: ManifestReference,
+    client: { readonly signal: AbortSignal },
+  ): Promise<PulledManifest>;
   /** Durable when it resolves. @returns the subject, for `OCI-Subject`. */
   push(push: ManifestPush, signal: AbortSignal): Promise<{ readonly subject?: string | undefined }>;
   remove(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<void>;

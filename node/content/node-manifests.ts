@@ -42,16 +42,26 @@ export class NodeManifests implements Manifests {
    * @throws {AppError} `manifest_unknown`, `repository_unknown`; without a session `coordinator_unreachable` for what was
    * never seen here and `stale_tag_refused` for a tag that must not be served stale.
    */
-  async pull(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest> {
-    const manifest = await this.#resolve(repository, reference, signal);
+  async pull(
+    repository: string,
+    reference: ManifestReference,
+    client: { readonly signal: AbortSignal },
+  ): Promise<PulledManifest> {
+    const manifest = await this.#resolve(repository, reference, client);
     this.#images.note(repository, reference, manifest);
     return manifest;
   }
 
-  async #resolve(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<PulledManifest> {
+  async #resolve(
+    repository: string,
+    reference: ManifestReference,
+    client: { readonly signal: AbortSignal },
+  ): Promise<PulledManifest> {
+    const question = { repository, reference };
     let answer;
     try {
-      answer = await this.#link.call('manifest.resolve', { repository, reference }, signal);
+      answer =
+        this.#link.resolveAtOnce?.(question) ?? (await this.#link.call('manifest.resolve', question, client.signal));
     } catch (error) {
       if (!isAppError(error, 'coordinator_unreachable', 'timed_out')) throw error;
       return this.#pullKnown(repository, reference, error);

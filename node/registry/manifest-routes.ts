@@ -46,7 +46,7 @@ export function manifestRoutes(deps: ManifestRouteDeps, options: ManifestRouteOp
 /** Neither `Accept` nor `Range` changes what is sent: a manifest that is there is 200, in the bytes that were pushed. */
 async function getManifest(manifests: Manifests, path: PathOf<'manifest'>, request: ApiRequest): Promise<Answer> {
   const reference = heldReference(path.reference);
-  const pulled = await pull(manifests, path.repository, reference, request.signal);
+  const pulled = await pull(manifests, path.repository, reference, request);
   const { digest, bytes, mediaType, warning } = pulled;
   const warningHeader = warning === undefined ? [] : warningLine(warning);
   if (matchesEntityTag(request.headers['if-none-match'], digest)) {
@@ -71,10 +71,10 @@ async function pull(
   manifests: Manifests,
   repository: string,
   reference: ManifestReference,
-  signal: AbortSignal,
+  client: ApiRequest,
 ): Promise<PulledManifest> {
   try {
-    return await manifests.pull(repository, reference, signal);
+    return await manifests.pull(repository, reference, client);
   } catch (error) {
     if (!isAppError(error, 'repository_unknown')) throw error;
     throw new AppError('manifest_unknown', 'no such manifest', { cause: error });

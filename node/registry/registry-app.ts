@@ -1,10 +1,10 @@
 // The registry API of a node as a fastify app. It does not listen: whoever starts the process does.
 //
-// Everything under /v2 is taken over in the first hook, before fastify parses a path or a body: repository names hold
-// slashes, digests are longer than its parameters may be, bodies must not be buffered or refused for their type, and
-// its senders add a charset. Health, readiness and metrics are ordinary routes.
+// Everything under /v2 is taken over before fastify sees it: repository names hold slashes, digests are longer than its
+// parameters may be, bodies must not be buffered or refused for their type, its senders add a charset, and its routing
+// would cost a fifth of a manifest request. Health, readiness and metrics are ordinary routes.
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
@@ -29,17 +29,26 @@ import { plainAddress } from './trusted-proxies.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import type { TokenSource } from './token-routes.ts';
 
-const API_ROOT = '/v2';
 /** Clients that speak TLS here are told of in the log at most this often; each is answered. */
 const TELL_EVERY_MS = 60_000;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Makes the server that the API is served on, which does not listen yet. */
-export type MakeServer = (
-  handler: Handler,
-  options: { readonly maxHeaderSize: number; readonly keepAliveTimeout: number },
-) => Server;
+export type MakeServer = (handler: Handler, options: ServerOptions) => Server;
+
+interface ServerOptions {
+  readonly maxHeaderSize: number;
+  readonly keepAliveTimeout: number;
+  /** 0: long uploads are fine; a body that stops arriving is ended by its own watch. */
+  readonly requestTimeout: 0;
+}
+
+const SERVER_OPTIONS: ServerOptions = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  requestTimeout: 0,
+};
 
 export interface RegistryDeps {
   /** For another server than one that speaks plain HTTP. */
@@ -65,22 +74,6 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   const site = new RegistrySite(settings);
   const responses: ResponsesUnderWay = new WeakMap();
   const clientErrors = clientErrorDeps(deps, { responses, site });
-  const app = fastify({
-    ...serverOptions(deps),
-    logger: false,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
-    // Long uploads are fine; a body that stops arriving is ended by its own watch.
-    requestTimeout: 0,
-    exposeHeadRoutes: false,
-    // The router sees one short path for the whole API: a broken escape or a long digest is ours to answer.
-    rewriteUrl: (raw) => (isApiTarget(site.localTarget(raw.url ?? '/')) ? API_ROOT : (raw.url ?? '/')),
-    forceCloseConnections: 'idle',
-    // Requests on open connections are still served while closing; each of them then ends its connection.
-    return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(clientErrors, error, socket),
-  });
-  limitConnections(app.server, settings.maxConnections);
   const exchangeDeps = {
     dispatch: createDispatch(deps, settings),
     pool: new BufferPool({ bufferCount: settings.blobBufferCount }),
@@ -92,26 +85,42 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
     accessLog: deps.accessLines === undefined ? undefined : new AccessLog(deps.accessLines),
     referenceMetrics: settings.referenceMetrics ? new ReferenceMetrics(deps.metrics) : undefined,
   };
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.raw.url !== API_ROOT) {
-      beginOperation(site, { raw: request.raw, reply, done });
-      return;
-    }
-    const target = site.localTarget(request.originalUrl) ?? request.originalUrl;
-    reply.hijack();
-    responses.set(request.raw.socket, reply.raw);
-    void exchange(exchangeDeps, settings, { raw: request.raw, response: reply.raw, target });
+  const api: ApiHandler = (raw, response, target) => {
+    responses.set(raw.socket, response);
+    void exchange(exchangeDeps, settings, { raw, response, target });
+  };
+  const app = fastify({
+    serverFactory: serverFactory(deps.makeServer ?? makePlainServer, { site, api }),
+    logger: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    // Requests on open connections are still served while closing; each of them then ends its connection.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerClientError(clientErrors, error, socket),
   });
+  limitConnections(app.server, settings.maxConnections);
+  app.addHook('onRequest', (request, reply, done) => beginOperation(site, { raw: request.raw, reply, done }));
   closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
   void app.register(pullRoutes(deps, site));
   return app;
 }
 
-function serverOptions({ makeServer }: RegistryDeps): { readonly serverFactory?: (handler: Handler) => Server } {
-  if (makeServer === undefined) return {};
-  const options = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS };
-  return { serverFactory: (handler) => makeServer(handler, options) };
+type ApiHandler = (raw: IncomingMessage, response: ServerResponse, target: string) => void;
+
+const makePlainServer: MakeServer = (handler, options) => createServer(options, handler);
+
+/** @param parts.api takes the requests of the registry API, whose targets it gets as if there were no prefix. */
+function serverFactory(
+  makeServer: MakeServer,
+  { site, api }: { readonly site: RegistrySite; readonly api: ApiHandler },
+): (others: Handler) => Server {
+  return (others) =>
+    makeServer((raw, response) => {
+      const target = site.localTarget(raw.url ?? '/');
+      if (target !== undefined && isApiPath(splitTarget(target).path)) api(raw, response, target);
+      else others(raw, response);
+    }, SERVER_OPTIONS);
 }
 
 function clientErrorDeps(
@@ -151,24 +160,21 @@ function tellOfTlsClient(log: Logger, client: string): void {
   else log.warn({ client, advice }, 'a client speaks TLS to the plain HTTP port');
 }
 
-function isApiTarget(target: string | undefined): boolean {
-  return target !== undefined && isApiPath(splitTarget(target).path);
-}
-
 function addHeaders(response: ServerResponse, headers: readonly string[]): void {
   for (let index = 0; index < headers.length; index += 2) {
     response.appendHeader(headers[index] ?? '', headers[index + 1] ?? '');
   }
 }
 
-/** A connection that was busy when the app began to close would stay open for its keep-alive time after its answer. */
+/** A connection that was busy when the app began to close would stay open for its keep-alive time after its answer; one that asks again is told. */
 function closeAfterLastAnswer(app: FastifyInstance): void {
   let isClosing = false;
   app.addHook('preClose', (done) => {
     isClosing = true;
     done();
   });
-  app.server.on('request', (_request, response) => {
+  app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    if (isClosing) response.shouldKeepAlive = false;
     response.once('close', () => {
       if (isClosing) app.server.closeIdleConnections();
     });

@@ -67,7 +67,7 @@ export class RegistryTls implements AsyncDisposable {
   /** A server that does not listen yet; it takes up new certificates until this is disposed. */
   readonly makeServer = (
     handler: Handler,
-    options: { readonly maxHeaderSize: number; readonly keepAliveTimeout: number },
+    options: { readonly maxHeaderSize: number; readonly keepAliveTimeout: number; readonly requestTimeout: number },
   ): HttpServer => {
     const { clientCertificates, clientAuthorities } = this.#options;
     const asksClients = clientAuthorities.length > 0;
@@ -75,7 +75,6 @@ export class RegistryTls implements AsyncDisposable {
       {
         ...this.#files.context,
         ...options,
-        requestTimeout: 0, // a body that stops arriving is ended by its own watch
         handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         requestCert: asksClients,
         rejectUnauthorized: asksClients && clientCertificates === 'verify',

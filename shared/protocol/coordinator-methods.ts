@@ -349,6 +349,8 @@ export interface CoordinatorLink {
   readonly isConnected: boolean;
   /** @throws {AppError} what the coordinator answered, or `coordinator_unreachable`, or `timed_out`. */
   call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>>;
+  /** The answer to `manifest.resolve` where there is nothing to wait for; undefined where it has to be asked by `call`. */
+  resolveAtOnce?(params: Params<'manifest.resolve'>): Result<'manifest.resolve'> | undefined;
   /** Adds a listener for events and for the session coming and going. @returns a function that removes it. */
   listen(listener: LinkListener): () => void;
 }

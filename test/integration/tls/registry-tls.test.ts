@@ -40,6 +40,7 @@ async function listen(options: TestCertificate & Partial<RegistryTlsOptions>): P
   const server = tls.makeServer((_, response) => response.end('hello'), {
     maxHeaderSize: 8192,
     keepAliveTimeout: 1000,
+    requestTimeout: 0,
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

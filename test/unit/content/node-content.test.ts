@@ -53,11 +53,11 @@ test('A tag resolves to the last known answer with a warning while the coordinat
     { link, known, images: new ResolvedImages(), log: silentLogger },
     { staleTags: 'serve' },
   );
-  await manifests.pull('app', { tag: 'v1' }, signal);
+  await manifests.pull('app', { tag: 'v1' }, { signal });
   link.disconnect();
 
-  const stale = await manifests.pull('app', { tag: 'v1' }, signal);
-  const byDigest = await manifests.pull('app', { digest }, signal);
+  const stale = await manifests.pull('app', { tag: 'v1' }, { signal });
+  const byDigest = await manifests.pull('app', { digest }, { signal });
 
   assert.equal(stale.digest, digest);
   assert.match(stale.warning ?? '', /coordinator is away/);
@@ -71,11 +71,13 @@ test('A stale tag is refused when the setting says so, a digest is not', async (
     { link, known, images: new ResolvedImages(), log: silentLogger },
     { staleTags: 'refuse' },
   );
-  await manifests.pull('app', { tag: 'v1' }, signal);
+  await manifests.pull('app', { tag: 'v1' }, { signal });
   link.disconnect();
 
-  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) => isAppError(error, 'stale_tag_refused'));
-  assert.equal((await manifests.pull('app', { digest }, signal)).digest, digest);
+  await assert.rejects(manifests.pull('app', { tag: 'v1' }, { signal }), (error) =>
+    isAppError(error, 'stale_tag_refused'),
+  );
+  assert.equal((await manifests.pull('app', { digest }, { signal })).digest, digest);
 });
 
 test('What was never seen here is unreachable, not absent, while the coordinator is away', async () => {
@@ -87,7 +89,7 @@ test('What was never seen here is unreachable, not absent, while the coordinator
   );
   link.disconnect();
 
-  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) =>
+  await assert.rejects(manifests.pull('app', { tag: 'v1' }, { signal }), (error) =>
     isAppError(error, 'coordinator_unreachable'),
   );
 });
@@ -103,12 +105,14 @@ test('A tag that was deleted at the coordinator is not served from memory afterw
     { link, known, images: new ResolvedImages(), log: silentLogger },
     { staleTags: 'serve' },
   );
-  await manifests.pull('app', { tag: 'v1' }, signal);
+  await manifests.pull('app', { tag: 'v1' }, { signal });
   isThere = false;
-  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) => isAppError(error, 'manifest_unknown'));
+  await assert.rejects(manifests.pull('app', { tag: 'v1' }, { signal }), (error) =>
+    isAppError(error, 'manifest_unknown'),
+  );
   link.disconnect();
 
-  await assert.rejects(manifests.pull('app', { tag: 'v1' }, signal), (error) =>
+  await assert.rejects(manifests.pull('app', { tag: 'v1' }, { signal }), (error) =>
     isAppError(error, 'coordinator_unreachable'),
   );
 });
@@ -184,7 +188,7 @@ test('Leave to read a blob is remembered for its repository while the coordinato
     store: {} as BlobStore,
     swarm: {} as SwarmSource,
   });
-  await manifests.pull('app', { tag: 'v1' }, signal);
+  await manifests.pull('app', { tag: 'v1' }, { signal });
   link.disconnect();
 
   assert.deepEqual(await blobs.stat('app', layer, signal), { sizeBytes: 5 });
