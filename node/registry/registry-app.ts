@@ -44,7 +44,7 @@ interface ServerOptions {
   readonly requestTimeout: 0;
 }
 
-const SERVER_OPTIONS: ServerOptions = {
+const serverOptions: ServerOptions = {
   maxHeaderSize: MAX_HEADER_BYTES,
   keepAliveTimeout: KEEP_ALIVE_MS,
   requestTimeout: 0,
@@ -120,7 +120,7 @@ function serverFactory(
       const target = site.localTarget(raw.url ?? '/');
       if (target !== undefined && isApiPath(splitTarget(target).path)) api(raw, response, target);
       else others(raw, response);
-    }, SERVER_OPTIONS);
+    }, serverOptions);
 }
 
 function clientErrorDeps(
