@@ -288,7 +288,7 @@ export class ZoneSwarm {
     return beside;
   }
 
-  #balance(touched: Iterable<DirectoryNode>): void {
+  #balance(touched: Iterable<DirectoryNode>, willChange: (member: DirectoryNode) => void): void {
     if (this.#isMesh) {
       this.#spares.clear();
       return;
@@ -298,20 +298,24 @@ export class ZoneSwarm {
       if (this.#members.has(node)) members.push(node);
       else this.#spares.remove(node);
     }
-    this.#spares.balance(members, (member) => this.#onRings(member));
+    this.#spares.balance(members, { around: (member) => this.#onRings(member), willChange });
   }
 
   /** Puts `member` in or takes it out, and notes for everybody around it what that changes. */
   #reshape(changes: NeighbourChanges, member: DirectoryNode, change: () => void): void {
     const touched = this.#members.size <= MESH_MEMBERS + 1 ? new Set(this.#members.keys()) : this.#onRings(member);
     touched.add(member);
-    const affected = new Set([...touched, ...this.#spares.short]);
-    for (const node of touched) for (const other of this.#spares.of(node)) affected.add(other);
     const before = new Map<DirectoryNode, Set<DirectoryNode>>();
-    for (const node of affected) before.set(node, this.neighboursOf(node));
+    const remember = (node: DirectoryNode): void => {
+      if (!before.has(node)) before.set(node, this.neighboursOf(node));
+    };
+    for (const node of touched) {
+      remember(node);
+      for (const other of this.#spares.of(node)) remember(other);
+    }
 
     change();
-    this.#balance(touched);
+    this.#balance(touched, remember);
 
     for (const [node, old] of before) {
       const now = this.neighboursOf(node);

@@ -15,7 +15,6 @@ import type { PieceExchange } from './piece-exchange.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { Deliveries } from './scheduler/deliveries.ts';
 import { HandOuts } from './scheduler/hand-outs.ts';
-import { HAVE_BATCH_MS } from './scheduler/have-news.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
@@ -96,11 +95,11 @@ export class BlobChannels {
     return channel;
   }
 
-  /** Tells every peer on this blob that a piece was verified, soon. */
+  /** Tells every peer on this blob that a piece was verified, at the end of this turn (scheduler/have-news.ts). */
   announce(digest: Digest, pieceIndex: number): void {
     for (const channel of this.#byDigest.get(digest) ?? []) {
       if (channel.blob?.isConfirmed !== true || !channel.noteVerified(pieceIndex)) continue;
-      if (this.#announcing.size === 0) this.#deps.clock.schedule(HAVE_BATCH_MS, () => this.#sayHave());
+      if (this.#announcing.size === 0) setImmediate(() => this.#sayHave());
       this.#announcing.add(channel);
     }
   }

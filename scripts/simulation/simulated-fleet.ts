@@ -3,7 +3,6 @@
 
 import { digestOf } from '../../shared/oci/digest.ts';
 import { pieceBytesFor, pieceLength } from '../../shared/pieces/piece-table.ts';
-import { HAVE_BATCH_MS } from '../../node/swarm/scheduler/have-news.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { DelayLine } from './core/delay-line.ts';
 import { seededRandom, shuffled } from './core/seeded-random.ts';
@@ -49,7 +48,8 @@ export class SimulatedFleet {
   readonly #timers = new VirtualTimers();
   readonly #hashing: SerialWork;
   readonly #ticks = new DelayLine(TICK_MS);
-  readonly #haves = new DelayLine(HAVE_BATCH_MS);
+  /** Told at the end of a turn: after all else that happens in the same moment. */
+  readonly #haves = new DelayLine(0);
   readonly #count = { arrived: 0, wasted: 0, controlBytes: 0 };
   /** The end that the lower number of two connected hosts has. */
   readonly #ends = new Map<number, { readonly end: number; isUp: boolean; readonly blobs: number[] }>();
@@ -136,9 +136,9 @@ export class SimulatedFleet {
     this.#wires.setNow(nowMs);
     if (wiresMs === nowMs) this.#wires.runNext(nowMs);
     else if (hashingMs === nowMs) this.#hashing.take(this.#verified);
-    else if (havesMs === nowMs) this.#haves.take(this.#tellHaves);
     else if (ticksMs === nowMs) this.#ticks.take(this.#tick);
-    else this.#timers.runFirst();
+    else if (timersMs === nowMs) this.#timers.runFirst();
+    else this.#haves.take(this.#tellHaves);
     return true;
   }
 

@@ -1,9 +1,7 @@
-// Which peers should hear that a piece is here now, and when.
+// Which peers should hear that a piece is here now. They are told at the end of the turn of the event loop in which its hash was known:
+// what is verified in one turn goes out in one frame, and the busier the host, the longer are its turns.
 
 import type { PieceSet } from './piece-set.ts';
-
-/** Verified pieces are told in batches: often enough for a piece time, seldom enough to be cheap. */
-export const HAVE_BATCH_MS = 2;
 
 /**
  * False for a peer that has the piece, unless it hands out pieces of its own choice to us: it then chooses by what

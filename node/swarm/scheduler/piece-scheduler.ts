@@ -6,6 +6,7 @@
 //      └──────────────────┴───────────────────────────────┘
 
 import { isInShare, type PieceShare } from '../../../shared/pieces/piece-share.ts';
+import { creditsToAsk } from './credits.ts';
 import { areHoldersFew } from './few-holders.ts';
 import { longestAsked } from './longest-asked.ts';
 import { LostPieces } from './lost-pieces.ts';
@@ -27,12 +28,6 @@ export interface SchedulerActions {
   stalled(neighbour: number): void;
 }
 
-/** A seeder that sends nothing for so long is asked again; it counts a credit that it still has only once. */
-const CREDIT_REFRESH_MS = 2000;
-/** In the end game a request is doubled after this many times the recent time of a request. */
-const END_GAME_FACTOR = 2;
-/** No request is doubled before this: a burst of pieces over a fast link is not lateness. */
-const END_GAME_MIN_MS = 50;
 /** Neighbours that are asked for one piece at a time, in the end game; before it each piece is asked of one. */
 const MAX_ASKED_TWICE = 2;
 
@@ -48,6 +43,7 @@ export class PieceScheduler {
   readonly #arrived: PieceSet;
   readonly #lost: LostPieces;
   readonly #times: RequestTimes;
+  #neighbourCount = 0;
   /** Who is asked first when all are: another each time that there is little room, so that none has it all. */
   #firstTurn = 0;
 
@@ -99,6 +95,7 @@ export class PieceScheduler {
       useRoom: (laterMs) => this.#fill(neighbour, laterMs),
     });
     this.#neighbours[id] = neighbour;
+    this.#neighbourCount += 1;
   }
 
   setDepth(id: number, depth: number): void {
@@ -156,6 +153,7 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined) return;
     this.#neighbours[id] = undefined;
+    this.#neighbourCount -= 1;
     if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
     for (const asked of neighbour.leave()) this.#giveBack(asked.pieceIndex);
     this.#chooseSeeder(nowMs);
@@ -318,27 +316,22 @@ export class PieceScheduler {
   }
 
   #fillCredits(seeder: Neighbour, nowMs: number): void {
-    if (seeder.openCredits > 0 && seeder.creditSilentMs(nowMs) > CREDIT_REFRESH_MS) seeder.openCredits = 0;
-    while (seeder.creditsInUse < seeder.creditLimit && this.#picker.wanted.count > seeder.openCredits) {
-      if (!this.#options.mayAsk(seeder.id)) return;
+    const now = { neighbourCount: this.#neighbourCount, wantedCount: this.#picker.wanted.count, nowMs };
+    for (let left = creditsToAsk(seeder, now); left > 0 && this.#options.mayAsk(seeder.id); left -= 1) {
       seeder.openCredits += 1;
       seeder.creditAskedMs = nowMs;
       this.#actions.requestAny(seeder.id);
     }
   }
 
-  /**
-   * Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere, if it is later than
-   * usual. Among equals the last pieces are under way already, and doubling them would only fetch them twice.
-   */
+  /** Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere, if that is late. */
   #endGame(idle: Neighbour, nowMs: number): void {
-    const latestMs = nowMs - Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.#times.recentMs);
     const mayDouble = (piece: number): boolean =>
       idle.has.has(piece) &&
       this.#picker.isNeeded(piece) &&
       !this.#isHere(piece) &&
       (this.#askedCounts[piece] ?? 0) < MAX_ASKED_TWICE;
-    const late = longestAsked(this.#neighbours, { except: idle, latestMs, mayDouble });
+    const late = longestAsked(this.#neighbours, { except: idle, recentMs: this.#times.recentMs, nowMs, mayDouble });
     if (late !== undefined) this.#request(idle, late, nowMs);
   }
 

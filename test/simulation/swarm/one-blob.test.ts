@@ -5,7 +5,7 @@ import type { FleetOutcome, FleetScenario } from '../../../scripts/simulation/fl
 import { SimulatedFleet } from '../../../scripts/simulation/simulated-fleet.ts';
 
 // Ratios are times over the fluid bound max(S/U, S/d, N·S/(U + N·u)). SHOAL_TEST_SEED replays a failure.
-/** The same in every run: with one seed in eight some host ends a tenth late. `SHOAL_TEST_SEED` tries another. */
+/** The same in every run. `SHOAL_TEST_SEED` tries another; limits leave room for what 30 others came to. */
 const seed = Number(process.env['SHOAL_TEST_SEED'] ?? 7);
 const GIGABIT = 125e6;
 const LAN = { latencyMs: 0.5, verifyMsPerMib: 0.6 };
@@ -43,27 +43,26 @@ function check(outcome: Outcome, limits: { readonly maxRatio: number; readonly c
 }
 
 for (const [hosts, maxRatio] of [
-  [2, 1.05],
-  [8, 1.09],
-  [16, 1.15],
-  // One host of 32 is late by 0.1 with one seed in eight; the others end at 1.07.
-  [32, 1.22],
-  [200, 1.2],
+  [2, 1.03],
+  [8, 1.04],
+  [16, 1.09],
+  [32, 1.1],
+  [200, 1.13],
 ] as const) {
   test(`${hosts} hosts pull 100 MB at 1 Gbit/s within ${maxRatio} of the bound, from 1.3 copies at most`, () => {
     check(pull({ hosts, layers: [100e6], rate: GIGABIT }), { maxRatio, copies: 1.3 });
   });
 }
 
-test('200 hosts pull 1 GB at 10 Gbit/s within 1.13 of the bound, from 1.1 copies at most', () => {
-  check(pull({ hosts: 200, layers: [1e9], rate: 10 * GIGABIT }), { maxRatio: 1.13, copies: 1.1 });
+test('200 hosts pull 1 GB at 10 Gbit/s within 1.12 of the bound, from 1.1 copies at most', () => {
+  check(pull({ hosts: 200, layers: [1e9], rate: 10 * GIGABIT }), { maxRatio: 1.12, copies: 1.1 });
 });
 
 for (const seeders of [1, 2, 3]) {
   test(`${seeders} pushers that are no origins hand out as origins do: little more than one copy each`, () => {
     const options = { hosts: 32, holders: seeders, holderKind: 'pusher', layers: [100e6], rate: GIGABIT } as const;
 
-    check(pull(options), { maxRatio: 1.22, copies: 1.2 * seeders });
+    check(pull(options), { maxRatio: 1.11, copies: 1.1 * seeders });
   });
 
   test(`A lone host gets a blob from ${seeders} holders in the time of one copy, and hardly a piece twice`, () => {
@@ -78,13 +77,13 @@ test('Hosts that come one after the other take no longer than the first', () => 
 
   const outcome = pull({ hosts: 60, layers: [100e6], rate: GIGABIT, arrivalMs });
 
-  check(outcome, { maxRatio: 1.15, copies: 3 });
+  check(outcome, { maxRatio: 1.09, copies: 2.2 });
 });
 
 test('Clients that read along on every host do not slow the pull', () => {
   const options = { hosts: 32, layers: [100e6], rate: GIGABIT, isRead: true };
 
-  check(pull(options), { maxRatio: 1.22, copies: 1.3 });
+  check(pull(options), { maxRatio: 1.1, copies: 1.1 });
 });
 
 test('Hosts at a tenth of the rate, which nobody knows of, hold the others up by two fifths at most', () => {
@@ -101,7 +100,7 @@ test('Hosts that die half way, noticed after a second, cost the others a fifth a
 
   const outcome = pull({ hosts: 100, layers: [400e6], rate: GIGABIT, deaths }, (host) => host < 20 || host > 24);
 
-  check(outcome, { maxRatio: 1.3, copies: 1.3 });
+  check(outcome, { maxRatio: 1.2, copies: 1.15 });
 });
 
 test('A host that dies and comes back fetches only the rest', () => {
@@ -141,13 +140,13 @@ test('Hosts that announce what they do not have are worked around', () => {
 test('Two layers over one graph take hardly longer than one blob of their size', () => {
   const options = { hosts: 60, layers: [100e6, 100e6], rate: GIGABIT };
 
-  check(pull(options), { maxRatio: 1.2, copies: 1.2 });
+  check(pull(options), { maxRatio: 1.09, copies: 1.1 });
 });
 
 test('The origin hears what others have, and sends little more than one copy', () => {
   const outcome = pull({ hosts: 100, layers: [200e6], rate: GIGABIT });
 
-  check(outcome, { maxRatio: 1.22, copies: 1.15 });
+  check(outcome, { maxRatio: 1.11, copies: 1.1 });
 });
 
 test('The only copy of a piece dies with its host, unnoticed for a while, and comes from the origin again', () => {
@@ -166,6 +165,14 @@ test('Slow receivers are not made slower by time-outs: they end near the time of
   assert.equal(outcome.missing, 0, `seed ${seed}`);
   assert.ok(outcome.maxRatio < 11.5, `seed ${seed}: ${outcome.maxRatio}`);
 });
+
+for (const lateSeed of [753_551_132, 230_569_638, 7]) {
+  test(`No host of 32 has so few neighbours that it ends late (seed ${lateSeed})`, () => {
+    const outcome = pull({ hosts: 32, layers: [100e6], rate: GIGABIT, seed: lateSeed });
+
+    check(outcome, { maxRatio: 1.1, copies: 1.1 });
+  });
+}
 
 test('The same seed gives the same pull', () => {
   const options = { hosts: 16, layers: [20e6], rate: GIGABIT };
