@@ -158,6 +158,24 @@ export const CoordinatorConfig = Type.Object(
       },
       { default: {}, additionalProperties: false },
     ),
+    audit: Type.Object(
+      {
+        maxEntries: count({
+          default: 100_000,
+          minimum: 1000,
+          maximum: 1_000_000,
+          description:
+            'Entries of the audit log (`shoal audit`), the oldest go first. A hundred thousand: years of a small team, and 50 MB.',
+        }),
+        maxAgeMs: duration({
+          default: 365 * 24 * 60 * MINUTE_MS,
+          minimum: 60 * MINUTE_MS,
+          maximum: 3650 * 24 * 60 * MINUTE_MS,
+          description: 'How long they are kept. A year: what an audit asks for.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
     log: logSettings,
   },
   { additionalProperties: false },

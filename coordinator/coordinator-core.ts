@@ -4,6 +4,8 @@
 import type { Clock, Scheduled } from '../shared/runtime/clock.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import { ChangeRecorder } from './changes/change-recorder.ts';
 import { Collection } from './collection/collection.ts';
 import type { CoordinatorConfig } from './config.ts';
 import type { FleetDatabase } from './database/fleet-database.ts';
@@ -43,6 +45,7 @@ export interface CoordinatorCoreOptions {
 }
 
 export class CoordinatorCore implements AsyncDisposable {
+  readonly audit: AuditLog;
   readonly collection: Collection;
   readonly complaints: PeerComplaints;
   readonly rollouts: RolloutReader;
@@ -96,8 +99,10 @@ export class CoordinatorCore implements AsyncDisposable {
       { times, everyMs, untagged, retryMs: config.orderRetryMs },
     );
     this.rollouts = new RolloutReader({ clock, database, directory, images: this.#images, sessions });
+    this.audit = new AuditLog(deps, { ...config.audit, pulls: false });
     this.#methods = sessionMethods({
       ...deps,
+      changes: new ChangeRecorder({ clock, keepers: [this.audit] }),
       copies: config.durability.copies,
       times,
       complaints: this.complaints,
@@ -130,6 +135,7 @@ export class CoordinatorCore implements AsyncDisposable {
   /** Writes what was gathered. Sessions are closed by those who carry them, before this. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#housekeeping?.cancel();
+    this.audit[Symbol.dispose]();
     await this.collection[Symbol.asyncDispose]();
     await this.#replication[Symbol.asyncDispose]();
     this.#copyRecord.close();

@@ -84,7 +84,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
       { config, fleetId: authority.fleetId, seed: randomInt(2 ** 31) },
     ),
   );
-  const { collection, complaints, rollouts, roster, sessions, traffics } = core;
+  const { audit, collection, complaints, rollouts, roster, sessions, traffics } = core;
   const status = new FleetStatusReader(
     { clock, database, complaints, roster, sessions, traffics },
     { fleetId: authority.fleetId, version: deps.version, copies: config.durability.copies },
@@ -97,7 +97,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const access = new Access({ clock, database }, authority);
   let isReady = false;
   const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);
-  const api = { access, collection, enrolment, removeNode, rollouts, status };
+  const api = { access, audit, collection, enrolment, removeNode, rollouts, status };
   const app = createHttpApp({ ...api, log, metrics, isReady: () => isReady }, server);
   await app.ready();
   starting.defer(() => app.close());

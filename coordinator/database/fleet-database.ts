@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { HistogramMetric, Metrics } from '../../shared/runtime/metrics.ts';
+import { AuditTable } from './audit-table.ts';
 import { BlobReviewTable } from './blob-review-table.ts';
 import { BlobTable } from './blob-table.ts';
 import { CopyTable } from './copy-table.ts';
@@ -38,7 +39,8 @@ export type DatabaseOperation =
   | 'collect'
   | 'release'
   | 'roster'
-  | 'token';
+  | 'token'
+  | 'audit';
 
 /** What leaves repositories, tags, manifests and their blobs as they are, but for a piece table that is replaced. */
 const OUTSIDE_INDEX: ReadonlySet<DatabaseOperation> = new Set(['announce', 'release', 'roster', 'token']);
@@ -56,6 +58,7 @@ export class FleetDatabase implements Disposable {
   readonly blobReviews: BlobReviewTable;
   readonly removals: RemovalTable;
   readonly untagged: UntaggedManifestTable;
+  readonly audit: AuditTable;
   readonly #db: Sqlite.Database;
   readonly #time: HistogramMetric;
   readonly #transaction: Sqlite.Transaction<(run: () => unknown) => unknown>;
@@ -83,6 +86,7 @@ export class FleetDatabase implements Disposable {
     this.blobReviews = new BlobReviewTable(db);
     this.removals = new RemovalTable(db);
     this.untagged = new UntaggedManifestTable(db);
+    this.audit = new AuditTable(db);
   }
 
   /** Opens or makes the database. The caller closes it. @throws {AppError} `config_invalid` as `openSqlite`. */

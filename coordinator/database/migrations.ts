@@ -141,4 +141,25 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX removals_by_blob ON removals (blob_id);
   `,
+  `
+  -- Who did what to which repository; the oldest go first. \`user\` is empty for somebody without a login.
+  CREATE TABLE audit_entries (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('push', 'pull', 'mount', 'delete')),
+    kind TEXT NOT NULL CHECK (kind IN ('manifest', 'blob', 'tag')),
+    repository TEXT NOT NULL,
+    digest TEXT,
+    tag TEXT,
+    media_type TEXT,
+    from_repository TEXT,
+    user TEXT NOT NULL,
+    address TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    node_id TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_entries_by_repository ON audit_entries (repository);
+  CREATE INDEX audit_entries_by_user ON audit_entries (user);
+  `,
 ];

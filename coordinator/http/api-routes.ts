@@ -4,9 +4,11 @@ import type { FastifyInstance } from 'fastify';
 import type { TSchema, Static } from 'typebox';
 import { Check } from 'typebox/value';
 import { RolloutQuery } from '../../shared/protocol/rollout.ts';
+import { AuditQuery } from '../../shared/protocol/audit-api.ts';
 import { EnrolRequest, RenewRequest, TokenRequest } from '../../shared/protocol/admin-api.ts';
 import { CollectionRequest } from '../../shared/protocol/collection-api.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Collection } from '../collection/collection.ts';
 import type { RolloutReader } from '../rollout/rollout-reader.ts';
 import type { Enrolment } from '../roster/enrolment.ts';
@@ -15,6 +17,7 @@ import type { Access } from './access.ts';
 
 export interface ApiDeps {
   readonly access: Access;
+  readonly audit: Pick<AuditLog, 'read'>;
   readonly collection: Pick<Collection, 'start' | 'state'>;
   readonly enrolment: Enrolment;
   readonly status: FleetStatusReader;
@@ -55,6 +58,10 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/api/collection', async (request) => {
     access.requireAdmin(request.raw.socket);
     return deps.collection.state();
+  });
+  app.get('/api/audit', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return deps.audit.read(parseQuery(AuditQuery, request.query));
   });
   app.delete('/api/nodes/:id', async (request) => {
     access.requireAdmin(request.raw.socket);

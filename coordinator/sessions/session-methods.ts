@@ -5,6 +5,7 @@ import { SESSION_PROTOCOL, type Params, type Result } from '../../shared/protoco
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { ChangeRecorder } from '../changes/change-recorder.ts';
 import { releaseCopy } from '../collection/release-copy.ts';
 import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
@@ -26,6 +27,8 @@ import type { Methods, Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 
 export interface SessionServices {
+  /** Keeps account of what is done to repositories. */
+  readonly changes: ChangeRecorder;
   readonly clock: Clock;
   readonly complaints: PeerComplaints;
   readonly copyRecord: CopyRecord;
@@ -54,14 +57,15 @@ const MAX_REMOVED_TOLD = 10_000;
 
 /** The dispatch table. */
 export function sessionMethods(services: SessionServices): Methods {
-  const { complaints, database, directory, sessions } = services;
+  const { changes, complaints, database, directory, sessions } = services;
   const commitDeps = { ...services, durability: services.replication };
   return {
     'session.hello': (session, params) => hello(services, session, params),
     'manifest.resolve': (session, params) => resolve(services, session, params),
-    'manifest.put': (_, params, signal) => commitManifest(commitDeps, params, signal),
-    'manifest.delete': (_, params) => {
-      deleteManifest(services, params);
+    'manifest.put': ({ nodeId }, params, signal) =>
+      commitManifest({ ...commitDeps, record: changes.for(nodeId, params.by) }, params, signal),
+    'manifest.delete': ({ nodeId }, params) => {
+      deleteManifest({ ...services, record: changes.for(nodeId, params.by) }, params);
       return {};
     },
     'tags.list': (_, params) => listTags(services, params),
@@ -72,9 +76,11 @@ export function sessionMethods(services: SessionServices): Methods {
       return sizeBytes === undefined ? {} : { sizeBytes };
     },
     'blob.add': (session, params) => recordBlob(services, session, params),
-    'blob.mount': (_, params) => ({ isMounted: mountBlob(services, params) }),
-    'blob.remove': (_, params) => {
-      removeBlob(services, params);
+    'blob.mount': ({ nodeId }, params) => ({
+      isMounted: mountBlob({ ...services, record: changes.for(nodeId, params.by) }, params),
+    }),
+    'blob.remove': ({ nodeId }, params) => {
+      removeBlob({ ...services, record: changes.for(nodeId, params.by) }, params);
       return {};
     },
     'blob.release': (session, params) => ({ isReleased: releaseCopy(services, session, params) }),
@@ -182,9 +188,9 @@ function noteOtherZones(
 }
 
 function recordBlob(services: SessionServices, session: Session, params: Params<'blob.add'>): Result<'blob.add'> {
-  const { copyRecord, replication } = services;
+  const { changes, copyRecord, replication } = services;
   copyRecord.settle(session.nodeId);
-  addBlob(services, session, params);
+  addBlob({ ...services, record: changes.for(session.nodeId, params.by) }, session, params);
   session.snapshot.note(params.digest);
   copyRecord.recorded(session.nodeId, params.digest);
   replication.replicate({ digest: params.digest, sizeBytes: params.table.sizeBytes });

@@ -7,6 +7,7 @@ import type { Params, Result } from '../../shared/protocol/coordinator-methods.t
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { RecordChanges } from '../changes/registry-change.ts';
 import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import { preconditionHolds } from './tag-precondition.ts';
@@ -24,6 +25,7 @@ export interface CommitDeps {
   readonly database: FleetDatabase;
   readonly durability: Durability;
   readonly log: Logger;
+  readonly record: RecordChanges;
   readonly times: ReviewTimes;
 }
 
@@ -110,6 +112,23 @@ function store(deps: CommitDeps, put: Params<'manifest.put'>, manifest: ParsedMa
   database.blobReviews.settle(repositoryId, put.digest);
   database.untagged.settleChildren(repositoryId, put.digest);
   database.untagged.spare(repositoryId, put.digest, spareUntilMs(deps, repositoryId, put));
+  record(deps, put, manifest);
+}
+
+/** One change for each tag, as if each had been pushed by itself. */
+function record(deps: CommitDeps, put: Params<'manifest.put'>, manifest: ParsedManifest): void {
+  const { repository, digest, tags } = put;
+  const { mediaType, blobs, external, children } = manifest;
+  const change = {
+    action: 'push',
+    kind: 'manifest',
+    repository,
+    digest,
+    mediaType,
+    sizeBytes: put.bytes.byteLength,
+    references: [...blobs, ...external, ...children],
+  } as const;
+  deps.record(tags.length === 0 ? [change] : tags.map((tag) => ({ ...change, tag })));
 }
 
 /** A manifest that comes without a tag is spared for a while: the index that names it, or its tag, may follow. */

@@ -3,6 +3,7 @@
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import type { RecordChanges, RegistryChange } from '../changes/registry-change.ts';
 import { dropManifest } from '../collection/drop-manifest.ts';
 import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
@@ -12,7 +13,12 @@ import type { FleetDatabase } from '../database/fleet-database.ts';
  * @throws {AppError} `repository_unknown`, `manifest_unknown`
  */
 export function deleteManifest(
-  deps: { readonly clock: Clock; readonly database: FleetDatabase; readonly times: ReviewTimes },
+  deps: {
+    readonly clock: Clock;
+    readonly database: FleetDatabase;
+    readonly times: ReviewTimes;
+    readonly record: RecordChanges;
+  },
   { repository, reference }: Params<'manifest.delete'>,
 ): void {
   const { database, clock, times } = deps;
@@ -22,12 +28,18 @@ export function deleteManifest(
       throw new AppError('repository_unknown', 'no such repository', { detail: { repository } });
     }
     const atMs = clock.wallMs();
+    const gone: RegistryChange[] = [];
+    const tagGone = (tag: string): RegistryChange => ({ action: 'delete', kind: 'tag', repository, tag });
     let isRemoved: boolean;
     if ('tag' in reference) {
       isRemoved = database.tags.remove(repositoryId, reference.tag, atMs);
+      gone.push(tagGone(reference.tag));
     } else {
-      for (const tag of database.tags.tagsOf(repositoryId, reference.digest))
+      gone.push({ action: 'delete', kind: 'manifest', repository, digest: reference.digest });
+      for (const tag of database.tags.tagsOf(repositoryId, reference.digest)) {
         database.tags.remove(repositoryId, tag, atMs);
+        gone.push(tagGone(tag));
+      }
       isRemoved = dropManifest(database, {
         repositoryId,
         digest: reference.digest,
@@ -37,5 +49,6 @@ export function deleteManifest(
     if (!isRemoved) {
       throw new AppError('manifest_unknown', 'no such manifest or tag', { detail: { repository, ...reference } });
     }
+    deps.record(gone);
   });
 }

@@ -7,12 +7,16 @@ import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { RecordChanges } from '../changes/registry-change.ts';
 import type { ReviewTimes } from '../collection/review-times.ts';
+import type { BlobRow } from '../database/blob-table.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Directory } from '../directory/directory.ts';
 
 /** Holders named when nodes differ about a table: one of them, or the one that came now, is to be looked at. */
 const MAX_NAMED_HOLDERS = 20;
+/** What a blob is given as: nobody knows its type but the manifests that name it. */
+const BLOB_TYPE = 'application/octet-stream';
 
 interface Deps {
   readonly database: FleetDatabase;
@@ -50,7 +54,11 @@ function touch({ database, clock, times }: ReviewDeps, repositoryId: number, blo
   database.blobReviews.touched(repositoryId, blobId, { dueMs: nowMs + times.pushGraceMs, unlessDueMs });
 }
 
-interface AddDeps extends ReviewDeps {
+interface RecordDeps {
+  readonly record: RecordChanges;
+}
+
+interface AddDeps extends ReviewDeps, RecordDeps {
   readonly directory: Pick<Directory, 'holders'>;
   readonly log: Logger;
 }
@@ -82,17 +90,22 @@ export function addBlob(
     database.removals.remove(node.node, blobId);
     database.copies.add(node.node, blobId);
     hold(deps, database.repositories.ensure(repository), { blobId, digest });
+    const { sizeBytes } = table;
+    deps.record([{ action: 'push', kind: 'blob', repository, digest, mediaType: BLOB_TYPE, sizeBytes }]);
   });
 }
 
 /** Makes a blob of another repository present in this one. @returns false when it is not there, or no copy of it is left. */
-export function mountBlob(deps: LookDeps, { repository, digest, from }: Params<'blob.mount'>): boolean {
+export function mountBlob(deps: LookDeps & RecordDeps, { repository, digest, from }: Params<'blob.mount'>): boolean {
   const { database, directory } = deps;
   if (!directory.isHeld(digest)) return false;
   return database.change('mount_blob', () => {
     const blob = from === undefined ? findAnywhere(database, digest) : findIn(database, from, digest);
     if (blob === undefined) return false;
-    hold(deps, database.repositories.ensure(repository), { blobId: blob.blobId, digest });
+    const { blobId, sizeBytes } = blob;
+    hold(deps, database.repositories.ensure(repository), { blobId, digest });
+    const change = { action: 'mount', kind: 'blob', repository, digest, mediaType: BLOB_TYPE, sizeBytes } as const;
+    deps.record([from === undefined ? change : { ...change, fromRepository: from }]);
     return true;
   });
 }
@@ -109,7 +122,8 @@ function hold(
 }
 
 /** Takes a blob out of a repository; others keep it, and so do manifests that name it (B-33, B-34). @throws {AppError} `blob_unknown` */
-export function removeBlob({ database, clock }: ReviewDeps, { repository, digest }: Params<'blob.remove'>): void {
+export function removeBlob(deps: ReviewDeps & RecordDeps, { repository, digest }: Params<'blob.remove'>): void {
+  const { database, clock } = deps;
   database.change('remove_blob', () => {
     const repositoryId = database.repositories.find(repository);
     const blob = repositoryId === undefined ? undefined : database.repositoryBlobs.find(repositoryId, digest);
@@ -118,6 +132,7 @@ export function removeBlob({ database, clock }: ReviewDeps, { repository, digest
     }
     database.repositoryBlobs.remove(repositoryId, blob.blobId);
     database.removals.begin(blob.blobId, clock.wallMs());
+    deps.record([{ action: 'delete', kind: 'blob', repository, digest }]);
   });
 }
 
@@ -150,12 +165,12 @@ function ensureBlob(
   return known.blobId;
 }
 
-function findIn(database: FleetDatabase, repository: string, digest: Digest): { readonly blobId: number } | undefined {
+function findIn(database: FleetDatabase, repository: string, digest: Digest): BlobRow | undefined {
   const repositoryId = database.repositories.find(repository);
   return repositoryId === undefined ? undefined : database.repositoryBlobs.find(repositoryId, digest);
 }
 
-function findAnywhere(database: FleetDatabase, digest: Digest): { readonly blobId: number } | undefined {
+function findAnywhere(database: FleetDatabase, digest: Digest): BlobRow | undefined {
   const blob = database.blobs.find(digest);
   return blob !== undefined && database.repositoryBlobs.isAnywhere(blob.blobId) ? blob : undefined;
 }

@@ -1,6 +1,7 @@
 // All commands, in the order of the help page.
 
 import type { Command } from './command.ts';
+import { auditCommand } from './commands/audit.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
 import { gcCommand } from './commands/gc.ts';
 import { nodeRemoveCommand } from './commands/node-remove.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   rolloutCommand,
   pullsCommand,
   gcCommand,
+  auditCommand,
   versionCommand,
 ];
 

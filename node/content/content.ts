@@ -3,6 +3,7 @@
 import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
+import type { Requester } from '../../shared/protocol/requester.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { UploadChunk, UploadId, UploadOptions } from './blob-store.ts';
 
@@ -24,6 +25,38 @@ export interface ManifestPush {
   readonly bytes: Uint8Array;
   readonly tags: readonly string[];
   readonly precondition?: Precondition;
+  /** Here and below: on whose behalf; absent for what the node does of its own accord, of which nobody is told. */
+  readonly by?: Requester;
+}
+
+export interface ManifestRemoval {
+  readonly repository: string;
+  readonly reference: ManifestReference;
+  readonly by?: Requester;
+}
+
+export interface BlobRemoval {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly by?: Requester;
+}
+
+export interface BlobMount {
+  readonly repository: string;
+  readonly digest: Digest;
+  /** Undefined for any repository. */
+  readonly from?: string | undefined;
+  readonly by?: Requester;
+}
+
+export interface UploadFinish {
+  readonly repository: string;
+  /** Of the session. */
+  readonly id: string;
+  readonly digest: Digest;
+  /** The last bytes, when they come with the request. */
+  readonly chunk?: UploadChunk | undefined;
+  readonly by?: Requester;
 }
 
 /** Manifests and tags. Failures are AppErrors; `repository_unknown` and `manifest_unknown` when not there. */
@@ -36,7 +69,7 @@ export interface Manifests {
   ): Promise<PulledManifest>;
   /** Durable when it resolves. @returns the subject, for `OCI-Subject`. */
   push(push: ManifestPush, signal: AbortSignal): Promise<{ readonly subject?: string | undefined }>;
-  remove(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<void>;
+  remove(removal: ManifestRemoval, signal: AbortSignal): Promise<void>;
   tags(
     repository: string,
     page: { readonly last?: string | undefined; readonly limit: number },
@@ -74,12 +107,9 @@ export interface Blobs {
     signal: AbortSignal,
   ): Promise<BlobReader | undefined>;
   /** @throws {AppError} `blob_unknown` */
-  remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void>;
+  remove(removal: BlobRemoval, signal: AbortSignal): Promise<void>;
   /** @returns false when it cannot be mounted; never an error for a blob that is not there. */
-  mount(
-    mount: { readonly repository: string; readonly digest: Digest; readonly from?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<boolean>;
+  mount(mount: BlobMount, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Upload sessions; errors as in blob-store.ts. A finished upload is announced and recorded at the coordinator. */
@@ -89,13 +119,7 @@ export interface Uploads {
   owner(repository: string, id: string): Promise<string | undefined>;
   offset(repository: string, id: string): Promise<number>;
   append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
-  finish(
-    repository: string,
-    id: string,
-    digest: Digest,
-    chunk: UploadChunk | undefined,
-    signal: AbortSignal,
-  ): Promise<void>;
+  finish(finish: UploadFinish, signal: AbortSignal): Promise<void>;
   cancel(repository: string, id: string): Promise<void>;
 }
 

@@ -7,7 +7,7 @@ import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.
 import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { BlobStore } from './blob-store.ts';
-import type { Blobs } from './content.ts';
+import type { BlobMount, BlobRemoval, Blobs } from './content.ts';
 import type { KnownIndex } from './known-index.ts';
 import type { SwarmSource } from './swarm-source.ts';
 
@@ -86,17 +86,14 @@ export class NodeBlobs implements Blobs {
     return this.#counted(await this.#swarm.open({ digest, sizeBytes, repository, ranges: wanted }, signal), 'peer');
   }
 
-  async remove(repository: string, digest: Digest, signal: AbortSignal): Promise<void> {
-    await this.#link.call('blob.remove', { repository, digest }, signal);
-    this.#known.forgetBlob(repository, digest);
+  async remove(removal: BlobRemoval, signal: AbortSignal): Promise<void> {
+    await this.#link.call('blob.remove', removal, signal);
+    this.#known.forgetBlob(removal.repository, removal.digest);
   }
 
-  async mount(
-    mount: { readonly repository: string; readonly digest: Digest; readonly from?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { repository, digest, from } = mount;
-    const params = from === undefined ? { repository, digest } : { repository, digest, from };
+  async mount(mount: BlobMount, signal: AbortSignal): Promise<boolean> {
+    const { from, ...rest } = mount;
+    const params = from === undefined ? rest : { ...rest, from };
     const { isMounted } = await this.#link.call('blob.mount', params, signal);
     return isMounted;
   }

@@ -5,7 +5,7 @@ import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
 import type { ResolvedImages } from '../pulls/resolved-images.ts';
 import type { KnownIndex } from './known-index.ts';
-import type { ManifestPush, ManifestReference, Manifests, PulledManifest } from './content.ts';
+import type { ManifestPush, ManifestReference, ManifestRemoval, Manifests, PulledManifest } from './content.ts';
 
 export interface NodeManifestsOptions {
   /** What a tag resolves to while the coordinator is away: the last known answer with a warning, or an error. */
@@ -88,9 +88,9 @@ export class NodeManifests implements Manifests {
     return result;
   }
 
-  async remove(repository: string, reference: ManifestReference, signal: AbortSignal): Promise<void> {
-    await this.#link.call('manifest.delete', { repository, reference }, signal);
-    this.#known.forgetManifest(repository, reference);
+  async remove(removal: ManifestRemoval, signal: AbortSignal): Promise<void> {
+    await this.#link.call('manifest.delete', removal, signal);
+    this.#known.forgetManifest(removal.repository, removal.reference);
   }
 
   tags(

@@ -1,10 +1,9 @@
 // Pushing blobs: bytes go into this host's store, then the coordinator learns of them and origins start to copy.
 
-import type { Digest } from '../../shared/oci/digest.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
 import type { AdoptedBlob, UploadChunk, UploadId, UploadOptions, UploadStore } from './blob-store.ts';
-import type { Uploads } from './content.ts';
+import type { UploadFinish, Uploads } from './content.ts';
 import type { DigestLocks } from './digest-locks.ts';
 import type { KnownIndex } from './known-index.ts';
 
@@ -53,19 +52,13 @@ export class NodeUploads implements Uploads {
    * Adopts the blob and records it at the coordinator. When only the recording fails the bytes stay here and
    * the session is over: the client's next push finds nothing lost but sends the blob again.
    */
-  // oxlint-disable-next-line eslint/max-params -- the interface has this shape
-  async finish(
-    repository: string,
-    id: string,
-    digest: Digest,
-    chunk: UploadChunk | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async finish({ repository, id, digest, chunk, by }: UploadFinish, signal: AbortSignal): Promise<void> {
     this.#requireSession();
     await this.#locks.share(digest, async () => {
       const blob = await this.#store.finish(repository, id, digest, chunk, signal);
       this.#onAdopted(blob);
-      await this.#link.call('blob.add', { repository, digest, table: blob.table }, signal);
+      const added = { repository, digest, table: blob.table };
+      await this.#link.call('blob.add', by === undefined ? added : { ...added, by }, signal);
       this.#known.rememberBlob(repository, digest, blob.sizeBytes);
     });
   }

@@ -6,6 +6,8 @@ import type { LineSink } from '../../shared/runtime/log.ts';
 /** What is known of a request when its answer is out. */
 export interface LoggedRequest {
   readonly clientAddress: string;
+  /** Who was let in by name; undefined for everybody else. */
+  readonly user: string | undefined;
   readonly raw: IncomingMessage;
   /** The request target as it came. */
   readonly target: string;
@@ -31,12 +33,17 @@ export class AccessLog {
   }
 }
 
-/** `192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /v2/ HTTP/1.1" 200 2 "" "curl/8"` */
+/** `192.0.2.1 - alice [01/Jan/2026:00:00:00 +0000] "GET /v2/ HTTP/1.1" 200 2 "" "curl/8"` */
 function combinedLine(request: LoggedRequest): string {
-  const { clientAddress, raw, target, status, sentBytes, atMs } = request;
+  const { clientAddress, user, raw, target, status, sentBytes, atMs } = request;
   const { referer, 'user-agent': agent } = raw.headers;
   const line = `${safe(raw.method)} ${safe(target)} HTTP/${raw.httpVersion}`;
-  return `${safe(clientAddress)} - - [${timeOf(atMs)}] "${line}" ${status} ${sentBytes} "${safe(referer)}" "${safe(agent)}"`;
+  return `${safe(clientAddress)} - ${nameOf(user)} [${timeOf(atMs)}] "${line}" ${status} ${sentBytes} "${safe(referer)}" "${safe(agent)}"`;
+}
+
+/** A dash for nobody. A space would end the field. */
+function nameOf(user: string | undefined): string {
+  return user === undefined || user === '' ? '-' : safe(user).replaceAll(' ', '\\x20');
 }
 
 function timeOf(atMs: number): string {

@@ -107,6 +107,7 @@ function report(
     raw,
     target,
     clientAddress: request.clientAddress,
+    user: request.subject,
     status,
     sentBytes,
     atMs: deps.clock.wallMs() - ms,

@@ -2,10 +2,12 @@
 
 import type { IncomingMessage, IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { splitTarget } from '../../shared/oci/api-path.ts';
+import type { Requester } from '../../shared/protocol/requester.ts';
 import type { Subject } from './access.ts';
 import { Query } from './query.ts';
 import type { RegistrySite } from './registry-site.ts';
 import type { RequestBody } from './request-body.ts';
+import { requesterOf } from './requester-of.ts';
 
 export class ApiRequest {
   readonly method: string;
@@ -59,6 +61,12 @@ export class ApiRequest {
   /** The client's address, by the word of trusted proxies. */
   get clientAddress(): string {
     return this.#site.clientAddress(this.#raw);
+  }
+
+  /** What the coordinator is told of whoever asks for a change. Made anew each time. */
+  get requester(): Requester {
+    const { subject, clientAddress, baseUrl } = this;
+    return requesterOf(this.#raw, { subject, clientAddress, baseUrl });
   }
 
   /** Aborted when the client leaves before the answer is out. */

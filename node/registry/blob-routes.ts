@@ -60,7 +60,7 @@ async function deleteBlob(
   request: ApiRequest,
 ): Promise<Answer> {
   const digest = heldDigest(path.digest);
-  await deps.blobs.remove(path.repository, digest, request.signal);
+  await deps.blobs.remove({ repository: path.repository, digest, by: request.requester }, request.signal);
   deps.log.info({ repository: path.repository, digest }, 'blob deleted');
   return emptyAnswer(202);
 }

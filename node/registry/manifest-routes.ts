@@ -110,7 +110,8 @@ async function pushManifest(
   const { mediaType, urls } = parseManifest(bytes, request.headers['content-type']);
   layerUrls.check(urls);
   const precondition = target.digest === undefined ? parsePrecondition(request.headers) : undefined;
-  const push: ManifestPush = { repository, digest, mediaType, bytes, tags: target.tags };
+  const by = request.requester;
+  const push: ManifestPush = { repository, digest, mediaType, bytes, tags: target.tags, by };
   const { subject } = await deps.manifests.push(
     precondition === undefined ? push : { ...push, precondition },
     request.signal,
@@ -158,7 +159,7 @@ async function deleteManifest(
   const reference = heldReference(path.reference);
   if ('tag' in reference && !options.areTagsDeletable) throw switchedOff('tags', 'GET, HEAD, PUT');
   if ('digest' in reference && !options.areManifestsDeletable) throw switchedOff('manifests', 'GET, HEAD, PUT');
-  await deps.manifests.remove(repository, reference, request.signal);
+  await deps.manifests.remove({ repository, reference, by: request.requester }, request.signal);
   deps.log.info({ repository, ...reference }, 'tag' in reference ? 'tag deleted' : 'manifest deleted');
   return emptyAnswer(202);
 }

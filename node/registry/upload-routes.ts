@@ -68,7 +68,7 @@ async function openUpload(deps: UploadDeps, path: PathOf<'uploads'>, request: Ap
   const mount = query.first('mount');
   if (mount !== undefined) {
     return (
-      (await tryMount(deps, { repository, mount, from: query.first('from') }, request.signal)) ??
+      (await tryMount(deps, { repository, mount, from: query.first('from') }, request)) ??
       openSession(deps, repository, { owner })
     );
   }
@@ -90,11 +90,11 @@ async function openSession(deps: UploadDeps, repository: string, options: Upload
 async function tryMount(
   deps: UploadDeps,
   wanted: { readonly repository: string; readonly mount: string; readonly from: string | undefined },
-  signal: AbortSignal,
+  request: ApiRequest,
 ): Promise<Answer | undefined> {
   const { repository, mount, from } = wanted;
   if (!isDigest(mount) || (from !== undefined && !isRepositoryName(from))) return undefined;
-  const isMounted = await deps.blobs.mount({ repository, digest: mount, from }, signal);
+  const isMounted = await deps.blobs.mount({ repository, digest: mount, from, by: request.requester }, request.signal);
   return isMounted ? blobCreated(repository, mount) : undefined;
 }
 
@@ -107,7 +107,7 @@ async function pushWhole(deps: UploadDeps, repository: string, request: ApiReque
   if (chunk === undefined && !isEmptyBlob) return openSession(deps, repository, options);
   const id = await deps.uploads.begin(repository, options);
   try {
-    await deps.uploads.finish(repository, id, digest, chunk, request.signal);
+    await deps.uploads.finish({ repository, id, digest, chunk, by: request.requester }, request.signal);
   } catch (error) {
     await deps.uploads.cancel(repository, id).catch((cancelError: unknown) => {
       // A wrong digest has already ended the session.
@@ -146,7 +146,8 @@ async function finishUpload(deps: UploadDeps, path: PathOf<'upload'>, request: A
   const digest = digestParameter(request);
   return inOrder(deps, path, async () => {
     const hasChunk = request.body.mayHaveBytes || request.headers['content-range'] !== undefined;
-    await deps.uploads.finish(repository, id, digest, hasChunk ? chunkOf(request) : undefined, request.signal);
+    const chunk = hasChunk ? chunkOf(request) : undefined;
+    await deps.uploads.finish({ repository, id, digest, chunk, by: request.requester }, request.signal);
     return blobCreated(repository, digest);
   });
 }

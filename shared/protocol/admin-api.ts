@@ -6,6 +6,7 @@
 //   GET  /api/status      any certificate of this fleet              the fleet, for `shoal status`
 //   GET  /api/nodes       any certificate of this fleet              every node that ever joined
 //   GET  /api/rollout     any certificate of this fleet              how far an image is (rollout.ts)
+//   GET  /api/audit       an admin certificate                       who did what (audit-api.ts)
 //   DELETE /api/nodes/ID  an admin certificate                       takes a node out of the fleet, for good
 //   GET  /api/session     a node's certificate; a WebSocket upgrade  the session of session-codec.ts
 //

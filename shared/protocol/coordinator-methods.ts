@@ -11,6 +11,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
 import { isHostPort } from '../runtime/host-port.ts';
 import { LABEL_PATTERN } from '../runtime/label.ts';
+import { Requester } from './requester.ts';
 
 /** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
 export const SESSION_PROTOCOL = 1;
@@ -145,6 +146,9 @@ export const Rendezvous = object({
 });
 export type Rendezvous = DeepReadonly<Static<typeof Rendezvous>>;
 
+/** On whose behalf a change is made; absent for what a node does of its own accord, of which nobody is told. */
+const by = Type.Optional(Requester);
+
 /** Every method: the shape of its params and of its result. */
 export const METHODS = {
   /** First call of a session. @throws `protocol_mismatch` */
@@ -179,6 +183,7 @@ export const METHODS = {
       bytes: Bytes,
       tags: Type.Array(Tag, { maxItems: 100 }),
       precondition: Type.Optional(Precondition),
+      by,
     }),
     result: object({ subject: Type.Optional(AnyDigestText) }),
   },
@@ -187,6 +192,7 @@ export const METHODS = {
     params: object({
       repository: Repository,
       reference: Type.Union([object({ tag: Tag }), object({ digest: DigestText })]),
+      by,
     }),
     result: object({}),
   },
@@ -225,16 +231,16 @@ export const METHODS = {
   },
   /** Records a blob that this node adopted: its table, this node's copy, and that the repository holds it. Starts replication. */
   'blob.add': {
-    params: object({ repository: Repository, digest: DigestText, table: PieceTableShape }),
+    params: object({ repository: Repository, digest: DigestText, table: PieceTableShape, by }),
     result: object({}),
   },
   /** Makes a blob of another repository present in this one (`from` absent: any repository). */
   'blob.mount': {
-    params: object({ repository: Repository, digest: DigestText, from: Type.Optional(Repository) }),
+    params: object({ repository: Repository, digest: DigestText, from: Type.Optional(Repository), by }),
     result: object({ isMounted: Type.Boolean() }),
   },
   /** Takes a blob out of a repository. @throws `blob_unknown` */
-  'blob.remove': { params: object({ repository: Repository, digest: DigestText }), result: object({}) },
+  'blob.remove': { params: object({ repository: Repository, digest: DigestText, by }), result: object({}) },
   /**
    * Piece table and neighbours of a blob; joins this node to the blob's swarm until `blob.leave`.
    * Changes of neighbours follow as `swarm.neighbours` events. `table` is absent when the blob is unknown.

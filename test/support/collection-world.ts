@@ -103,7 +103,7 @@ export class WorldHost {
     if ((await link.call('blob.stat', { repository, digest }, signal)).sizeBytes !== undefined) return;
     const id = await uploads.begin(repository);
     this.#waiting.set(id, { ...smallBlob(text) });
-    await uploads.finish(repository, id, digest, undefined, signal);
+    await uploads.finish({ repository, id, digest }, signal);
   }
 
   /** Tries to make room of one blob. */

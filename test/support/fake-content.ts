@@ -6,10 +6,12 @@ import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coo
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../../node/content/blob-reader.ts';
 import type {
+  BlobRemoval,
   Blobs,
   Content,
   ManifestPush,
   ManifestReference,
+  ManifestRemoval,
   Manifests,
   PulledManifest,
 } from '../../node/content/content.ts';
@@ -81,7 +83,7 @@ class FakeBlobs implements Blobs {
     return bytes === undefined ? undefined : readerOf(bytes);
   }
 
-  async remove(repository: string, digest: Digest): Promise<void> {
+  async remove({ repository, digest }: BlobRemoval): Promise<void> {
     if (this.#repositories.find(repository)?.blobs.delete(digest) === true) return;
     throw new AppError('blob_unknown', 'no such blob');
   }
@@ -134,7 +136,7 @@ class FakeManifests implements Manifests {
     return { subject: parsed.subject };
   }
 
-  async remove(name: string, reference: ManifestReference): Promise<void> {
+  async remove({ repository: name, reference }: ManifestRemoval): Promise<void> {
     const repository = this.#repositories.need(name);
     const isGone =
       'tag' in reference ? repository.tags.delete(reference.tag) : repository.manifests.delete(reference.digest);

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { digestOf, algorithmOf, type Digest } from '../../shared/oci/digest.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { UploadChunk, UploadId, UploadOptions } from '../../node/content/blob-store.ts';
-import type { Uploads } from '../../node/content/content.ts';
+import type { UploadFinish, Uploads } from '../../node/content/content.ts';
 
 interface Session {
   readonly repository: string;
@@ -49,7 +49,7 @@ export class FakeUploads implements Uploads {
     });
   }
 
-  async finish(repository: string, id: string, digest: Digest, chunk: UploadChunk | undefined): Promise<void> {
+  async finish({ repository, id, digest, chunk }: UploadFinish): Promise<void> {
     await this.#inTurn(repository, id, async (session) => {
       if (chunk !== undefined) session.bytes = await appended(session, chunk);
       this.#sessions.delete(id);

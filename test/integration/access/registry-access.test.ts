@@ -7,12 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { HttpAnswer } from '../../support/http-exchange.ts';
+import { basicCredentials as basic, HASH_OF_RIGHT as HASH } from '../../support/htpasswd.ts';
 import { assertError, RegistryWire } from '../../support/registry-wire.ts';
-
-/** bcrypt of `right`, cost 4. */
-const HASH = '$2b$04$iE.AlrQUJoKSZ9hGTyVo2uTZyVkVrAPxLatzFUkAjKsXYVX9ajxfm';
-const basic = (user: string, password: string): string =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
 interface Token {
   readonly token: string;

@@ -12,6 +12,7 @@ import { AppError } from '../../../shared/runtime/errors.ts';
 import { listenRegistry } from '../../support/registry-listener.ts';
 import { eventually } from '../../support/eventually.ts';
 import { recordingTerminal, type RecordingTerminal } from '../../support/recording-terminal.ts';
+import { RegistryWire } from '../../support/registry-wire.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const environment = {
@@ -252,6 +253,30 @@ test('node remove takes a node out after its id was typed again, and tells what 
   assert.match(removed.output, new RegExp(`removed ${nodeId}; nobody of the fleet deals with it any more`));
   assert.match(again.messages, /was removed before/);
   assert.equal((await fleetOf(data)).nodes.find((each) => each.nodeId === nodeId)?.state, 'removed');
+});
+
+test('audit lists what was done, for people and for programs, and says what is wrong with a question', async () => {
+  await using folder = await openTemporaryFolder('cli');
+  const data = join(folder.path, 'data');
+  await using up = await startShoal('up', '--data', data);
+  const [, port = ''] = /localhost:(\d+)/.exec(up.terminal.output) ?? [];
+  const wire = new RegistryWire(`http://127.0.0.1:${port}`);
+  await eventually({ what: 'readiness' }, async () => (await wire.send('GET', '/readyz')).status === 200);
+  await wire.pushEmptyImage('team/app', 'v1');
+
+  const list = await shoal('audit', '--data', data);
+  const json = await shoal('audit', '--json', '--limit', '1', '--anonymous', '--since', '1h', '--data', data);
+  const nothing = await shoal('audit', '--repository', 'other', '--data', data);
+  const wrong = await shoal('audit', '--since', 'yesterday', '--data', data);
+  const elsewhere = await shoal('audit', '--data', join(folder.path, 'other'));
+
+  assert.match(list.output, /^TIME.*\n.*push manifest +team\/app:v1@sha256:.*\n.*push blob +team\/app@sha256:/);
+  assert.equal(json.messages, '');
+  assert.equal(json.output.trim().split('\n').length, 1);
+  assert.equal((JSON.parse(json.output) as { tag: string }).tag, 'v1');
+  assert.equal(nothing.output, 'nothing of that kind is in the audit log\n');
+  assert.deepEqual([list.code, nothing.code, wrong.code, elsewhere.code], [0, 0, 2, 3]);
+  assert.match(wrong.messages, /--since: "yesterday" is no moment; write 24h, 7d/);
 });
 
 test('pulls tells what to do about a node that wants credentials', async () => {

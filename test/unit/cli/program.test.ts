@@ -64,6 +64,7 @@ usage: shoal <command> [flags]
                 its time
   gc            delete what no tag and no manifest leads to any more, on all
                 hosts
+  audit         tell who pushed, mounted and deleted what, when, and from where
   version       print the version and the protocol numbers
 
 \`shoal help <command>\` shows what a command does, an example and every flag with

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { AccessPolicy } from '../../../node/registry/access.ts';
 import { isHostHeader, parseForwarded } from '../../../node/registry/forwarded.ts';
 import { ResponseHeaders } from '../../../node/registry/response-headers.ts';
 import { TrustedProxies } from '../../../node/registry/trusted-proxies.ts';
@@ -162,6 +163,22 @@ test('Each request is a line of the access log, and no client can forge one', as
     '10.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET /v2/ HTTP/1.1" 200 2 "" "a\\" \\\\ b"',
     `127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] "GET /v2/a/manifests/%0a\\"x HTTP/1.1" 404 ${lines[1]?.split(' ')[9]} "\\xe9" ""`,
   ]);
+});
+
+test('The access log names who was let in, whatever his name looks like', async () => {
+  const lines: string[] = [];
+  const accessLines = { write: (line: string): void => void lines.push(line) };
+  const names = ['alice', 'a b" \n', ''];
+  const access: AccessPolicy = { authorize: () => names.shift() };
+  await using registry = await listenRegistry({ accessLines, access });
+  const wire = new RegistryWire(registry.baseUrl);
+
+  for (const _ of [...names, 'nobody']) await wire.send('GET', '/v2/');
+
+  assert.deepEqual(
+    lines.map((line) => line.slice('127.0.0.1 - '.length, line.indexOf(' ['))),
+    ['alice', String.raw`a\x20b\"\x20\x0a`, '-', '-'],
+  );
 });
 
 test('The metrics of the reference registry stand beside ours when they are wanted', async () => {

@@ -1,0 +1,36 @@
+// Entries of the audit log as lines for people. Pure.
+
+import type { AuditEntry } from '../../shared/protocol/audit-api.ts';
+import { plain, table, type Column } from './text-table.ts';
+
+/** Characters of a digest that people compare. */
+const DIGEST_CHARS = 19;
+
+const COLUMNS: readonly Column[] = [
+  { title: 'TIME', align: 'left' },
+  { title: 'USER', align: 'left' },
+  { title: 'ACTION', align: 'left' },
+  { title: 'WHAT', align: 'left' },
+  { title: 'FROM', align: 'left' },
+  { title: 'THROUGH', align: 'left' },
+  { title: 'CLIENT', align: 'left' },
+];
+
+/** The newest first, as they come. Ends with a line end. */
+export function renderAudit(entries: readonly AuditEntry[]): string {
+  if (entries.length === 0) return 'nothing of that kind is in the audit log\n';
+  return `${table(COLUMNS, entries.map(cellsOf)).join('\n')}\n`;
+}
+
+function cellsOf(entry: AuditEntry): string[] {
+  const { atMs, user, action, kind, address, nodeId, userAgent } = entry;
+  const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
+  const client = userAgent.split(' ')[0] ?? '';
+  return [`${time}Z`, user === '' ? '-' : user, `${action} ${kind}`, whatOf(entry), address, nodeId, client].map(plain);
+}
+
+function whatOf({ repository, tag, digest, fromRepository }: AuditEntry): string {
+  const tagged = tag === undefined ? repository : `${repository}:${tag}`;
+  const exact = digest === undefined ? tagged : `${tagged}@${digest.slice(0, DIGEST_CHARS)}`;
+  return fromRepository === undefined ? exact : `${exact} of ${fromRepository}`;
+}
