@@ -14,15 +14,19 @@ const BUSY_TIMEOUT_MS = 5000;
 const OWNER_ONLY_FILE = 0o600;
 /** What is left of the write-ahead log after a checkpoint; the file is cut to it. */
 const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
+/** SQLite's own name for a database without a file. */
+const IN_MEMORY = ':memory:';
 
 /**
  * Opens or makes the database at `path`, brought up to the newest schema. One process at a time: who holds what is also
- * kept in memory, so a second coordinator on the same file would answer wrongly.
+ * kept in memory, so a second coordinator on the same file would answer wrongly. `:memory:` opens one that no file holds.
  * @throws {AppError} `config_invalid` for a newer schema, a file that is not ours, or one that another process holds.
  */
 export function openSqlite(path: string, migrations: readonly string[] = MIGRATIONS): Sqlite.Database {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeToOthers(path);
+  if (path !== IN_MEMORY) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeToOthers(path);
+  }
   const db = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     db.pragma('locking_mode = EXCLUSIVE');

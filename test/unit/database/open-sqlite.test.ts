@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -76,4 +77,10 @@ test('Settings that durability rests on are in force', async () => {
   assert.equal(db.pragma('synchronous', { simple: true }), 2);
   assert.equal(db.pragma('foreign_keys', { simple: true }), 1);
   db.close();
+});
+
+test('A database in memory leaves no file behind', () => {
+  openSqlite(':memory:').close();
+
+  assert.equal(existsSync(':memory:'), false);
 });
