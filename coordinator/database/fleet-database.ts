@@ -1,6 +1,7 @@
 // The coordinator's durable index, and the only way to it. Nothing outside this folder knows SQL.
 //
-// A decision and its writes belong into one `change`: one immediate transaction, flushed to disk when it returns.
+// A decision and its writes belong into one `change`: one immediate transaction, flushed to disk when it returns unless it is of
+// those that may wait for the flush of the next.
 
 import { performance } from 'node:perf_hooks';
 import Sqlite from 'better-sqlite3';
@@ -42,6 +43,9 @@ export type DatabaseOperation =
   | 'token'
   | 'audit';
 
+/** When a change is safe from a loss of power: when it returns, or with the next that is. */
+type Flush = 'now' | 'with-next';
+
 /** What leaves repositories, tags, manifests and their blobs as they are, but for a piece table that is replaced. */
 const OUTSIDE_INDEX: ReadonlySet<DatabaseOperation> = new Set(['announce', 'release', 'roster', 'token']);
 
@@ -62,6 +66,7 @@ export class FleetDatabase implements Disposable {
   readonly #db: Sqlite.Database;
   readonly #time: HistogramMetric;
   readonly #transaction: Sqlite.Transaction<(run: () => unknown) => unknown>;
+  #flush: Flush = 'now';
   #indexVersion = 0;
 
   private constructor(db: Sqlite.Database, deps: { readonly metrics: Metrics }) {
@@ -103,9 +108,12 @@ export class FleetDatabase implements Disposable {
   /**
    * Runs `run` as one transaction that holds the write lock from its first line; all of it is flushed to disk when this
    * returns, none of it happened when it throws. @throws what `run` throws, and `not_enough_space`.
+   * @param options.flush `with-next`: only a loss of power may undo it, until the next change that is flushed; for what is
+   * said again anyway.
    */
-  change<T>(operation: DatabaseOperation, run: () => T): T {
+  change<T>(operation: DatabaseOperation, run: () => T, options: { readonly flush?: Flush } = {}): T {
     const startMs = performance.now();
+    this.#setFlush(options.flush ?? 'now');
     try {
       let result: { readonly value: T } | undefined;
       this.#transaction.immediate(() => {
@@ -122,6 +130,13 @@ export class FleetDatabase implements Disposable {
       if (!OUTSIDE_INDEX.has(operation)) this.#indexVersion += 1;
       this.#time.observe((performance.now() - startMs) / 1000, { operation });
     }
+  }
+
+  /** SQLite takes this up between transactions. */
+  #setFlush(flush: Flush): void {
+    if (flush === this.#flush || this.#db.inTransaction) return;
+    this.#db.pragma(`synchronous = ${flush === 'now' ? 'FULL' : 'NORMAL'}`);
+    this.#flush = flush;
   }
 
   /** Another number after each change of what repositories hold: what was read at the same number is still true. */

@@ -2,7 +2,10 @@
 //
 // Nodes announce in small pieces and all at once (a release ends on a thousand hosts in the same second), while a
 // transaction costs a disk flush. So announcements are gathered for a moment and written in one transaction. A caller's promise
-// resolves after the flush; announcements of one node are applied in the order they came.
+// resolves after it; announcements of one node are applied in the order they came.
+//
+// Only those of origins are flushed at once: pushes are acknowledged by their copies. When the coordinator's host loses power, what
+// other nodes said a moment before is lost with their sessions, and each says all that it holds in its next.
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
@@ -13,6 +16,8 @@ import type { NeighbourChange } from '../directory/neighbour-changes.ts';
 
 export interface HoldingsChange {
   readonly nodeId: string;
+  /** Its copies are what pushes are acknowledged by. */
+  readonly isOrigin: boolean;
   readonly added: ReadonlyArray<{ readonly digest: Digest; readonly sizeBytes: number }>;
   readonly removed: readonly Digest[];
   /** All that the node holds, when this ends a snapshot: every other copy recorded for it is gone. */
@@ -100,7 +105,9 @@ export class CopyRecord {
     if (this.#jobs.length > 0) this.#timer = this.#deps.clock.schedule(0, () => this.#flush());
     let applied: Applied[];
     try {
-      applied = this.#deps.database.change('announce', () => jobs.map(({ change }) => this.#write(change)));
+      const flush = jobs.some(({ change }) => change.isOrigin) ? 'now' : 'with-next';
+      const write = (): Applied[] => jobs.map(({ change }) => this.#write(change));
+      applied = this.#deps.database.change('announce', write, { flush });
     } catch (error) {
       for (const job of jobs) job.reject(error);
       return;

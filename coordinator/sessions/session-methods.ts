@@ -22,6 +22,7 @@ import { listRepositories, listTags } from '../tags/list-content.ts';
 import { listReferrers } from '../tags/list-referrers.ts';
 import { addBlob, mountBlob, removeBlob, statBlob } from '../tags/repository-blobs.ts';
 import type { ManifestResolver } from '../tags/manifest-resolver.ts';
+import { announcementSpreadMs } from './announcement-pace.ts';
 import type { PeerComplaints } from './peer-complaints.ts';
 import type { Methods, Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
@@ -217,9 +218,8 @@ async function announce(
 ): Promise<Result<'holdings.announce'>> {
   const everything = session.snapshot.take(params);
   const { added, removed } = params;
-  await services.copyRecord.announce({ nodeId: session.nodeId, added, removed, everything });
-  if (everything !== undefined && session.isOrigin && !session.signal.aborted) {
-    services.replication.resweep(session.nodeId);
-  }
-  return {};
+  const { nodeId, isOrigin } = session;
+  await services.copyRecord.announce({ nodeId, isOrigin, added, removed, everything });
+  if (everything !== undefined && isOrigin && !session.signal.aborted) services.replication.resweep(nodeId);
+  return { spreadMs: announcementSpreadMs(session, services.sessions.count) };
 }

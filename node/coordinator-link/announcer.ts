@@ -1,6 +1,6 @@
 // Tells the coordinator which blobs this host holds whole: all of them when a session starts, then what changes.
 //
-//   session starts ──▶ snapshot: begin, continue…, end ──▶ deltas, gathered for 50 ms ──▶ …
+//   session starts ──▶ snapshot: begin, continue…, end ──▶ deltas, gathered for 50 ms and more ──▶ …
 //
 // One message is under way at a time, so their order is that of what happened. What a lost session may not have heard
 // is in the next snapshot, and what changes while that one is read follows it as a delta: nothing is ever lost.
@@ -12,7 +12,10 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobStat, BlobStore } from '../content/blob-store.ts';
 
-/** Changes are gathered for so long: a push of forty layers is a few messages, and nobody waits longer to find a blob. */
+/**
+ * Changes are gathered for so long: a push of forty layers is a few messages. In a large fleet a node that is no origin waits longer
+ * by what the coordinator said, so that a release that ends everywhere is not told of in one moment.
+ */
 const GATHER_MS = 50;
 /** Waits after a failure other than a lost session, which has its own; the changes are kept and said again for ever. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 } as const;
@@ -36,6 +39,10 @@ export class Announcer implements AsyncDisposable {
   #needsSnapshot = true;
   /** Grows with each session, so that parts of one snapshot never go to two. */
   #sessionNumber = 0;
+  /** Ends the gathering of news when a session begins, whose snapshot does not wait, or everything stops. */
+  #gathering = new AbortController();
+  /** News wait for a random part of this. */
+  #spreadMs = 0;
   #running: Promise<void> | undefined;
 
   /** Starts listening to the link; the first snapshot goes out with its next session, or now if there is one. */
@@ -45,6 +52,7 @@ export class Announcer implements AsyncDisposable {
       onConnected: () => {
         this.#sessionNumber += 1;
         this.#needsSnapshot = true;
+        this.#gathering.abort();
         this.#wake();
       },
     });
@@ -71,6 +79,7 @@ export class Announcer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopListening();
     this.#stopping.abort();
+    this.#gathering.abort();
     await this.#running;
   }
 
@@ -132,7 +141,10 @@ export class Announcer implements AsyncDisposable {
   }
 
   async #sendNews(signal: AbortSignal): Promise<void> {
-    await this.#deps.clock.sleep(GATHER_MS, signal);
+    const { clock, random } = this.#deps;
+    this.#gathering = new AbortController();
+    const { signal: cut } = this.#gathering;
+    await clock.sleep(GATHER_MS + random() * this.#spreadMs, cut).catch(() => signal.throwIfAborted());
     if (this.#needsSnapshot) return; // a new session began meanwhile
     const added: BlobStat[] = [];
     const removed: Digest[] = [];
@@ -146,7 +158,8 @@ export class Announcer implements AsyncDisposable {
   }
 
   async #call(announcement: Announcement, signal: AbortSignal): Promise<void> {
-    await this.#deps.link.call('holdings.announce', announcement, signal);
+    const { spreadMs = 0 } = await this.#deps.link.call('holdings.announce', announcement, signal);
+    this.#spreadMs = spreadMs;
   }
 }
 

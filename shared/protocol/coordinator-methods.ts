@@ -265,6 +265,7 @@ export const METHODS = {
   /**
    * What this node holds whole. A session starts with a snapshot in one or more parts (`snapshot: 'begin'`, then
    * `'continue'`; `'end'` on the last, a lone part is `'whole'`), which replaces what was known; deltas follow (`snapshot` absent).
+   * What comes next is gathered for a random part of `spreadMs`, so that a large fleet does not say it all in one moment.
    */
   'holdings.announce': {
     params: object({
@@ -274,7 +275,7 @@ export const METHODS = {
       added: Type.Array(BlobSize, { maxItems: MAX_ANNOUNCED }),
       removed: Type.Array(DigestText, { maxItems: MAX_ANNOUNCED }),
     }),
-    result: object({}),
+    result: object({ spreadMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })) }),
   },
   /**
    * Asks for leave to delete this node's file of a blob: after an order (`collected`), or to make room (`evicted`). When it is

@@ -23,10 +23,10 @@ export const coordinatorCommand: BenchCommand<typeof FLAGS> = {
   usage: `usage: scripts/bench coordinator [--sessions N] [--rounds N] [--resolve-every-ms N] [--json]
 
 Starts one coordinator and lets that many nodes join it, each with a certificate of its own, and open a session: mutual
-TLS and a WebSocket, as a node does it. Then all of them announce in the same moment that they hold one more blob,
-again and again, while another node resolves a tag every few milliseconds, whether or not it was answered. Shown are the
-times of these resolves, how long a round took until the last announcement was on disk and acknowledged, and the memory
-of the coordinator.
+TLS and a WebSocket, as a node does it. Then all of them get one more blob in the same moment and announce it as nodes do, which
+spread their news over the time that the coordinator names for a fleet of this size, again and again, while another node
+resolves a tag every few milliseconds, whether or not it was answered. Shown are the times of these resolves, how long a
+round took until the last announcement was recorded and acknowledged, and the memory of the coordinator.
 
   --sessions N          nodes (default 10000)
   --rounds N            times that all announce (default 5)

@@ -2,20 +2,31 @@
 
 import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
+import { Announcer } from '../../../node/coordinator-link/announcer.ts';
 import { Session } from '../../../node/coordinator-link/session.ts';
+import type { StoredBlob } from '../../../node/content/blob-store.ts';
 import { makeFreshKey } from '../../../node/identity/fresh-key.ts';
 import { parseDigest } from '../../../shared/oci/digest.ts';
 import { EnrolResponse } from '../../../shared/protocol/admin-api.ts';
 import { callCoordinator } from '../../../shared/protocol/coordinator-api.ts';
-import { SESSION_PROTOCOL } from '../../../shared/protocol/coordinator-methods.ts';
+import { SESSION_PROTOCOL, type CoordinatorLink } from '../../../shared/protocol/coordinator-methods.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
+import { silentLogger } from '../../../shared/runtime/log.ts';
 import { answerCalls } from '../calls/answer-calls.mjs';
 import type { AnnounceParams, OpenParams, ResolveParams, SessionWorkerCalls } from './session-worker.ts';
 
 /** Handshakes under way at a time: enough to keep one core busy. */
 const OPENING_AT_A_TIME = 8;
 
-const sessions: Session[] = [];
+interface Announcing {
+  readonly session: Session;
+  /** As a node has it, so that announcements come when nodes would send them. */
+  readonly announcer: Announcer;
+  /** Called when something was acknowledged. */
+  acknowledged: () => void;
+}
+
+const nodes: Announcing[] = [];
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 let probing = new AbortController();
@@ -38,29 +49,53 @@ async function open({ count, firstNumber, coordinator, fleetId, ca, token, isOri
       never,
     );
     void session.ended.then((reason) => process.stderr.write(`a session of the bench ended: ${reason}\n`));
-    sessions.push(session);
-    await session.call('holdings.announce', { snapshot: 'whole', added: [], removed: [] }, never);
+    await withAnnouncer(session);
   };
   await Promise.all(Array.from({ length: count }, (_, index) => limit(() => openOne(firstNumber + index))));
   return {};
 }
 
-/** Every session announces in the same moment. @returns when each was acknowledged, in milliseconds from the start. */
+/** Resolves when the snapshot, of nothing, was acknowledged. */
+async function withAnnouncer(session: Session): Promise<void> {
+  await new Promise<void>((acknowledged) => {
+    const link: CoordinatorLink = {
+      isConnected: true,
+      call: async (method, params, signal) => {
+        const answer = await session.call(method, params, signal);
+        node.acknowledged();
+        return answer;
+      },
+      listen: () => () => undefined,
+    };
+    const deps = { link, blobs: { list: noBlobs }, clock: systemClock, log: silentLogger, random: Math.random };
+    const node: Announcing = { session, announcer: new Announcer(deps), acknowledged };
+    nodes.push(node);
+  });
+}
+
+async function* noBlobs(): AsyncGenerator<StoredBlob> {
+  // The nodes of the bench hold nothing at the start.
+}
+
+/** Every node has a blob in the same moment. @returns when each word of it was acknowledged, in milliseconds from the start. */
 async function announce({ digest, sizeBytes, atMs }: AnnounceParams): Promise<number[]> {
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, atMs - Date.now())));
-  const added = [{ digest: parseDigest(digest), sizeBytes }];
+  const blob = { digest: parseDigest(digest), sizeBytes };
   const startMs = performance.now();
   return Promise.all(
-    sessions.map(async (session) => {
-      await session.call('holdings.announce', { added, removed: [] }, never);
-      return performance.now() - startMs;
-    }),
+    nodes.map(
+      (node) =>
+        new Promise<number>((resolve) => {
+          node.acknowledged = () => resolve(performance.now() - startMs);
+          node.announcer.add(blob);
+        }),
+    ),
   );
 }
 
 /** Resolves a tag again and again, each `everyMs` whether or not the one before was answered. Ends with `stopResolving`. */
 async function resolveTag({ repository, tag, everyMs }: ResolveParams): Promise<number[]> {
-  const [session] = sessions;
+  const session = nodes[0]?.session;
   if (session === undefined) throw new Error('this process has no session');
   probing = new AbortController();
   const times: number[] = [];
@@ -87,7 +122,7 @@ async function resolveTag({ repository, tag, everyMs }: ResolveParams): Promise<
 
 /** What a push of one image says to the coordinator. */
 async function push({ repository, tag, manifest, blobs }: Parameters<SessionWorkerCalls['push']>[0]): Promise<object> {
-  const [session] = sessions;
+  const session = nodes[0]?.session;
   if (session === undefined) throw new Error('this process has no session');
   for (const { digest, sizeBytes, pieceBytes, hashes } of blobs) {
     const table = { sizeBytes, pieceBytes, hashes: Buffer.from(hashes, 'base64') };

@@ -20,6 +20,8 @@ class World {
   /** As the coordinator knows it. */
   known = new Set<Digest>();
   failNext = 0;
+  /** What the coordinator answers. */
+  spreadMs = 0;
   readonly link = new FakeLink({
     'holdings.announce': (announcement) => {
       if (this.failNext > 0) {
@@ -27,7 +29,7 @@ class World {
         throw new AppError('timed_out', 'no answer');
       }
       this.#hear(announcement);
-      return {};
+      return { spreadMs: this.spreadMs };
     },
   });
   readonly announcer: Announcer;
@@ -133,6 +135,54 @@ test('Changes within 50 ms go out together, the last word on each blob', async (
   await world.announcer[Symbol.asyncDispose]();
 });
 
+test('Within a large fleet news wait for a part of the time that the coordinator named, and go out together', async () => {
+  const world = new World({ blobCount: 1, isConnected: true });
+  world.spreadMs = 4000;
+  await world.clock.advance(1);
+
+  world.add(1);
+  await world.clock.advance(2000);
+  world.add(2);
+  await world.clock.advance(2049);
+  assert.equal(world.heard.length, 1);
+  await world.clock.advance(1);
+
+  assert.equal(world.heard.length, 2);
+  world.assertKnown();
+  await world.announcer[Symbol.asyncDispose]();
+});
+
+test('The snapshot of a new session does not wait for news that were being gathered', async () => {
+  const world = new World({ blobCount: 1, isConnected: true });
+  world.spreadMs = 30_000;
+  await world.clock.advance(1);
+  world.add(1);
+  await world.clock.advance(100);
+
+  world.link.disconnect();
+  world.link.connect();
+  await world.clock.advance(1);
+
+  assert.deepEqual(
+    world.heard.map(({ snapshot }) => snapshot),
+    ['whole', 'whole'],
+  );
+  world.assertKnown();
+  await world.announcer[Symbol.asyncDispose]();
+});
+
+test('Stopping does not wait for news that are being gathered', async () => {
+  const world = new World({ blobCount: 1, isConnected: true });
+  world.spreadMs = 30_000;
+  await world.clock.advance(1);
+  world.add(1);
+  await world.clock.advance(100);
+
+  await world.announcer[Symbol.asyncDispose]();
+
+  assert.equal(world.clock.pendingCount, 0);
+});
+
 test('What was not heard is told again', async () => {
   const world = new World({ blobCount: 2, isConnected: true });
   await world.clock.advance(1);
@@ -158,6 +208,7 @@ test('The coordinator ends up knowing what is here, whatever changes, breaks and
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       const world = new World({ blobCount: 3, isConnected: false });
+      world.spreadMs = 100;
       for (const { do: what, index } of steps) {
         if (what === 'add') world.add(index);
         if (what === 'remove') world.remove(index);
