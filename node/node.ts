@@ -12,10 +12,12 @@ import { isLoopback, parseHostPort } from '../shared/runtime/host-port.ts';
 import type { LineSink, Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import { ResourceStack } from '../shared/runtime/resource-stack.ts';
+import { startAdminServer } from './admin/admin-server.ts';
 import type { NodeConfig } from './config.ts';
 import { NodeBlobs } from './content/node-blobs.ts';
 import { NodeManifests } from './content/node-manifests.ts';
 import { DigestLocks } from './content/digest-locks.ts';
+import { NodeImports } from './content/node-imports.ts';
 import { NodeUploads } from './content/node-uploads.ts';
 import type { Content } from './content/content.ts';
 import type { KnownIndex } from './content/known-index.ts';
@@ -116,6 +118,8 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
     await serveRegistry(config, { ...deps, nodeId: identity.nodeId, content, checks, health, pulls }),
   );
   opening.defer(() => health.stop());
+  const imports = importsOf({ ...holding, link, known, store, announcer, content });
+  opening.use(await startAdminServer({ log: log.child({ part: 'admin' }), imports }, folder.nodeSocket));
 
   const resources = opening.move();
   return {
@@ -169,6 +173,26 @@ function contentOf(
     blobs: new NodeBlobs({ link, known, store: store.blobs, swarm, metrics, onUse }),
     uploads: new NodeUploads({ link, known, store: store.uploads, locks, onAdopted: (blob) => announcer.add(blob) }),
   };
+}
+
+/** Takes over images of other registries, as a push does. */
+function importsOf(deps: {
+  readonly link: CoordinatorLink;
+  readonly known: KnownIndex;
+  readonly store: Store;
+  readonly announcer: Announcer;
+  readonly locks: DigestLocks;
+  readonly content: Content;
+}): NodeImports {
+  const { announcer, content, store } = deps;
+  const { manifests, uploads } = content;
+  return new NodeImports({
+    ...deps,
+    files: store.files,
+    manifests,
+    uploads,
+    onAdopted: (blob) => announcer.add(blob),
+  });
 }
 
 /** Opens the transports and the swarm on them; `deps.opening` owns what it opens. */

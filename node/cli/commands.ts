@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { auditCommand } from './commands/audit.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
 import { gcCommand } from './commands/gc.ts';
+import { importCommand } from './commands/import.ts';
 import { nodeRemoveCommand } from './commands/node-remove.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pullsCommand } from './commands/pulls.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   pullsCommand,
   gcCommand,
   auditCommand,
+  importCommand,
   versionCommand,
 ];
 

@@ -133,3 +133,25 @@ export interface UploadStore {
   /** @throws {AppError} `upload_unknown` */
   cancel(repository: string, id: string): Promise<void>;
 }
+
+/** How the bytes of a file that is not ours come into the store: `auto` shares them where the disk can, and copies otherwise. */
+export const ADOPTION_MODES = ['auto', 'link', 'copy'] as const;
+export type AdoptionMode = (typeof ADOPTION_MODES)[number];
+
+/** How they came: `cloned` shares blocks until one side changes, `linked` is the same file under a second name. */
+export const ADOPTION_WAYS = ['present', 'cloned', 'linked', 'copied'] as const;
+export type AdoptionWay = (typeof ADOPTION_WAYS)[number];
+
+/** Takes over files of others, which stay where they are and are never written to. */
+export interface FileAdopter {
+  /**
+   * Adopts what a file holds: hashed under its new name, flushed. Nothing stays behind when it is not what was said.
+   * @param file.path an ordinary file; a symbolic link is refused.
+   * @throws {AppError} `blob_unknown` when there is no such file, `access_denied` when it may not be read, `digest_mismatch`,
+   * `not_enough_space`; `not_supported` when `link` was asked for and the disk cannot.
+   */
+  adopt(
+    file: { readonly path: string; readonly digest: Digest; readonly mode: AdoptionMode },
+    signal: AbortSignal,
+  ): Promise<AdoptedBlob & { readonly way: AdoptionWay }>;
+}

@@ -6,6 +6,7 @@ import type { AdoptedBlob, UploadChunk, UploadId, UploadOptions, UploadStore } f
 import type { UploadFinish, Uploads } from './content.ts';
 import type { DigestLocks } from './digest-locks.ts';
 import type { KnownIndex } from './known-index.ts';
+import { recordBlob } from './record-blob.ts';
 
 export class NodeUploads implements Uploads {
   readonly #link: CoordinatorLink;
@@ -56,10 +57,8 @@ export class NodeUploads implements Uploads {
     this.#requireSession();
     await this.#locks.share(digest, async () => {
       const blob = await this.#store.finish(repository, id, digest, chunk, signal);
-      this.#onAdopted(blob);
-      const added = { repository, digest, table: blob.table };
-      await this.#link.call('blob.add', by === undefined ? added : { ...added, by }, signal);
-      this.#known.rememberBlob(repository, digest, blob.sizeBytes);
+      const deps = { link: this.#link, known: this.#known, onAdopted: this.#onAdopted };
+      await recordBlob(deps, { repository, blob, by }, signal);
     });
   }
 

@@ -11,6 +11,7 @@
 //   uploads/<uuid>/                     an upload session:
 //     session.json                        repository and algorithm
 //     data                                the bytes received so far, without gaps
+//   importing/<uuid>                    a file of others that is being taken over
 //
 // All names beside blobs/ are scratch: deleting them loses no blob. Files become blobs by a rename, so everything
 // lies in one file system. Directories are 0700.
@@ -36,6 +37,7 @@ export class StorePaths {
   readonly blobs: string;
   readonly partials: string;
   readonly uploads: string;
+  readonly importing: string;
 
   constructor(root: string) {
     this.root = root;
@@ -43,6 +45,7 @@ export class StorePaths {
     this.blobs = join(root, 'blobs');
     this.partials = join(root, 'partial');
     this.uploads = join(root, 'uploads');
+    this.importing = join(root, 'importing');
   }
 
   /** The directory that holds a whole blob. */

@@ -1,16 +1,17 @@
 // The storage of one node: opens the data folder, repairs it, and puts the parts together.
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
-import type { BlobStore, PartialStore, UploadStore } from '../content/blob-store.ts';
+import type { BlobStore, FileAdopter, PartialStore, UploadStore } from '../content/blob-store.ts';
 import { BlobFiles } from './blob-files.ts';
 import { makeBlobDirectories, repairBlobs } from './blob-walk.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { DirectoryLock } from './directory-lock.ts';
+import { FileAdoption } from './file-adoption.ts';
 import { FileHandles } from './file-handles.ts';
 import { FileWindows } from './file-windows.ts';
 import { hasCode, makeDirectory, replaceFile, syncDirectory } from './flushed-file.ts';
@@ -63,6 +64,7 @@ export interface Store extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly partials: PartialStore;
   readonly uploads: UploadStore;
+  readonly files: FileAdopter;
 }
 
 interface StoreDeps {
@@ -109,7 +111,8 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
 
   registerMetrics(deps.metrics, { blobs, uploads, handles, windows, uploadBuffers, pieceBuffers });
   const resources = opening.move();
-  return { blobs, partials, uploads, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
+  const files = new FileAdoption(shared);
+  return { blobs, partials, uploads, files, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
 }
 
 function openPool(owner: ResourceStack, clock: Clock, capacityBytes: number): BufferPool {
@@ -132,7 +135,8 @@ async function prepare(paths: StorePaths): Promise<void> {
       },
     );
   }
-  for (const directory of [paths.partials, paths.uploads]) await makeDirectory(directory);
+  await rm(paths.importing, { recursive: true, force: true });
+  for (const directory of [paths.partials, paths.uploads, paths.importing]) await makeDirectory(directory);
   await makeBlobDirectories(paths);
   await repairBlobs(paths);
 }

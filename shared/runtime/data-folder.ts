@@ -7,6 +7,7 @@
 //   <data>/noise-seed      the node's key in hyperswarm, private; made when it is first used
 //   <data>/token-key.pem  signs the tokens of this node's registry, private
 //   <data>/store/          blobs, partial blobs, upload sessions
+//   <data>/local/node.sock commands on this host reach the node here, private
 //   <data>/known/          what the coordinator said last
 
 import { join } from 'node:path';
@@ -20,6 +21,7 @@ export interface DataFolder {
   readonly tokenKey: string;
   readonly store: string;
   readonly known: string;
+  readonly nodeSocket: string;
 }
 
 /** The paths in one data folder. Makes nothing. */
@@ -33,5 +35,6 @@ export function dataFolder(data: string): DataFolder {
     tokenKey: join(data, 'token-key.pem'),
     store: join(data, 'store'),
     known: join(data, 'known'),
+    nodeSocket: join(data, 'local', 'node.sock'),
   };
 }

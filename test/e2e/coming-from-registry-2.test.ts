@@ -2,7 +2,7 @@
 // curl on hosts of their own.
 
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
@@ -17,10 +17,21 @@ import { ImageLayout } from '../support/image-layout.ts';
 import { needs } from '../support/needs.ts';
 import { PrivateFiles } from '../support/private-files.ts';
 import { openCheckout, ReadmeTour } from '../support/readme-tour.ts';
+import { ReferenceRegistry } from '../support/reference-registry.ts';
 import { runCommand } from '../support/run-command.ts';
 import { openTemporaryFolder } from '../support/temporary-folder.ts';
 
-const commands = ['docker', 'dockerd', 'skopeo', 'busybox', 'curl', 'openssl', 'update-ca-certificates', 'unshare'];
+const commands = [
+  'docker-registry',
+  'docker',
+  'dockerd',
+  'skopeo',
+  'busybox',
+  'curl',
+  'openssl',
+  'update-ca-certificates',
+  'unshare',
+];
 const tour = await ReadmeTour.read('docs/coming-from-registry-2.md');
 
 /** A host with a checkout of Shoal. */
@@ -114,6 +125,10 @@ class Client {
     return runCommand([...this.#files.prefix, ...shell], options);
   }
 
+  async docker(...args: readonly string[]): Promise<void> {
+    await this.#docker?.docker(...args);
+  }
+
   /** What docker says when it fails. */
   async refusalOf(...args: readonly string[]): Promise<string> {
     const { code, stderr } = (await this.#docker?.tryDocker(...args)) ?? { code: 0, stderr: '' };
@@ -136,6 +151,7 @@ test('Every block of the page is one that these tests run', () => {
     'without a port',
     'configuration',
     'with a configuration',
+    'bring in',
   ]);
 });
 
@@ -226,6 +242,29 @@ describe('The page for those who come from registry:2', needs({ namespaces: true
     await using program = await server.start('with a configuration', 5000);
 
     assert.match(await program.log(), /this key has no effect/);
+  });
+
+  test('works as printed with the data of the container', async () => {
+    await using owner = new ResourceStack();
+    const host = network.host(0);
+    const server = await Server.open(host, join(folder, 'data', 'shoal'));
+    const client = await Client.open(host, { folder: join(folder, 'data', 'client'), server, owner });
+    {
+      await using _original = await ReferenceRegistry.start(host, join(folder, 'data', 'original'));
+      await client.type('push and pull');
+    }
+    await rename(join(folder, 'data', 'original', 'data'), join(server.folder, 'registry-data'));
+    await using program = await server.start('plain', 5000);
+
+    const told = await server.type('bring in');
+
+    assert.match(told, /1 repository with 1 tag and 1 image would come over/);
+    assert.match(told, /1 image came over, 0 were here; 1 tag set/);
+    await client.docker('pull', 'localhost:5000/team/busybox:v1');
+    assert.match(
+      await program.log(),
+      /to bring them in: .*shoal import \S*registry-data --data \S*registry-data\/shoal/,
+    );
   });
 
   test('A docker that expects TLS is told what is wrong when there is none', async () => {

@@ -13,6 +13,7 @@ import { runUntilStopped } from '../run-until-stopped.ts';
 import { SERVE_DEFAULTS } from '../serve-defaults.ts';
 import { openServiceLog } from '../service-log.ts';
 import { startFleetOfOne } from '../start-fleet-of-one.ts';
+import { typedName } from '../typed-name.ts';
 import { UpConfig } from '../up-config.ts';
 
 export const serveCommand: Command = {
@@ -38,7 +39,8 @@ export const serveCommand: Command = {
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'serve', version });
     tellWhatIsIgnored(log, registry);
-    await tellOfOthersVolume(log, config.data);
+    const program = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
+    await tellOfOthersVolume(log, { data: config.data, program });
     const deps = { clock: systemClock, log, version };
     await runUntilStopped(
       deps,

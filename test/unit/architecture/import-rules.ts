@@ -22,6 +22,8 @@ export const onlyRules: readonly OnlyRule[] = [
   { from: 'node/swarm/caps', only: ['shared'] },
   { from: 'node/pulls', only: ['shared'] },
   { from: 'node/registry-config', only: ['shared'] },
+  { from: 'node/import', only: ['shared', 'node/content/blob-store.ts'] },
+  { from: 'node/admin', only: ['shared', 'node/content', 'node/import'] },
   { from: 'coordinator/directory', only: ['shared'] },
 ];
 

@@ -1,0 +1,95 @@
+// Taking over images of another registry: what is here is found out first, so that a second run does only what the first left.
+
+import { algorithmOf, type Digest } from '../../shared/oci/digest.ts';
+import { parseManifest } from '../../shared/oci/manifest.ts';
+import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { AdoptionMode, AdoptionWay, FileAdopter, UploadChunk } from './blob-store.ts';
+import type { ManifestPush, Manifests, Uploads } from './content.ts';
+import type { DigestLocks } from './digest-locks.ts';
+import { recordBlob, type RecordDeps } from './record-blob.ts';
+
+interface NodeImportsDeps extends RecordDeps {
+  readonly link: CoordinatorLink;
+  readonly locks: DigestLocks;
+  readonly files: FileAdopter;
+  readonly uploads: Pick<Uploads, 'begin' | 'cancel' | 'finish'>;
+  readonly manifests: Pick<Manifests, 'push'>;
+}
+
+/** A blob of a repository. */
+interface RepositoryBlob {
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+export class NodeImports {
+  readonly #deps: NodeImportsDeps;
+
+  constructor(deps: NodeImportsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Makes the repository hold a blob that the fleet has. @returns false when its bytes are still to come. */
+  async hold(blob: RepositoryBlob, signal: AbortSignal): Promise<boolean> {
+    const { link } = this.#deps;
+    const { sizeBytes } = await link.call('blob.stat', blob, signal);
+    if (sizeBytes !== undefined) return true;
+    return (await link.call('blob.mount', blob, signal)).isMounted;
+  }
+
+  /** @throws {AppError} as `FileAdopter.adopt`, and `coordinator_unreachable` */
+  async adoptFile(
+    file: RepositoryBlob & { readonly path: string; readonly mode: AdoptionMode },
+    signal: AbortSignal,
+  ): Promise<{ readonly sizeBytes: number; readonly way: AdoptionWay }> {
+    const { repository, digest } = file;
+    return this.#deps.locks.share(digest, async () => {
+      const blob = await this.#deps.files.adopt(file, signal);
+      await recordBlob(this.#deps, { repository, blob }, signal);
+      return { sizeBytes: blob.sizeBytes, way: blob.way };
+    });
+  }
+
+  /** Takes a blob that arrives. @throws {AppError} as an upload */
+  async receive({ repository, digest }: RepositoryBlob, chunk: UploadChunk, signal: AbortSignal): Promise<void> {
+    const { uploads } = this.#deps;
+    const id = await uploads.begin(repository, { algorithm: algorithmOf(digest) });
+    try {
+      await uploads.finish({ repository, id, digest, chunk }, signal);
+    } catch (error) {
+      // Nobody comes back to this session; one that ended by itself is gone already.
+      await uploads.cancel(repository, id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What the repository has: whether the manifest is there with all that it names, and where these tags point. */
+  async state(
+    manifest: RepositoryBlob & { readonly tags: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<{ readonly isPresent: boolean; readonly tags: Readonly<Record<string, Digest>> }> {
+    const { repository, digest } = manifest;
+    const { link } = this.#deps;
+    const found = await link.call('manifest.resolve', { repository, reference: { digest } }, signal);
+    const tags: [string, Digest][] = [];
+    for (const tag of manifest.tags) {
+      const tagged = await link.call('manifest.resolve', { repository, reference: { tag } }, signal);
+      if (tagged.found) tags.push([tag, tagged.digest]);
+    }
+    return { isPresent: found.found && isWhole(found), tags: Object.fromEntries(tags) };
+  }
+
+  /** @throws {AppError} as a push of a manifest */
+  async push(push: ManifestPush, signal: AbortSignal): Promise<void> {
+    await this.#deps.manifests.push(push, signal);
+  }
+}
+
+function isWhole(found: {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly blobs: readonly { readonly digest: Digest }[];
+}): boolean {
+  const held = new Set<string>(found.blobs.map(({ digest }) => digest));
+  return parseManifest(found.bytes, found.mediaType).blobs.every(({ digest }) => held.has(digest));
+}
