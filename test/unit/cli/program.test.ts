@@ -65,6 +65,7 @@ usage: shoal <command> [flags]
   gc            delete what no tag and no manifest leads to any more, on all
                 hosts
   audit         tell who pushed, mounted and deleted what, when, and from where
+  import        bring in the images of a registry:2, from its folder
   version       print the version and the protocol numbers
 
 \`shoal help <command>\` shows what a command does, an example and every flag with
