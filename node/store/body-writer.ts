@@ -4,6 +4,7 @@
 //                           └──▶ hash thread                                       ─▶ when both are done
 
 import type { FileHandle } from 'node:fs/promises';
+import { copyBytes } from '../../shared/runtime/copy-bytes.ts';
 import type { BufferPool, PooledBuffer } from './buffer-pool.ts';
 import { asError, writeFully } from './flushed-file.ts';
 import type { SpaceReservation } from './space-guard.ts';
@@ -62,7 +63,7 @@ export class BodyWriter {
       const buffer = this.#current ?? (await this.#nextBuffer(signal));
       this.#current = buffer; // from here to the copy nothing else runs
       const part = chunk.subarray(taken, taken + buffer.bytes.byteLength - this.#filledBytes);
-      buffer.bytes.set(part, this.#filledBytes);
+      copyBytes(part, buffer.bytes, this.#filledBytes);
       this.#filledBytes += part.byteLength;
       taken += part.byteLength;
       if (this.#filledBytes === buffer.bytes.byteLength) await this.#flushCurrent();

@@ -1,5 +1,6 @@
 // The bytes of one piece from one neighbour, on their way into a buffer of the store.
 
+import { copyBytes } from '../../shared/runtime/copy-bytes.ts';
 import { invalid } from '../../shared/protocol/peer-frame-body.ts';
 import type { PieceBuffer } from '../content/blob-store.ts';
 import { EarlyBytes, type EarlyBlocks } from './early-bytes.ts';
@@ -68,7 +69,7 @@ export class PieceAssembly {
   }
 
   #copy(buffer: PieceBuffer, bytes: Uint8Array): void {
-    buffer.bytes.set(bytes, this.#copiedBytes);
+    copyBytes(bytes, buffer.bytes, this.#copiedBytes);
     this.#copiedBytes += bytes.byteLength;
     this.#deps.consumed(bytes.byteLength);
     if (this.#copiedBytes < this.#deps.pieceBytes) return;
