@@ -1,11 +1,18 @@
 // Collects what nothing leads to: from time to time by itself, and when an administrator asks. Never stops anybody:
 // a push that needs what is being looked at wins, or is told that it is missing and sends it again.
 
-import type { CollectionRequest, CollectionResult, CollectionState } from '../../shared/protocol/collection-api.ts';
+import type {
+  CollectionRequest,
+  CollectionResult,
+  CollectionState,
+  KeptPage,
+  KeptQuery,
+} from '../../shared/protocol/collection-api.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
+import { readKept } from './kept-content.ts';
 import { CollectionPass, type PassRequest } from './collection-pass.ts';
 import { RemovalOrders, type RemovalOrdersDeps } from './removal-orders.ts';
 import type { ReviewTimes } from './review-times.ts';
@@ -81,6 +88,11 @@ export class Collection implements AsyncDisposable {
       });
     }
     return this.state();
+  }
+
+  /** A page of what it keeps. */
+  kept(after: KeptQuery): KeptPage {
+    return readKept(this.#deps, after);
   }
 
   state(): CollectionState {

@@ -33,6 +33,13 @@ interface Row {
   readonly bytes: Buffer;
 }
 
+/** One manifest of one repository. */
+export interface RepositoryManifest {
+  readonly repositoryId: number;
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
 export class ManifestTable {
   readonly #byTag: Statement<[number, string], Row>;
   readonly #ofRepository: Statement<[number], Row>;
@@ -43,6 +50,7 @@ export class ManifestTable {
   readonly #upsert: Statement<[number, string, string, number, string | null, string | null, string | null]>;
   readonly #remove: Statement<[number, string]>;
   readonly #removeBytes: Statement<[string, string]>;
+  readonly #after: Statement<[string, string, string, number], RepositoryManifest>;
   readonly #count: Statement<[], { count: number }>;
   readonly #referrers: Statement<[number, string, string], Referrer>;
 
@@ -71,6 +79,9 @@ export class ManifestTable {
     this.#remove = db.prepare('DELETE FROM repository_manifests WHERE repository_id = ? AND digest = ?');
     this.#removeBytes = db.prepare(`DELETE FROM manifests WHERE digest = ?
       AND NOT EXISTS (SELECT 1 FROM repository_manifests WHERE digest = ?)`);
+    this.#after = db.prepare(`SELECT r.repository_id AS repositoryId, n.name AS repository, r.digest AS digest
+      FROM repositories n JOIN repository_manifests r ON r.repository_id = n.id
+      WHERE n.name >= ? AND (n.name > ? OR r.digest > ?) ORDER BY n.name, r.digest LIMIT ?`);
     this.#count = db.prepare('SELECT count(*) AS count FROM repository_manifests');
     this.#referrers = db.prepare(`SELECT digest, media_type AS mediaType, size_bytes AS sizeBytes,
       artifact_type AS artifactType, annotations FROM repository_manifests
@@ -117,6 +128,11 @@ export class ManifestTable {
     const isRemoved = this.#remove.run(repositoryId, digest).changes > 0;
     this.#removeBytes.run(digest, digest);
     return isRemoved;
+  }
+
+  /** Manifests of all repositories in order of their names and digests, from behind the one that is named. */
+  after(last: { readonly repository: string; readonly digest: string }, limit: number): RepositoryManifest[] {
+    return this.#after.all(last.repository, last.repository, last.digest, limit);
   }
 
   /** How many manifests repositories hold, one in two repositories counted twice. */

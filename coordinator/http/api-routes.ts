@@ -6,7 +6,7 @@ import { Check } from 'typebox/value';
 import { RolloutQuery } from '../../shared/protocol/rollout.ts';
 import { AuditQuery } from '../../shared/protocol/audit-api.ts';
 import { EnrolRequest, RenewRequest, TokenRequest } from '../../shared/protocol/admin-api.ts';
-import { CollectionRequest } from '../../shared/protocol/collection-api.ts';
+import { CollectionRequest, KeptQuery } from '../../shared/protocol/collection-api.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Collection } from '../collection/collection.ts';
@@ -18,7 +18,7 @@ import type { Access } from './access.ts';
 export interface ApiDeps {
   readonly access: Access;
   readonly audit: Pick<AuditLog, 'read'>;
-  readonly collection: Pick<Collection, 'start' | 'state'>;
+  readonly collection: Pick<Collection, 'kept' | 'start' | 'state'>;
   readonly enrolment: Enrolment;
   readonly status: FleetStatusReader;
   readonly rollouts: Pick<RolloutReader, 'read'>;
@@ -62,6 +62,10 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/api/audit', async (request) => {
     access.requireAdmin(request.raw.socket);
     return deps.audit.read(parseQuery(AuditQuery, request.query));
+  });
+  app.get('/api/collection/kept', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return deps.collection.kept(parseQuery(KeptQuery, request.query));
   });
   app.delete('/api/nodes/:id', async (request) => {
     access.requireAdmin(request.raw.socket);

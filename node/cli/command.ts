@@ -11,6 +11,8 @@ import type { Terminal } from './terminal.ts';
 export interface Flag {
   /** Without the two dashes. */
   readonly name: string;
+  /** One letter that stands for it, without its dash. */
+  readonly short?: string;
   /** What stands for its value in help, for example `TIME`; absent for a flag without a value. */
   readonly placeholder?: string;
   readonly description: string;

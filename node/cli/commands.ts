@@ -3,6 +3,7 @@
 import type { Command } from './command.ts';
 import { auditCommand } from './commands/audit.ts';
 import { coordinatorCommand } from './commands/coordinator.ts';
+import { garbageCollectCommand } from './commands/garbage-collect.ts';
 import { gcCommand } from './commands/gc.ts';
 import { importCommand } from './commands/import.ts';
 import { nodeRemoveCommand } from './commands/node-remove.ts';
@@ -33,4 +34,4 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** What the registry container's own program can do. */
-export const REGISTRY_COMMANDS: readonly Command[] = [serveCommand, versionCommand];
+export const REGISTRY_COMMANDS: readonly Command[] = [serveCommand, garbageCollectCommand, versionCommand];

@@ -7,6 +7,8 @@ import { nearest } from '../../shared/runtime/nearest.ts';
 export interface FlagShape {
   readonly name: string;
   readonly takesValue: boolean;
+  /** One letter that stands for it. */
+  readonly short?: string;
 }
 
 /** A word that a command takes besides its flags. */
@@ -34,7 +36,10 @@ export function parseFlags(
   wanted: readonly Operand[] = [],
 ): ParsedFlags {
   const options = Object.fromEntries(
-    shapes.map(({ name, takesValue }) => [name, { type: takesValue ? ('string' as const) : ('boolean' as const) }]),
+    shapes.map(({ name, takesValue, short }) => {
+      const type = takesValue ? ('string' as const) : ('boolean' as const);
+      return [name, short === undefined ? { type } : { type, short }];
+    }),
   );
   const { tokens } = parseArgs({
     args: [...args],

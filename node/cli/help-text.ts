@@ -85,8 +85,9 @@ function section(title: string, entries: readonly Entry[], width: number): strin
   return `${title}:\n\n${table(entries, width)}`;
 }
 
-function flagEntry({ name, placeholder, description, default: fallback }: Flag): Entry {
-  const head = placeholder === undefined ? `--${name}` : `--${name} ${placeholder}`;
+function flagEntry({ name, short, placeholder, description, default: fallback }: Flag): Entry {
+  const typed = short === undefined ? `--${name}` : `-${short}, --${name}`;
+  const head = placeholder === undefined ? typed : `${typed} ${placeholder}`;
   return { head, text: fallback === undefined ? description : `${description} Default: ${fallback}.` };
 }
 

@@ -94,7 +94,10 @@ async function runCommand(command: Command, call: Call): Promise<number> {
 }
 
 function flagShapes(command: Command, settings: CommandSettings | undefined): readonly FlagShape[] {
-  const own = command.flags.map(({ name, placeholder }) => ({ name, takesValue: placeholder !== undefined }));
+  const own = command.flags.map(({ name, placeholder, short }): FlagShape => {
+    const shape = { name, takesValue: placeholder !== undefined };
+    return short === undefined ? shape : { ...shape, short };
+  });
   if (settings === undefined) return own;
   const shapes = settingsOf(settings.schema).map(({ flag, kind }) => ({ name: flag, takesValue: kind !== 'switch' }));
   return [...own, ...shapes, { name: CONFIG_FLAG.name, takesValue: true }];

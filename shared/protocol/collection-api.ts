@@ -2,6 +2,7 @@
 //
 //   POST /api/collection   an admin certificate   starts a pass, or says that one is running
 //   GET  /api/collection   an admin certificate   how far it is, and what the last one found
+//   GET  /api/collection/kept   an admin certificate   what is kept, page by page
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { DigestText } from './coordinator-methods.ts';
@@ -56,3 +57,17 @@ export const CollectionState = object({
   waiting: object({ count: Count, oldestDueMs: Type.Optional(Type.Integer()) }),
 });
 export type CollectionState = Readonly<Static<typeof CollectionState>>;
+
+/** Digests in one page, of manifests and blobs, beyond which it ends; one manifest names 30,000 at most, so it stays below 8 MiB. */
+export const MAX_KEPT_DIGESTS = 20_000;
+
+/** Where a page begins: after this manifest. */
+export const KeptQuery = object({ repository: Type.Optional(Type.String()), digest: Type.Optional(DigestText) });
+export type KeptQuery = Readonly<Static<typeof KeptQuery>>;
+
+/** In order of repositories and digests. */
+export const KeptPage = object({
+  manifests: Type.Array(object({ repository: Type.String(), digest: DigestText, blobs: Type.Array(DigestText) })),
+  next: Type.Optional(object({ repository: Type.String(), digest: DigestText })),
+});
+export type KeptPage = Static<typeof KeptPage>;

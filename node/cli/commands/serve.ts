@@ -1,12 +1,12 @@
 // `shoal serve`
 
 import { systemClock } from '../../../shared/runtime/clock.ts';
-import type { Given } from '../../../shared/runtime/config-loader.ts';
 import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
 import { NodeConfig } from '../../config.ts';
 import { PATH_VARIABLE, readRegistryConfig, type RegistryConfig } from '../../registry-config/read-registry-config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import type { Command } from '../command.ts';
+import { givenBy } from '../registry-settings.ts';
 import { reloadSettings } from '../reload-settings.ts';
 import { tellOfOthersVolume } from '../others-volume.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
@@ -59,10 +59,6 @@ export const serveCommand: Command = {
     return 0;
   },
 };
-
-function givenBy({ settings }: RegistryConfig): ReadonlyMap<string, Given> {
-  return new Map(settings.map(({ key, raw, source }): [string, Given] => [key, { raw, source }]));
-}
 
 function tellWhatIsIgnored(log: Logger, { ignored, unknownVariables }: RegistryConfig): void {
   for (const { key, source, why } of ignored) log.warn({ key, source, why }, 'this key has no effect');
