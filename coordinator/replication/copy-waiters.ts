@@ -1,6 +1,7 @@
 // Callers that wait until blobs are on enough hosts. A copy that arrives costs only those who wait for that very blob.
 
 import type { Digest } from '../../shared/oci/digest.ts';
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 
 export interface CopyWait {
@@ -44,11 +45,7 @@ export class CopyWaiters {
       const leave = (): void => {
         this.#remove(waiter);
         timer.cancel();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => {
-        leave();
-        reject(signal.reason);
+        stopListening();
       };
       const finish = (): void => {
         leave();
@@ -56,7 +53,10 @@ export class CopyWaiters {
       };
       const waiter: Waiter = { missing, isEnough: wait.isEnough, finish };
       const timer = this.#clock.schedule(wait.waitMs, finish);
-      signal.addEventListener('abort', onAbort, { once: true });
+      const stopListening = onceAborted(signal, () => {
+        leave();
+        reject(signal.reason);
+      });
       this.#add(waiter);
     });
   }

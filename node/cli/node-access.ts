@@ -6,6 +6,7 @@ import { Check } from 'typebox/value';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { formatHostPort, parseHostPort } from '../../shared/runtime/host-port.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import { parseJson, readText } from '../../shared/runtime/json-answer.ts';
 
 /** Silence or slowness after which a call is given up: a node answers these in milliseconds. */
@@ -28,7 +29,8 @@ export async function askNode<T extends TSchema>(
   const address = reachableAddress(http);
   const deadline = new AbortController();
   const timer = deps.clock.schedule(NODE_TIMEOUT_MS, () => deadline.abort(new Error('no answer in time')));
-  const { status, text } = await get(address, path, AbortSignal.any([signal, deadline.signal]))
+  using ended = joinSignals([signal, deadline.signal]);
+  const { status, text } = await get(address, path, ended.signal)
     .catch((cause: unknown) => {
       signal.throwIfAborted();
       throw unreachable(address, cause);

@@ -14,6 +14,7 @@ import {
   parseResult,
   type CoordinatorMessage,
 } from '../../shared/protocol/session-codec.ts';
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 
@@ -68,11 +69,10 @@ export class PendingCalls {
       const id = this.#nextId;
       const frame = encodeRequest(id, method, params);
       this.#nextId += 1;
-      const onAbort = (): void => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
+      const stopListening = onceAborted(signal, () => reject(signal.reason));
       const timeoutMs = method === 'manifest.put' ? MANIFEST_PUT_TIMEOUT_MS : CALL_TIMEOUT_MS;
       const settle = (act: () => void): void => {
-        signal.removeEventListener('abort', onAbort);
+        stopListening();
         act();
       };
       this.#waiting.set(id, {

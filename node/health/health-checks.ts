@@ -4,6 +4,7 @@
 //   fine ──fails threshold times in a row──▶ failing ──succeeds once──▶ fine
 
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 
 /** One thing to look at. */
@@ -58,8 +59,9 @@ export class HealthChecks implements AsyncDisposable {
     const { clock } = this.#deps;
     const late = new AbortController();
     const deadline = clock.schedule(CHECK_TIMEOUT_MS, () => late.abort(new Error('took too long')));
+    using ended = joinSignals([late.signal, this.#stopped.signal]);
     try {
-      await check.run(AbortSignal.any([late.signal, this.#stopped.signal]));
+      await check.run(ended.signal);
       this.#succeeded(check);
     } catch (error) {
       this.#failed(check, error instanceof Error ? error.message : String(error));

@@ -7,6 +7,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import Type, { type Static } from 'typebox';
 import { parseHostPort } from '../../shared/runtime/host-port.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { HealthCheck } from './health-checks.ts';
 
 const timing = {
@@ -79,11 +80,11 @@ async function refuseFile(path: string): Promise<void> {
   if (isThere) throw new Error('the file is there');
 }
 
-function askHttp({ url, status = 200, headers = {}, timeoutMs }: HttpCheck, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function askHttp({ url, status = 200, headers = {}, timeoutMs }: HttpCheck, signal: AbortSignal): Promise<void> {
+  using ended = joinSignals([signal, AbortSignal.timeout(timeoutMs ?? DEFAULT_TIMEOUT_MS)]);
+  await new Promise<void>((resolve, reject) => {
     const send = url.startsWith('https:') ? httpsRequest : httpRequest;
-    const timeout = AbortSignal.timeout(timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    const request = send(url, { method: 'HEAD', headers, agent: false, signal: AbortSignal.any([signal, timeout]) });
+    const request = send(url, { method: 'HEAD', headers, agent: false, signal: ended.signal });
     request.once('error', reject);
     request.once('response', (response) => {
       response.resume();
@@ -95,10 +96,11 @@ function askHttp({ url, status = 200, headers = {}, timeoutMs }: HttpCheck, sign
   });
 }
 
-function dial(address: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function dial(address: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  using ended = joinSignals([signal, AbortSignal.timeout(timeoutMs)]);
+  await new Promise<void>((resolve, reject) => {
     const { host, port } = parseHostPort(address);
-    const socket = connect({ host, port, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+    const socket = connect({ host, port, signal: ended.signal });
     socket.once('connect', () => {
       socket.destroy();
       resolve();

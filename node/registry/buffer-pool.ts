@@ -1,5 +1,6 @@
 // Recycled 1 MiB buffers for blob responses: a bounded number for the whole process, at most three for one response.
 
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 
 /** Large enough that a read and a write cost little beside the bytes they move. */
@@ -38,18 +39,17 @@ export class BufferPool {
         reject(signal.reason);
         return;
       }
-      const onAbort = (): void => {
-        this.#waiters.delete(waiter);
-        reject(signal.reason);
-      };
       const waiter: Waiter = {
         take: (given) => {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           resolve(given);
         },
       };
+      const stopListening = onceAborted(signal, () => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason);
+      });
       this.#waiters.add(waiter);
-      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 
@@ -125,15 +125,14 @@ export class BufferLease {
       }
       const settle = (): void => {
         this.#waiting = undefined;
-        signal.removeEventListener('abort', onAbort);
+        stopListening();
         resolve();
       };
-      const onAbort = (): void => {
+      const stopListening = onceAborted(signal, () => {
         this.#waiting = undefined;
         reject(signal.reason);
-      };
+      });
       this.#waiting = settle;
-      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 }

@@ -1,5 +1,6 @@
 // Memory that all of a kind share, in bytes: who needs little of it does not wait behind those who hold little.
 
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 
 interface Waiter {
@@ -50,18 +51,17 @@ export class ByteBudget {
 
   #waitFor(bytes: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiters.delete(waiter);
-        reject(signal.reason);
-        this.#letIn(); // those behind it may need less
-      };
       const go = (): void => {
-        signal.removeEventListener('abort', onAbort);
+        stopListening();
         resolve();
       };
       const waiter: Waiter = { bytes, go };
+      const stopListening = onceAborted(signal, () => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason);
+        this.#letIn(); // those behind it may need less
+      });
       this.#waiters.add(waiter);
-      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 

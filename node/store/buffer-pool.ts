@@ -2,6 +2,7 @@
 
 import { BlockAllocator } from './block-allocator.ts';
 import { MAX_PIECE_BYTES } from '../../shared/pieces/piece-table.ts';
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 
 /** Smallest block: one leaf. A shorter buffer takes as much. */
@@ -69,16 +70,15 @@ export class BufferPool {
       const waiter: Waiter = {
         lengthBytes,
         give: (given) => {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           resolve(given);
         },
       };
-      const onAbort = (): void => {
+      const stopListening = onceAborted(signal, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
         this.#serve();
         reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
       this.#waiters.push(waiter);
     });
     for (const listener of this.#pressed) listener();

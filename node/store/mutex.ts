@@ -1,5 +1,6 @@
 // One at a time, in the order of asking.
 
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 
 /** Gives a lock back; harmless when called again. */
@@ -45,18 +46,19 @@ export class Mutex {
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
+      let stopListening = (): void => undefined;
       const waiter: Waiter = {
         start: () => {
-          signal?.removeEventListener('abort', onAbort);
+          stopListening();
           resolve();
         },
       };
-      const onAbort = (): void => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.push(waiter);
+      if (signal === undefined) return;
+      stopListening = onceAborted(signal, () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        reject(signal.reason);
+      });
     });
   }
 }

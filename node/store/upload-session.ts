@@ -10,6 +10,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm } from '../../shared/oci
 import { MAX_BLOB_BYTES } from '../../shared/pieces/piece-table.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { AdoptedBlob, UploadChunk, UploadId } from '../content/blob-store.ts';
 import { abortableBody } from './abortable-body.ts';
 import type { BlobAdopter } from './blob-files.ts';
@@ -177,11 +178,11 @@ export class UploadSession {
     let broken: { readonly reason: unknown } | undefined;
     let receivedBytes = 0;
     try {
-      const stop = AbortSignal.any([signal, this.#ended.signal]);
-      for await (const bytes of abortableBody(chunk.body, stop)) {
+      using stop = joinSignals([signal, this.#ended.signal]);
+      for await (const bytes of abortableBody(chunk.body, stop.signal)) {
         receivedBytes += bytes.byteLength;
         if (isTooMuch(receivedBytes, chunk, before)) break;
-        await writer.write(bytes, stop);
+        await writer.write(bytes, stop.signal);
       }
     } catch (reason) {
       broken = { reason };

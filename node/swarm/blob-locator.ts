@@ -6,6 +6,7 @@ import { isSameTable, parsePieceTable, type PieceTable } from '../../shared/piec
 import type { CoordinatorLink, NamedPeer, Peer } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { FoundHolder, HolderSearch } from './holder-search.ts';
 import type { KnownPeers } from './known-peers.ts';
 import { isFindable } from './piece-tables.ts';
@@ -120,6 +121,7 @@ export class BlobLocator {
   async #gatherOpinions(blob: Blob, signal: AbortSignal): Promise<readonly FoundHolder[]> {
     const { clock, link, search } = this.#deps;
     const enough = new AbortController();
+    using ended = joinSignals([signal, enough.signal]);
     const opinions: FoundHolder[] = [];
     const removeListener = link.listen({ onConnected: () => enough.abort() });
     try {
@@ -128,7 +130,7 @@ export class BlobLocator {
         (found) => {
           if (opinions.push(found) === 1) clock.schedule(OPINIONS_MS, () => enough.abort());
         },
-        AbortSignal.any([signal, enough.signal]),
+        ended.signal,
       );
     } catch (error) {
       signal.throwIfAborted();

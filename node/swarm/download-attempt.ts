@@ -102,7 +102,7 @@ export class DownloadAttempt {
     this.#deps = deps;
     this.#options = options;
     this.#owner = owner;
-    this.#signal = AbortSignal.any([signal, this.#over.signal]);
+    this.#signal = AbortSignal.any([signal, this.#over.signal]); // both go with this download, so that nothing outlives it
     for (const { nodeId } of options.located.neighbours) this.#vouchers.add(nodeId);
   }
 

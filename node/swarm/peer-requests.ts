@@ -1,6 +1,7 @@
 // Questions that a peer answers by number, each once or not at all.
 
 import type { PeerFrame, Refusal } from '../../shared/protocol/peer-frames.ts';
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -39,19 +40,18 @@ export class PeerRequests<T> {
     const timer = this.#clock.schedule(this.#timeoutMs, () =>
       this.#pending.get(request)?.reject(unavailable('peer did not answer in time')),
     );
-    const onAbort = (): void => this.#pending.get(request)?.reject(signal.reason);
+    const stopListening = onceAborted(signal, () => this.#pending.get(request)?.reject(signal.reason));
     try {
       return await new Promise<T>((resolve, reject) => {
         signal.throwIfAborted();
         if (!connection.isOpen) throw unavailable('peer connection ended');
-        signal.addEventListener('abort', onAbort, { once: true });
         this.#pending.set(request, { connection, resolve, reject });
         connection.send(question(request));
       });
     } finally {
       this.#pending.delete(request);
       timer.cancel();
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
     }
   }
 

@@ -1,5 +1,6 @@
 // The caps of one direction: bytes of pieces that this node sends, or asks for. Parts that may not pass yet wait in one line.
 
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { TransferLine, type Transfer, type TransferRates } from './caps/transfer-line.ts';
 
@@ -61,16 +62,15 @@ export class TransferLimiter {
     if (signal.aborted) return false;
     if (this.pass(transfer)) return true;
     let leave = (): void => undefined;
-    let onAbort = (): void => undefined;
+    let stopListening = (): void => undefined;
     try {
       return await new Promise<boolean>((resolve) => {
-        onAbort = () => resolve(false);
-        signal.addEventListener('abort', onAbort, { once: true });
+        stopListening = onceAborted(signal, () => resolve(false));
         leave = this.wait(transfer, () => resolve(true));
       });
     } finally {
       leave();
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
     }
   }
 

@@ -8,6 +8,7 @@ import { coordinatorOf } from '../identity/coordinator-check.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../runtime/errors.ts';
 import { parseHostPort } from '../runtime/host-port.ts';
+import { joinSignals } from '../runtime/joined-signal.ts';
 import { parseJson, readText } from '../runtime/json-answer.ts';
 import { ApiFailure } from './admin-api.ts';
 
@@ -45,7 +46,8 @@ export async function callCoordinator<T extends TSchema>(
 ): Promise<Static<T>> {
   const deadline = new AbortController();
   const timer = deps.clock.schedule(API_TIMEOUT_MS, () => deadline.abort(new Error('no answer in time')));
-  const { status, text } = await exchange(target, call, AbortSignal.any([signal, deadline.signal]))
+  using ended = joinSignals([signal, deadline.signal]);
+  const { status, text } = await exchange(target, call, ended.signal)
     .catch((cause: unknown) => {
       signal.throwIfAborted();
       throw unreachable(target.address, cause);

@@ -1,5 +1,7 @@
 // Time as an argument. Production uses the system clock; tests and the simulator step a fake one.
 
+import { onceAborted } from './abort-listener.ts';
+
 export interface Clock {
   /** Monotonic milliseconds; only ever compared with earlier values of the same clock. */
   nowMs(): number;
@@ -26,14 +28,13 @@ export const systemClock: Clock = {
         return;
       }
       const timer = setTimeout(() => {
-        signal.removeEventListener('abort', onAbort);
+        stopListening();
         resolve();
       }, ms);
-      const onAbort = (): void => {
+      const stopListening = onceAborted(signal, () => {
         clearTimeout(timer);
         reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
     }),
   schedule: (ms, run) => {
     const timer = setTimeout(run, ms);

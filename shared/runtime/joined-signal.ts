@@ -1,15 +1,17 @@
-// One signal made of several, for as long as it is needed. AbortSignal.any of Node 20 keeps what listens to it for as long as the
-// longest-lived of them: about a kilobyte for each dial of a node that runs for months.
+// One signal made of several, for as long as it is needed.
+//
+// AbortSignal.any of Node 20 does not let go: what it made, and all that listens to it, lives as long as the longest-lived of its
+// signals. With a signal that lives as long as the node that was about a kilobyte for each dial.
 
-/** Aborts with the first of `signals`, and its reason. Disposing lets go of all of them. */
+import { onceAborted } from './abort-listener.ts';
+
+/** Aborts with the first of `signals`, and its reason. Disposing lets go of all of them: it is then never aborted any more. */
 export function joinSignals(signals: readonly AbortSignal[]): Disposable & { readonly signal: AbortSignal } {
   const joined = new AbortController();
   const removals: Array<() => void> = [];
   for (const signal of signals) {
     if (signal.aborted) joined.abort(signal.reason);
-    const onAbort = (): void => joined.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    removals.push(() => signal.removeEventListener('abort', onAbort));
+    removals.push(onceAborted(signal, () => joined.abort(signal.reason)));
   }
   return {
     signal: joined.signal,

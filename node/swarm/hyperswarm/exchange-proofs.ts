@@ -5,6 +5,7 @@ import type { SecretStream } from 'hyperdht';
 import type { TlsMaterial } from '../../../shared/identity/tls-material.ts';
 import type { Clock, Scheduled } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
+import { joinSignals } from '../../../shared/runtime/joined-signal.ts';
 import { checkProof, makeProof, proofLength, type ProofRole, type ProvenPeer } from './identity-proof.ts';
 
 /** From the open connection to the other side's proof; then it is dropped. Two round trips are enough. */
@@ -39,15 +40,15 @@ export async function exchangeProofs(
     deps.clock.schedule(PROOF_TIMEOUT_MS, () =>
       deadline.abort(new AppError('blob_unavailable', 'hyperswarm peer did not say who it is')),
     );
-  const ended = AbortSignal.any([signal, deadline.signal]);
+  using ended = joinSignals([signal, deadline.signal]);
   // Who dials decides by `signal` how long it may take to get through.
   let timer = role === 'acceptor' ? begin() : undefined;
   try {
-    const handshakeHash = await handshakeOf(socket, ended);
+    const handshakeHash = await handshakeOf(socket, ended.signal);
     timer ??= begin();
     const { tls, fleetId, address, clock } = deps;
     socket.write(makeProof({ tls: tls(), address: address() }, { handshakeHash, role }));
-    const { proof, early } = await readProof(socket, ended);
+    const { proof, early } = await readProof(socket, ended.signal);
     const place = { handshakeHash, role: role === 'dialler' ? 'acceptor' : 'dialler' } as const;
     const peer = checkProof(proof, place, { ca: tls().ca, fleetId, wallMs: clock.wallMs() });
     return { peer, early };

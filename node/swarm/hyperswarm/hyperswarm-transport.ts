@@ -19,6 +19,7 @@ import type { Peer, Rendezvous } from '../../../shared/protocol/coordinator-meth
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../../shared/runtime/errors.ts';
 import { parseHostPort } from '../../../shared/runtime/host-port.ts';
+import { joinSignals } from '../../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import { TokenBucket } from '../caps/token-bucket.ts';
 import type { PeerStream } from '../transport.ts';
@@ -261,21 +262,22 @@ export class HyperswarmTransport implements AsyncDisposable {
   async #reach(noiseKey: string, signal: AbortSignal): Promise<{ socket: SecretStream; introduced: Introduced }> {
     if (this.#admission.isRefused(noiseKey))
       throw new AppError('identity_refused', 'this key is not dealt with any more');
-    const ended = AbortSignal.any([signal, this.#stopping.signal]);
+    using ended = joinSignals([signal, this.#stopping.signal]);
     const relay = this.#options.rendezvous.relay;
     const direct = new AbortController();
+    using dialling = joinSignals([ended.signal, direct.signal]);
     const patience = relay === undefined ? HYPERSWARM_DIAL_MS : RELAY_AFTER_MS;
     const timer = this.#deps.clock.schedule(patience, () => direct.abort(unreachable('no answer')));
     try {
-      return await this.#connect(noiseKey, undefined, AbortSignal.any([ended, direct.signal]));
+      return await this.#connect(noiseKey, undefined, dialling.signal);
     } catch (error) {
-      ended.throwIfAborted();
+      ended.signal.throwIfAborted();
       // A key that nobody announced is not behind the relay either.
       if (relay === undefined || isAppError(error, 'identity_refused') || isNotFound(error)) throw error;
     } finally {
       timer.cancel();
     }
-    return this.#connect(noiseKey, relay.noiseKey, ended);
+    return await this.#connect(noiseKey, relay.noiseKey, ended.signal);
   }
 
   async #connect(

@@ -6,6 +6,7 @@ import pLimit from 'p-limit';
 import type { CoordinatorLink } from '../../../shared/protocol/coordinator-methods.ts';
 import type { Clock, Scheduled } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
+import { joinSignals } from '../../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import type { HyperswarmTransport } from './hyperswarm-transport.ts';
 import { HYPERSWARM_DIAL_MS } from './hyperswarm-transport.ts';
@@ -115,11 +116,12 @@ export class LookAround implements AsyncDisposable {
     const { signal } = this.#stopping;
     this.#count += 1;
     this.#refreshedMs = clock.nowMs();
-    const late = new AbortController();
-    const patience = clock.sleep(REFRESH_MS, AbortSignal.any([signal, late.signal])).catch(() => undefined); // either way
+    const finished = new AbortController();
+    using over = joinSignals([signal, finished.signal]);
+    const patience = clock.sleep(REFRESH_MS, over.signal).catch(() => undefined); // stopping ends the wait as well as time
     const looking = this.#isSeeking ? this.#meetStrangers() : Promise.resolve();
     await Promise.race([Promise.all([transport.refresh(), looking]), patience]);
-    late.abort();
+    finished.abort();
     if (!signal.aborted) onRefreshed();
   }
 
@@ -153,8 +155,9 @@ export class LookAround implements AsyncDisposable {
     if (signal.aborted) return;
     const late = new AbortController();
     const timer = clock.schedule(HYPERSWARM_DIAL_MS, () => late.abort(new AppError('timed_out', 'no answer in time')));
+    using ended = joinSignals([signal, late.signal]);
     try {
-      await transport.meet(key, AbortSignal.any([signal, late.signal]));
+      await transport.meet(key, ended.signal);
       this.#note(key, { waitMs: MEET_AGAIN_MS, failures: 0 });
     } catch (err) {
       const failures = (this.#met.get(key)?.failures ?? 0) + 1;

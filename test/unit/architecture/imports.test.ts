@@ -78,6 +78,15 @@ test('No note of unfinished work stays in the code', () => {
   assert.deepEqual(breaches, []);
 });
 
+test('Signals are joined by what lets go of them again, since AbortSignal.any of Node 20 never does', () => {
+  const shortLived = ['node/swarm/download-attempt.ts']; // of two signals that go with the download
+  const breaches = sources
+    .filter(({ file, text }) => isIn(file, PRODUCT) && !shortLived.includes(file) && text.includes('AbortSignal.any('))
+    .map(({ file }) => `${file}: use joinSignals of shared/runtime/joined-signal.ts`);
+
+  assert.deepEqual(breaches, []);
+});
+
 function directionBreaches({ file, target }: Import): string[] {
   const breaches: string[] = [];
   for (const rule of onlyRules) {
