@@ -4,8 +4,9 @@
 // mapping of the file instead, which the system reads from by itself when it is written to a socket: half the CPU time.
 // Only what is in the page cache is lent, since reading from a window waits for the disk on the thread that writes.
 
+import type { Logger } from '../../shared/runtime/log.ts';
 import type { LentBytes } from '../content/blob-reader.ts';
-import { loadLinuxMemory, type FileWindow, type LinuxMemory } from './linux-memory.ts';
+import { loadLinuxMemory, type FileWindow, type LinuxMemory, type LoadedLinuxMemory } from './linux-memory.ts';
 
 /** Half of what a socket holds at most: smaller ones cost calls, with larger ones others wait longer for their turn. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
@@ -14,16 +15,18 @@ const MAX_WINDOWS = 256;
 
 /** The windows of a process. They are address space and hold no memory but the page cache's. */
 export class FileWindows {
-  readonly #load: () => Promise<LinuxMemory | undefined>;
+  readonly #log: Logger;
+  readonly #load: () => Promise<LoadedLinuxMemory>;
   #memory: LinuxMemory | undefined;
   #loading: Promise<void> | undefined;
   readonly #free: FileWindow[] = [];
   #windowCount = 0;
   #lentCount = 0;
 
-  /** @param load gives the calls of the system; undefined where there are none, and then nothing is ever lent. */
-  constructor(load: () => Promise<LinuxMemory | undefined> = loadLinuxMemory) {
-    this.#load = load;
+  /** @param deps.load gives the calls of the system; where there are none, nothing is ever lent. */
+  constructor(deps: { readonly log: Logger; readonly load?: () => Promise<LoadedLinuxMemory> }) {
+    this.#log = deps.log;
+    this.#load = deps.load ?? loadLinuxMemory;
   }
 
   /** Windows that are out. */
@@ -31,10 +34,15 @@ export class FileWindows {
     return this.#lentCount;
   }
 
-  /** Gets the calls of the system, the first time; before that nothing is lent. */
+  /** Gets the calls of the system, the first time; before that nothing is lent. Never rejects. */
   prepare(): Promise<void> {
-    this.#loading ??= this.#load().then((memory) => {
-      this.#memory = memory;
+    this.#loading ??= this.#load().then((loaded) => {
+      if (loaded.type === 'loaded') this.#memory = loaded.memory;
+      if (loaded.type === 'missing')
+        this.#log.info(
+          { reason: loaded.reason },
+          'the optional package koffi is not here: sending blobs to clients takes about twice the CPU time; `npm install --include=optional` in the checkout brings it',
+        );
     });
     return this.#loading;
   }

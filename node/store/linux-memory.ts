@@ -1,6 +1,6 @@
 // What Linux can do for a file and Node does not offer: show a stretch of it as memory, and tell whether it is cached.
 //
-// This is the one border to the system's C library. The package that crosses it is optional: on another system or
+// This is the one border to the system's C library. The package that crosses it, koffi, is optional: on another system or
 // processor, or where it was not installed, there is none, and its user does without.
 
 /** Processors whose calls look as declared below: addresses and offsets of 64 bits. */
@@ -36,12 +36,26 @@ export interface LinuxMemory {
   isCached(fd: number, position: number, lengthBytes: number): Promise<boolean>;
 }
 
-/** @returns undefined when this machine has no such calls, or the package is not here. */
-export async function loadLinuxMemory(): Promise<LinuxMemory | undefined> {
-  if (process.platform !== 'linux' || !ARCHITECTURES.has(process.arch)) return undefined;
-  const koffi = await import('koffi').catch(() => undefined); // optional: not installed, or not for this system
-  if (koffi === undefined) return undefined;
-  const { load, view } = koffi.default;
+export type LoadedLinuxMemory =
+  | { readonly type: 'loaded'; readonly memory: LinuxMemory }
+  /** Another system or processor, for which nothing can be installed. */
+  | { readonly type: 'unsupported' }
+  /** @property reason why the package does not load, for the log. */
+  | { readonly type: 'missing'; readonly reason: string };
+
+/** Gives the calls of the system, or says why there are none. Never rejects. */
+export async function loadLinuxMemory(): Promise<LoadedLinuxMemory> {
+  if (process.platform !== 'linux' || !ARCHITECTURES.has(process.arch)) return { type: 'unsupported' };
+  try {
+    const koffi = await import('koffi');
+    return { type: 'loaded', memory: callsOf(koffi.default) };
+  } catch (error) {
+    const [firstLine = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    return { type: 'missing', reason: firstLine.slice(0, 200) };
+  }
+}
+
+function callsOf({ load, view }: typeof import('koffi').default): LinuxMemory {
   const process_ = load(null);
   const getpagesize = process_.func('int getpagesize()') as () => number;
   const mmap = process_.func('void *mmap(void *at, size_t length, int prot, int flags, int fd, int64_t offset)') as (

@@ -86,7 +86,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
   const space = new SpaceGuard({ clock, readFree }, { reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES });
   const hashes = opening.use(new HashWorkers({ clock }, { threadCount: options.hashWorkers ?? DEFAULT_HASH_WORKERS }));
   const handles = opening.use(new FileHandles());
-  const windows = new FileWindows();
+  const windows = new FileWindows({ log: deps.log });
   const blobs = await BlobFiles.open({ clock, paths, handles, windows, hashes, space });
 
   const uploadBuffers = openPool(opening, clock, options.uploadBufferBytes ?? DEFAULT_UPLOAD_BUFFER_BYTES);

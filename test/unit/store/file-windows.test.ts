@@ -5,12 +5,18 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { FileWindows } from '../../../node/store/file-windows.ts';
-import { loadLinuxMemory, type FileWindow, type LinuxMemory } from '../../../node/store/linux-memory.ts';
+import {
+  loadLinuxMemory,
+  type FileWindow,
+  type LinuxMemory,
+  type LoadedLinuxMemory,
+} from '../../../node/store/linux-memory.ts';
+import { silentLogger, type Logger } from '../../../shared/runtime/log.ts';
 import { WholeBlobReader } from '../../../node/store/whole-blob-reader.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;
-const unsupported = (await loadLinuxMemory()) === undefined && 'this system cannot show files as memory';
+const unsupported = (await loadLinuxMemory()).type !== 'loaded' && 'this system cannot show files as memory';
 
 /** Memory that notes what is done with it. */
 function fakeMemory(behaviour: { readonly canShow?: () => boolean } = {}): LinuxMemory & {
@@ -43,8 +49,12 @@ function fakeMemory(behaviour: { readonly canShow?: () => boolean } = {}): Linux
   };
 }
 
-async function windowsOver(memory: LinuxMemory | undefined): Promise<FileWindows> {
-  const windows = new FileWindows(() => Promise.resolve(memory));
+async function windowsOver(memory: LinuxMemory): Promise<FileWindows> {
+  return preparedWindows({ type: 'loaded', memory });
+}
+
+async function preparedWindows(loaded: LoadedLinuxMemory, log: Logger = silentLogger): Promise<FileWindows> {
+  const windows = new FileWindows({ log, load: () => Promise.resolve(loaded) });
   await windows.prepare();
   return windows;
 }
@@ -92,10 +102,23 @@ test('A window that could not show a file is never lent', async () => {
 });
 
 test('Nothing is lent on a system without such memory', async () => {
-  const windows = await windowsOver(undefined);
+  const windows = await preparedWindows({ type: 'unsupported' });
 
   assert.equal(windows.lend(1, 0, 10), undefined);
   assert.equal(await windows.isCached(1, 0, 10), false);
+});
+
+test('A package that is missing is told once, with what it costs and how to get it; blobs are read without it', async () => {
+  const told: string[] = [];
+  const info = (fields: object, message: string): void => void told.push(`${JSON.stringify(fields)} ${message}`);
+  const log: Logger = { ...silentLogger, info };
+
+  const windows = await preparedWindows({ type: 'missing', reason: "Cannot find package 'koffi'" }, log);
+  await windows.prepare();
+
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', /Cannot find package 'koffi'.*CPU time.*npm install/);
+  assert.equal(windows.lend(1, 0, 10), undefined);
 });
 
 test('What is lent of a file in memory is what the file holds, wherever it starts', { skip: unsupported }, async () => {
@@ -161,7 +184,7 @@ test('A file that is cut short under a loan fails the write, not the process', {
 });
 
 async function readerOf(handle: Awaited<ReturnType<typeof open>>, sizeBytes: number): Promise<WholeBlobReader> {
-  const windows = new FileWindows();
+  const windows = new FileWindows({ log: silentLogger });
   await windows.prepare();
   return new WholeBlobReader({ handle, sizeBytes, release: () => Promise.resolve() }, windows);
 }
