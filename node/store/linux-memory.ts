@@ -3,6 +3,8 @@
 // This is the one border to the system's C library. The package that crosses it, koffi, is optional: on another system or
 // processor, or where it was not installed, there is none, and its user does without.
 
+import type Koffi from 'koffi';
+
 /** Processors whose calls look as declared below: addresses and offsets of 64 bits. */
 const ARCHITECTURES: ReadonlySet<string> = new Set(['x64', 'arm64']);
 /** mmap(2), Linux. */
@@ -55,7 +57,7 @@ export async function loadLinuxMemory(): Promise<LoadedLinuxMemory> {
   }
 }
 
-function callsOf({ load, view }: typeof import('koffi').default): LinuxMemory {
+function callsOf({ load, view }: typeof Koffi): LinuxMemory {
   const process_ = load(null);
   const getpagesize = process_.func('int getpagesize()') as () => number;
   const mmap = process_.func('void *mmap(void *at, size_t length, int prot, int flags, int fd, int64_t offset)') as (
