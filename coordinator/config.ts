@@ -57,6 +57,13 @@ export const CoordinatorConfig = Type.Object(
           maximum: 1_000_000,
           description: 'Sessions at a time. Twice the largest fleet that was tested.',
         }),
+        strangers: count({
+          default: 2000,
+          minimum: 1,
+          maximum: 100_000,
+          description:
+            'Connections that show no certificate of this fleet: nodes that join, browsers, probes. Beyond it the oldest is cut. Far more than join in the second that it takes.',
+        }),
         waitingManifests: count({
           default: 1000,
           minimum: 1,

@@ -28,6 +28,14 @@ import { SessionServer } from './sessions/session-server.ts';
 
 /** How long requests of the HTTPS API may take when the coordinator stops; they take milliseconds. */
 const DRAIN_MS = 3_000;
+/** From a connection to the end of its TLS handshake; then it is cut. Node's own limit is two minutes, and a LAN needs milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const serverOptions = {
+  requestCert: true,
+  rejectUnauthorized: false, // browsers and joining nodes have none; each request is checked
+  minVersion: 'TLSv1.3',
+  handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+} as const;
 
 export interface CoordinatorDeps {
   readonly clock: Clock;
@@ -92,8 +100,8 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
 
   const hosts = [...config.hosts, parseHostPort(config.listen).host];
   const tls = await authority.serverTls(hosts);
-  const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
-  const sockets = new OpenSockets(server);
+  const server = createServer({ ...tls, ...serverOptions });
+  const sockets = new OpenSockets(server, { maxStrangers: config.limits.strangers });
   const access = new Access({ clock, database }, authority);
   let isReady = false;
   const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);

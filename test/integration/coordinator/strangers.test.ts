@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
@@ -45,6 +45,35 @@ test('A stranger that connects and says nothing does not keep the coordinator fr
     assert.ok(performance.now() - startMs < STOP_LIMIT_MS);
   } finally {
     socket.destroy();
+  }
+});
+
+test('Strangers that connect and say nothing are cut, the oldest first, and nodes of the fleet are not', async () => {
+  await using folder = await openTemporaryFolder('strangers');
+  const coordinator = await startTestCoordinator(folder.path, { limits: { strangers: 3 } });
+  await using _running = coordinator.running;
+  const { port } = coordinator.running;
+  const node = await tryUpgrade(port, enrolTestNode(coordinator.running, 'node'));
+  const silent: Socket[] = [];
+  try {
+    const cut: Array<Promise<unknown>> = [];
+    for (let count = 0; count < 5; count += 1) {
+      const socket = connectTcp({ host: '127.0.0.1', port });
+      socket.on('error', () => undefined); // a reset is what two wait for
+      cut.push(new Promise((resolve) => socket.once('close', resolve)));
+      silent.push(socket);
+      await once(socket, 'connect');
+    }
+    // The second is cut when the fifth comes, so that all have come by then.
+    await Promise.all(cut.slice(0, 2));
+    assert.deepEqual(
+      silent.map((socket) => socket.destroyed),
+      [true, true, false, false, false],
+    );
+    assert.equal(node.readyState, WebSocket.OPEN);
+  } finally {
+    for (const socket of silent) socket.destroy();
+    node.terminate();
   }
 });
 
