@@ -42,6 +42,18 @@ export const CoordinatorConfig = Type.Object(
       },
       { default: {}, additionalProperties: false },
     ),
+    users: Type.Object(
+      {
+        policyLifeMs: duration({
+          default: 3 * 24 * 60 * MINUTE_MS,
+          minimum: 10_000,
+          maximum: 30 * 24 * 60 * MINUTE_MS,
+          description:
+            'How long nodes go by what they last heard of users and rights while the coordinator is away; then they deny. Three days: a long weekend. A user who is removed meanwhile gets in for as long on nodes that were not told.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
     graceMs: duration({
       default: 30_000,
       minimum: 0,

@@ -12,7 +12,7 @@ import type { FleetDatabase } from './database/fleet-database.ts';
 import { Directory } from './directory/directory.ts';
 import type { RendezvousDesk } from './hyperswarm/rendezvous-desk.ts';
 import { CopyRecord } from './replication/copy-record.ts';
-import { Replication } from './replication/replication.ts';
+import { Replication, type ReplicationDeps, type ReplicationOptions } from './replication/replication.ts';
 import { removeNode } from './roster/remove-node.ts';
 import { AskedImages } from './rollout/asked-images.ts';
 import { RolloutReader } from './rollout/rollout-reader.ts';
@@ -21,6 +21,8 @@ import { ZoneTraffics } from './roster/zone-traffic.ts';
 import { PeerComplaints } from './sessions/peer-complaints.ts';
 import { sessionMethods } from './sessions/session-methods.ts';
 import { SessionTable } from './sessions/session-table.ts';
+import { FleetUsers } from './users/fleet-users.ts';
+import { PolicyDesk, type PolicyDeskDeps } from './users/policy-desk.ts';
 import { Session, type Methods, type SessionCarrier } from './sessions/session.ts';
 import { ManifestResolver } from './tags/manifest-resolver.ts';
 
@@ -35,6 +37,7 @@ export interface CoordinatorCoreDeps {
   /** Absent while hyperswarm is off. */
   readonly rendezvous?: RendezvousDesk | undefined;
   readonly renewCertificate: (nodeId: string, csrPem: string) => string;
+  readonly authority: PolicyDeskDeps['authority'];
 }
 
 export interface CoordinatorCoreOptions {
@@ -52,9 +55,11 @@ export class CoordinatorCore implements AsyncDisposable {
   readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
   readonly traffics = new ZoneTraffics();
+  readonly users: FleetUsers;
   readonly #deps: CoordinatorCoreDeps;
   readonly #copyRecord: CopyRecord;
   readonly #directory: Directory;
+  readonly #policy: PolicyDesk;
   readonly #methods: Methods;
   readonly #images = new AskedImages();
   readonly #replication: Replication;
@@ -67,20 +72,13 @@ export class CoordinatorCore implements AsyncDisposable {
     const { sessions } = this;
     const directory = new Directory({ seed, graceMs: config.graceMs });
     this.#directory = directory;
+    this.#policy = new PolicyDesk({ ...deps, sessions }, { fleetId, lifeMs: config.users.policyLifeMs });
+    this.users = new FleetUsers({ ...deps, onChange: () => this.#policy.changed() });
     this.complaints = new PeerComplaints({ log, metrics });
     this.roster = new RosterWriter({ database });
-    this.#replication = new Replication(
-      { clock, database, directory, log, metrics, send: (nodeId, event) => sessions.send(nodeId, event) },
-      {
-        copies: config.durability.copies,
-        waitMs: config.durability.waitMs,
-        maxWaiting: config.limits.waitingManifests,
-        maxOrdersPerOrigin: config.limits.ordersPerOrigin,
-        orderRetryMs: config.orderRetryMs,
-        sweepEveryMs: config.sweepEveryMs,
-      },
-    );
-    const replication = this.#replication;
+    const send: ReplicationDeps['send'] = (nodeId, event) => sessions.send(nodeId, event);
+    const replication = new Replication({ clock, database, directory, log, metrics, send }, replicationOptions(config));
+    this.#replication = replication;
     this.#copyRecord = new CopyRecord({
       clock,
       database,
@@ -111,6 +109,7 @@ export class CoordinatorCore implements AsyncDisposable {
       fleetId,
       images: this.#images,
       resolver: new ManifestResolver({ database }),
+      policy: this.#policy,
       replication,
       roster: this.roster,
       sessions,
@@ -126,11 +125,12 @@ export class CoordinatorCore implements AsyncDisposable {
     new Session({ methods: this.#methods, carrier, onEnd: (session) => this.#sessionEnded(session) }, { nodeId });
 
   /** Takes a node out of the fleet. @throws {AppError} `identity_refused` when there is none of this id */
-  removeNode(nodeId: string): void {
+  readonly removeNode = (nodeId: string): void => {
     removeNode({ ...this.#deps, directory: this.#directory, sessions: this.sessions }, nodeId);
     this.#images.forgetNode(nodeId);
     this.#deps.rendezvous?.remove(nodeId);
-  }
+    this.#policy.changed();
+  };
 
   /** Writes what was gathered. Sessions are closed by those who carry them, before this. */
   async [Symbol.asyncDispose](): Promise<void> {
@@ -192,4 +192,15 @@ export class CoordinatorCore implements AsyncDisposable {
       () => this.#directory.counts().blobs,
     );
   }
+}
+
+function replicationOptions(config: CoordinatorConfig): ReplicationOptions {
+  return {
+    copies: config.durability.copies,
+    waitMs: config.durability.waitMs,
+    maxWaiting: config.limits.waitingManifests,
+    maxOrdersPerOrigin: config.limits.ordersPerOrigin,
+    orderRetryMs: config.orderRetryMs,
+    sweepEveryMs: config.sweepEveryMs,
+  };
 }

@@ -88,11 +88,16 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   if (rendezvous !== undefined) starting.use(rendezvous);
   const core = starting.use(
     new CoordinatorCore(
-      { ...shared, rendezvous: rendezvous?.desk, renewCertificate: (nodeId, csr) => enrolment.renew(nodeId, csr) },
+      {
+        ...shared,
+        authority,
+        rendezvous: rendezvous?.desk,
+        renewCertificate: (node, csr) => enrolment.renew(node, csr),
+      },
       { config, fleetId: authority.fleetId, seed: randomInt(2 ** 31) },
     ),
   );
-  const { audit, collection, complaints, rollouts, roster, sessions, traffics } = core;
+  const { audit, collection, complaints, rollouts, roster, sessions, traffics, users } = core;
   const status = new FleetStatusReader(
     { clock, database, complaints, roster, sessions, traffics },
     { fleetId: authority.fleetId, version: deps.version, copies: config.durability.copies },
@@ -104,8 +109,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const sockets = new OpenSockets(server, { maxStrangers: config.limits.strangers });
   const access = new Access({ clock, database }, authority);
   let isReady = false;
-  const removeNode = (nodeId: string): ReturnType<typeof core.removeNode> => core.removeNode(nodeId);
-  const api = { access, audit, collection, enrolment, removeNode, rollouts, status };
+  const api = { access, audit, collection, enrolment, removeNode: core.removeNode, rollouts, status, users };
   const app = createHttpApp({ ...api, log, metrics, isReady: () => isReady }, server);
   await app.ready();
   starting.defer(() => app.close());

@@ -114,9 +114,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
 
   const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
   link.start();
-  const registry = opening.use(
-    await serveRegistry(config, { ...deps, nodeId: identity.nodeId, content, checks, health, pulls }),
-  );
+  const registry = opening.use(await serveRegistry(config, { ...deps, link, content, checks, health, pulls }));
   opening.defer(() => health.stop());
   const imports = importsOf({ ...holding, link, known, store, announcer, content });
   opening.use(await startAdminServer({ log: log.child({ part: 'admin' }), imports }, folder.nodeSocket));

@@ -4,21 +4,24 @@ import { isLoopback, formatHostPort, parseHostPort } from '../shared/runtime/hos
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { LineSink, Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
+import type { CoordinatorLink } from '../shared/protocol/coordinator-methods.ts';
 import { ResourceStack } from '../shared/runtime/resource-stack.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
-import { openPolicy } from './access/open-policy.ts';
+import { openPolicy, type AccessDeps, type OpenedAccess } from './access/open-policy.ts';
 import type { NodeConfig } from './config.ts';
 import { startDebugServer } from './health/debug-server.ts';
 import type { HealthChecks } from './health/health-checks.ts';
 import { listening } from './listening.ts';
+import type { Health } from './registry/operations-routes.ts';
 import { createRegistryApp, type RegistryDeps } from './registry/registry-app.ts';
 import { openTls } from './tls/open-tls.ts';
 
 type RegistryApp = ReturnType<typeof createRegistryApp>;
 
 export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'health' | 'pulls'> {
-  /** Issuer of the tokens that are given out here. */
-  readonly nodeId: string;
+  /** This node, which signs the tokens that are given out here. */
+  readonly identity: AccessDeps['identity'];
+  readonly link: CoordinatorLink;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -44,14 +47,14 @@ export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promis
   if (tls !== undefined) opening.use(tls);
   const policy = opening.use(
     await openPolicy({ ...deps, log: log.child({ part: 'access' }) }, config.access, {
-      keyPath: dataFolder(config.data).tokenKey,
-      nodeId: deps.nodeId,
+      policyPath: dataFolder(config.data).accessPolicy,
       isLocal: isLoopback(parseHostPort(http).host),
     }),
   );
   const app = createRegistryApp(
     {
       ...deps,
+      health: unlessNobodyGetsIn(deps.health, policy),
       access: policy.access,
       tokens: policy.tokens,
       log: log.child({ part: 'registry' }),
@@ -67,6 +70,20 @@ export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promis
     scheme: tls === undefined ? 'http' : 'https',
     address: takenAddress(app.server.address(), http),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+}
+
+/** A node that lets nobody in is not ready: whatever balances load goes on to another one. */
+function unlessNobodyGetsIn(health: Health, policy: Pick<OpenedAccess, 'problem'>): Health {
+  return {
+    get failing() {
+      return health.failing;
+    },
+    isReady: () => {
+      const reason = policy.problem();
+      const { ready, ...rest } = health.isReady();
+      return ready && reason !== undefined ? { ready: false, reason } : { ready, ...rest };
+    },
   };
 }
 

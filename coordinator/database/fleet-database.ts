@@ -7,10 +7,12 @@ import { performance } from 'node:perf_hooks';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { HistogramMetric, Metrics } from '../../shared/runtime/metrics.ts';
+import { AccountTable } from './account-table.ts';
 import { AuditTable } from './audit-table.ts';
 import { BlobReviewTable } from './blob-review-table.ts';
 import { BlobTable } from './blob-table.ts';
 import { CopyTable } from './copy-table.ts';
+import { GrantTable } from './grant-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { NodeTable } from './node-table.ts';
 import { openSqlite } from './open-sqlite.ts';
@@ -41,13 +43,14 @@ export type DatabaseOperation =
   | 'release'
   | 'roster'
   | 'token'
-  | 'audit';
+  | 'audit'
+  | 'users';
 
 /** When a change is safe from a loss of power: when it returns, or with the next that is. */
 type Flush = 'now' | 'with-next';
 
 /** What leaves repositories, tags, manifests and their blobs as they are, but for a piece table that is replaced. */
-const OUTSIDE_INDEX: ReadonlySet<DatabaseOperation> = new Set(['announce', 'release', 'roster', 'token']);
+const OUTSIDE_INDEX: ReadonlySet<DatabaseOperation> = new Set(['announce', 'release', 'roster', 'token', 'users']);
 
 /** The tables, and transactions over them. Synchronous, as SQLite is. */
 export class FleetDatabase implements Disposable {
@@ -59,6 +62,8 @@ export class FleetDatabase implements Disposable {
   readonly copies: CopyTable;
   readonly nodes: NodeTable;
   readonly tokens: TokenTable;
+  readonly accounts: AccountTable;
+  readonly grants: GrantTable;
   readonly blobReviews: BlobReviewTable;
   readonly removals: RemovalTable;
   readonly untagged: UntaggedManifestTable;
@@ -88,6 +93,8 @@ export class FleetDatabase implements Disposable {
     this.copies = new CopyTable(db);
     this.nodes = new NodeTable(db);
     this.tokens = new TokenTable(db);
+    this.accounts = new AccountTable(db);
+    this.grants = new GrantTable(db);
     this.blobReviews = new BlobReviewTable(db);
     this.removals = new RemovalTable(db);
     this.untagged = new UntaggedManifestTable(db);

@@ -162,4 +162,22 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX audit_entries_by_repository ON audit_entries (repository);
   CREATE INDEX audit_entries_by_user ON audit_entries (user);
   `,
+  `
+  -- Who may log in at the registry. \`secret_hash\`: bcrypt of a user's password, SHA-256 in hex of a robot's secret.
+  CREATE TABLE accounts (
+    name TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('user', 'robot')),
+    secret_hash TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- \`who\` is an account, or 'anonymous' or 'authenticated'; \`actions\` are words with commas between them.
+  CREATE TABLE grants (
+    who TEXT NOT NULL,
+    repositories TEXT NOT NULL,
+    actions TEXT NOT NULL,
+    PRIMARY KEY (who, repositories)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

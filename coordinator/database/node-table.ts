@@ -30,6 +30,7 @@ export class NodeTable {
   readonly #hello: Statement<[string, string, number, string | null, string | null, number, string]>;
   readonly #remove: Statement<[number, string]>;
   readonly #removed: Statement<[number, number], { nodeId: string }>;
+  readonly #allRemoved: Statement<[number], { nodeId: string }>;
 
   constructor(db: Database) {
     const columns = `SELECT id AS node, node_id AS nodeId, swarm_address AS swarmAddress, version, is_origin AS isOrigin, zone, rack,
@@ -47,6 +48,9 @@ export class NodeTable {
       'UPDATE nodes SET swarm_address = ?, version = ?, is_origin = ?, zone = ?, rack = ?, last_seen_ms = ? WHERE node_id = ?',
     );
     this.#remove = db.prepare('UPDATE nodes SET removed_ms = ? WHERE node_id = ? AND removed_ms IS NULL');
+    this.#allRemoved = db.prepare(
+      'SELECT node_id AS nodeId FROM nodes WHERE removed_ms IS NOT NULL ORDER BY removed_ms DESC LIMIT ?',
+    );
     this.#removed = db.prepare(
       'SELECT node_id AS nodeId FROM nodes WHERE removed_ms IS NOT NULL AND certificate_expires_ms > ? ORDER BY removed_ms DESC LIMIT ?',
     );
@@ -90,5 +94,10 @@ export class NodeTable {
   /** Removed nodes whose last certificate is still good by its date, the newest first. */
   removed(nowMs: number, limit: number): string[] {
     return this.#removed.all(nowMs, limit).map(({ nodeId }) => nodeId);
+  }
+
+  /** Nodes that were ever removed, the newest first. */
+  allRemoved(limit: number): string[] {
+    return this.#allRemoved.all(limit).map(({ nodeId }) => nodeId);
   }
 }

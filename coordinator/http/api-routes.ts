@@ -7,12 +7,14 @@ import { RolloutQuery } from '../../shared/protocol/rollout.ts';
 import { AuditQuery } from '../../shared/protocol/audit-api.ts';
 import { EnrolRequest, RenewRequest, TokenRequest } from '../../shared/protocol/admin-api.ts';
 import { CollectionRequest, KeptQuery } from '../../shared/protocol/collection-api.ts';
+import { NewPassword, NewRobot, NewUser, RightChange } from '../../shared/protocol/users-api.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Collection } from '../collection/collection.ts';
 import type { RolloutReader } from '../rollout/rollout-reader.ts';
 import type { Enrolment } from '../roster/enrolment.ts';
 import type { FleetStatusReader } from '../roster/fleet-status.ts';
+import type { FleetUsers } from '../users/fleet-users.ts';
 import type { Access } from './access.ts';
 
 export interface ApiDeps {
@@ -23,6 +25,7 @@ export interface ApiDeps {
   readonly status: FleetStatusReader;
   readonly rollouts: Pick<RolloutReader, 'read'>;
   readonly removeNode: (nodeId: string) => void;
+  readonly users: FleetUsers;
 }
 
 /** Adds the routes under /api to `app`. */
@@ -69,8 +72,46 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
   });
   app.delete('/api/nodes/:id', async (request) => {
     access.requireAdmin(request.raw.socket);
-    deps.removeNode(nodeIdOf(request.params));
+    deps.removeNode(pathWord(request.params, 'id'));
     return {};
+  });
+  addUserRoutes(app, deps);
+}
+
+/** Users, robots and rights: for administrators alone. */
+function addUserRoutes(app: FastifyInstance, { access, users }: Pick<ApiDeps, 'access' | 'users'>): void {
+  app.get('/api/users', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return users.list();
+  });
+  app.post('/api/users', async (request, reply) => {
+    access.requireAdmin(request.raw.socket);
+    users.addUser(parseBody(NewUser, request.body));
+    return reply.status(201).send({});
+  });
+  app.post('/api/users/:name/password', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    users.setPassword(pathWord(request.params, 'name'), parseBody(NewPassword, request.body).passwordHash);
+    return {};
+  });
+  app.delete('/api/users/:name', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    users.remove(pathWord(request.params, 'name'), 'user');
+    return {};
+  });
+  app.post('/api/robots', async (request, reply) => {
+    access.requireAdmin(request.raw.socket);
+    void reply.status(201);
+    return users.addRobot(parseBody(NewRobot, request.body));
+  });
+  app.delete('/api/robots/:name', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    users.remove(pathWord(request.params, 'name'), 'robot');
+    return {};
+  });
+  app.post('/api/rights', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return { rights: users.changeRight(parseBody(RightChange, request.body)) };
   });
 }
 
@@ -87,8 +128,9 @@ function parseQuery<T extends TSchema>(schema: T, query: unknown): Static<T> {
   throw new AppError('message_invalid', 'the query is not what this call takes');
 }
 
-function nodeIdOf(params: unknown): string {
-  const id: unknown = typeof params === 'object' && params !== null && 'id' in params ? params.id : undefined;
-  if (typeof id === 'string') return id;
-  throw new AppError('message_invalid', 'a node id is missing');
+/** A part of a path. @throws {AppError} `message_invalid` */
+function pathWord(params: unknown, name: string): string {
+  const word: unknown = new Map(typeof params === 'object' && params !== null ? Object.entries(params) : []).get(name);
+  if (typeof word === 'string') return word;
+  throw new AppError('message_invalid', 'a part of the path is missing');
 }

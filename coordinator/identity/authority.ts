@@ -8,7 +8,7 @@
 // Each file holds key and certificate together, so that one rename changes both. Losing authority.pem means that
 // every node must join anew; a copy of it is the fleet.
 
-import { createPrivateKey, generateKeyPairSync, hkdfSync, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, hkdfSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renewalDueMs } from '../../shared/identity/certificate-life.ts';
@@ -62,6 +62,8 @@ export interface Authority {
    * @throws {AppError} `message_invalid` for a bad signing request.
    */
   issueNodeCertificate(request: { readonly csrPem: string; readonly nodeId: string }): IssuedCertificate;
+  /** ECDSA over SHA-256 by the authority's own key. What is signed must not be able to pass for a certificate: let text begin it. */
+  sign(bytes: Uint8Array): Buffer;
   /** 32 bytes that only this fleet's coordinator can make, the same at each start, others for each `purpose`. */
   deriveSecret(purpose: string): Buffer;
 }
@@ -132,6 +134,10 @@ class FileAuthority implements Authority {
       lifeMs: NODE_CERTIFICATE_MS,
       hosts: [],
     });
+  }
+
+  sign(bytes: Uint8Array): Buffer {
+    return sign('sha256', bytes, this.#issuer.key);
   }
 
   deriveSecret(purpose: string): Buffer {

@@ -22,11 +22,13 @@ export class EventQueue {
   readonly #removals = new Set<Digest>();
   readonly #removedNodes = new Set<string>();
   #bootstrap: readonly string[] | undefined;
+  #isAccessChanged = false;
   #factCount = 0;
 
   get isEmpty(): boolean {
     const hasOrders = this.#orders.size > 0 || this.#removals.size > 0;
-    return this.#swarms.size === 0 && !hasOrders && this.#removedNodes.size === 0 && this.#bootstrap === undefined;
+    const hasNews = this.#isAccessChanged || this.#bootstrap !== undefined;
+    return this.#swarms.size === 0 && !hasOrders && this.#removedNodes.size === 0 && !hasNews;
   }
 
   /** @returns false when the queue is too long; the session must end then, since nothing may be lost silently. */
@@ -46,6 +48,9 @@ export class EventQueue {
       case 'hyperswarm.bootstrap':
         this.#bootstrap = event.bootstrap;
         break;
+      case 'access.changed':
+        this.#isAccessChanged = true;
+        break;
       case 'roster.removed':
         for (const nodeId of event.nodeIds) this.#removedNodes.add(nodeId);
         this.#factCount += event.nodeIds.length;
@@ -58,9 +63,10 @@ export class EventQueue {
     return this.#factCount <= MAX_QUEUED_FACTS;
   }
 
-  /** Takes the next event: who is out first, then swarms in the order they changed, then orders. */
+  /** Takes the next event: who is out first, be it a node or a user, then swarms in the order they changed, then orders. */
   take(): CoordinatorEvent | undefined {
-    const event = this.#takeRemovedNodes() ?? this.#takeNeighbours() ?? this.#takeOrder() ?? this.#takeBootstrap();
+    const urgent = this.#takeRemovedNodes() ?? this.#takeAccessChange();
+    const event = urgent ?? this.#takeNeighbours() ?? this.#takeOrder() ?? this.#takeBootstrap();
     if (this.isEmpty) this.#factCount = 0;
     return event;
   }
@@ -92,6 +98,12 @@ export class EventQueue {
     const nodeIds = [...this.#removedNodes].slice(0, MAX_REMOVED_PER_EVENT);
     for (const nodeId of nodeIds) this.#removedNodes.delete(nodeId);
     return { type: 'roster.removed', nodeIds };
+  }
+
+  #takeAccessChange(): CoordinatorEvent | undefined {
+    if (!this.#isAccessChanged) return undefined;
+    this.#isAccessChanged = false;
+    return { type: 'access.changed' };
   }
 
   #takeNeighbours(): CoordinatorEvent | undefined {

@@ -23,6 +23,7 @@ import { listReferrers } from '../tags/list-referrers.ts';
 import { addBlob, mountBlob, removeBlob, statBlob } from '../tags/repository-blobs.ts';
 import type { ManifestResolver } from '../tags/manifest-resolver.ts';
 import { announcementSpreadMs } from './announcement-pace.ts';
+import type { PolicyDesk } from '../users/policy-desk.ts';
 import type { PeerComplaints } from './peer-complaints.ts';
 import type { Methods, Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
@@ -39,6 +40,7 @@ export interface SessionServices {
   /** Who asked for what, for those who watch a release. */
   readonly images: AskedImages;
   readonly log: Logger;
+  readonly policy: Pick<PolicyDesk, 'read'>;
   /** Absent while hyperswarm is off. */
   readonly rendezvous?: RendezvousDesk | undefined;
   readonly replication: Replication;
@@ -107,6 +109,10 @@ export function sessionMethods(services: SessionServices): Methods {
       return {};
     },
     'hyperswarm.join': (session, params) => joinHyperswarm(services, session, params),
+    'access.policy': (session) => {
+      session.followsPolicy = true;
+      return services.policy.read();
+    },
     'certificate.renew': (session, { csr }) => ({ certificate: services.renewCertificate(session.nodeId, csr) }),
   };
 }

@@ -31,6 +31,8 @@ export class Session {
   /** Set by a good hello. */
   isOpen = false;
   isOrigin = false;
+  /** It asked for the users of the fleet, and is told when they change. */
+  followsPolicy = false;
   /** What the node said of itself. */
   hello: Params<'session.hello'> | undefined;
   readonly #methods: Methods;

@@ -10,7 +10,7 @@ export const accessSettings = Type.Object(
       default: 'open',
       choices: ['open', 'basic', 'token', 'external'],
       description:
-        'Who gets in. open: whoever reaches the port, the registry of a host for itself. basic: users of access.htpasswd, a password with each request. token: the same users by tokens that this node gives out, and everybody for what is granted to anonymous. external: tokens of an issuer elsewhere.',
+        'Who gets in. open: whoever reaches the port, the registry of a host for itself. basic: users, a password with each request. token: the same users by tokens that nodes give out, and everybody for what is granted to anonymous. Users are those of the fleet (`shoal user add`), or of access.htpasswd. external: tokens of an issuer elsewhere.',
     }),
     realm: text({
       default: 'Shoal',
@@ -23,14 +23,15 @@ export const accessSettings = Type.Object(
     htpasswd: Type.Optional(
       text({
         placeholder: 'FILE',
-        description: 'Users and their bcrypt hashes, as `htpasswd -Bn USER` prints them. Read again when it changes.',
+        description:
+          'Users of this node, in the place of those of the fleet, with bcrypt hashes as `htpasswd -Bn USER` prints them. Read again when it changes.',
       }),
     ),
     grants: list({
       default: [],
       maxItems: 10_000,
       description:
-        'Rights, each as WHO ACTIONS REPOSITORIES: "anonymous pull public/**", "ci pull,push team/*", "authenticated pull **". Actions: pull, push, delete, admin (all, and the catalog). Nothing given: everybody with a login may do everything.',
+        'With access.htpasswd: rights, each as WHO ACTIONS REPOSITORIES: "anonymous pull public/**", "ci pull,push team/*", "authenticated pull **". Actions: pull, push, delete, admin (all, and the catalog). Nothing given: everybody with a login may do everything.',
     }),
     tokenUrl: Type.Optional(
       text({ placeholder: 'URL', description: 'With access.scheme external: where clients get tokens.' }),

@@ -5,14 +5,14 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import { basicRefusal } from './challenge.ts';
 import { parseAuthorization } from './credentials.ts';
 import type { Logins } from './logins.ts';
-import type { Rights } from './rights.ts';
+import type { RightsOfAll } from './rights.ts';
 
 export class BasicPolicy implements AccessPolicy {
   readonly #logins: Logins;
-  readonly #rights: Rights;
+  readonly #rights: RightsOfAll;
   readonly #realm: string;
 
-  constructor(deps: { readonly logins: Logins; readonly rights: Rights }, options: { readonly realm: string }) {
+  constructor(deps: { readonly logins: Logins; readonly rights: RightsOfAll }, options: { readonly realm: string }) {
     this.#logins = deps.logins;
     this.#rights = deps.rights;
     this.#realm = options.realm;

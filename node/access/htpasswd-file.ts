@@ -6,14 +6,12 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Account, Accounts } from './accounts.ts';
+import { BCRYPT_HASH, DUMMY_HASH } from './password-hash.ts';
 
 /** The file is looked at again after so long: a changed password counts within a second. */
 const LOOK_EVERY_MS = 1000;
 /** Largest file; some hundred thousand users. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** Compared with when a name is not known, so that it takes as long as a wrong password. Of no password that anybody has. */
-const DUMMY_HASH = '$2b$10$H19/tggPil7Z.fyMSVyTR.Fv9mV9./xY2a7Z/357jHUM8R94bvIhi';
-const BCRYPT_HASH = /^\$2[aby]\$(0[4-9]|1\d|2\d|3[01])\$[./A-Za-z0-9]{53}$/;
 
 /**
  * Names and hashes. Lines are trimmed, empty ones and those that begin with `#` left out; hashes other than bcrypt never match.

@@ -1,13 +1,13 @@
-// Tokens that this node signs itself: access tokens for a few minutes, refresh tokens for a month. ES256 with `kid` (RFC 7518, 7638).
+// Tokens that nodes of the fleet sign: access tokens for a few minutes, refresh tokens for a month. ES256 (RFC 7518) by the key of
+// the node, whose certificate comes along in `x5c`; what one node gave out counts at all of them.
 
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto';
-import { calculateJwkThumbprint, exportJWK, jwtVerify, SignJWT } from 'jose';
-import { createPrivateFile, readPrivateFile } from '../../shared/identity/private-file.ts';
+import { randomUUID } from 'node:crypto';
+import { jwtVerify, SignJWT } from 'jose';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import type { Logger } from '../../shared/runtime/log.ts';
 import type { Account } from './accounts.ts';
 import type { Scope } from './scope.ts';
 import { parseAccessClaim, type TokenClaims } from './token-claims.ts';
+import type { TokenSigners } from './token-signers.ts';
 
 /** Life of an access token: long enough for an image, short enough that what it says is not old. */
 export const ACCESS_TOKEN_SECONDS = 300;
@@ -20,37 +20,22 @@ const ALGORITHM = 'ES256';
 /** Refresh tokens have an audience of their own, so that none passes for an access token. */
 const REFRESH_AUDIENCE_SUFFIX = '#refresh';
 
+type Payload = Readonly<Record<string, unknown>> & { readonly sub?: string; readonly exp?: number };
+
 export interface OwnTokensOptions {
   /** The `service` of challenges, and audience of tokens. */
   readonly service: string;
-  /** Who signs: this node. */
-  readonly issuer: string;
 }
 
 export class OwnTokens {
   readonly #clock: Clock;
-  readonly #privateKey: KeyObject;
-  readonly #publicKey: KeyObject;
-  readonly #kid: string;
+  readonly #signers: TokenSigners;
   readonly #options: OwnTokensOptions;
 
-  private constructor(deps: { readonly clock: Clock }, key: KeyObject, options: OwnTokensOptions & { kid: string }) {
+  constructor(deps: { readonly clock: Clock; readonly signers: TokenSigners }, options: OwnTokensOptions) {
     this.#clock = deps.clock;
-    this.#privateKey = key;
-    this.#publicKey = createPublicKey(key);
-    this.#kid = options.kid;
+    this.#signers = deps.signers;
     this.#options = options;
-  }
-
-  /** Reads the key of this node, or makes it. @param options.keyPath a file that its owner alone may read. */
-  static async open(
-    deps: { readonly clock: Clock; readonly log: Logger },
-    options: OwnTokensOptions & { readonly keyPath: string },
-  ): Promise<OwnTokens> {
-    const pem = (await readPrivateFile(options.keyPath, deps.log)) ?? (await makeKey(options.keyPath, deps.log));
-    const key = createPrivateKey(pem);
-    const kid = await calculateJwkThumbprint(await exportJWK(createPublicKey(key)));
-    return new OwnTokens(deps, key, { ...options, kid });
   }
 
   get service(): string {
@@ -81,9 +66,9 @@ export class OwnTokens {
     );
   }
 
-  /** @returns undefined for a token that is not one of ours, or not good now. */
+  /** @returns undefined for a token that is not of a node of this fleet, or not good now. */
   async verifyAccess(token: string): Promise<(TokenClaims & { readonly version: string | undefined }) | undefined> {
-    const payload = await this.#verify(token, this.#options.service);
+    const payload = await this.#verify(token, { audience: this.#options.service, maxSeconds: ACCESS_TOKEN_SECONDS });
     if (payload === undefined) return undefined;
     const { sub = '', exp = 0, access, ver } = payload;
     const version = typeof ver === 'string' ? ver : undefined;
@@ -92,7 +77,10 @@ export class OwnTokens {
 
   /** The account that a refresh token was given to; undefined for one that is not good. */
   async verifyRefresh(token: string): Promise<Account | undefined> {
-    const payload = await this.#verify(token, this.#options.service + REFRESH_AUDIENCE_SUFFIX);
+    const payload = await this.#verify(token, {
+      audience: this.#options.service + REFRESH_AUDIENCE_SUFFIX,
+      maxSeconds: REFRESH_TOKEN_SECONDS,
+    });
     if (payload?.sub === undefined || typeof payload['ver'] !== 'string') return undefined;
     return { name: payload.sub, version: payload['ver'] };
   }
@@ -102,41 +90,38 @@ export class OwnTokens {
     about: { readonly subject: string; readonly audience: string; readonly seconds: number },
   ): Promise<string> {
     const nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
+    const { key, x5c, nodeId } = this.#signers.own();
     return new SignJWT(claims)
-      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT', kid: this.#kid })
-      .setIssuer(this.#options.issuer)
+      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT', kid: nodeId, x5c: [...x5c] })
+      .setIssuer(this.#signers.fleetId)
       .setSubject(about.subject)
       .setAudience(about.audience)
       .setIssuedAt(nowSeconds)
       .setNotBefore(nowSeconds)
       .setExpirationTime(nowSeconds + about.seconds)
       .setJti(randomUUID())
-      .sign(this.#privateKey);
+      .sign(key);
   }
 
+  /** @param expected.maxSeconds the longest life that such a token may have, whatever it says itself. */
   async #verify(
     token: string,
-    audience: string,
-  ): Promise<(Record<string, unknown> & { sub?: string; exp?: number }) | undefined> {
+    expected: { readonly audience: string; readonly maxSeconds: number },
+  ): Promise<Payload | undefined> {
     try {
-      const { payload } = await jwtVerify(token, this.#publicKey, {
+      const { payload, protectedHeader } = await jwtVerify(token, (header) => this.#signers.keyOf(header.x5c), {
         algorithms: [ALGORITHM],
-        issuer: this.#options.issuer,
-        audience,
+        issuer: this.#signers.fleetId,
+        audience: expected.audience,
         clockTolerance: LEEWAY_SECONDS,
         currentDate: new Date(this.#clock.wallMs()),
-        requiredClaims: ['exp', 'sub'],
+        requiredClaims: ['exp', 'iat', 'sub'],
       });
+      const { exp = 0, iat = 0 } = payload;
+      if (exp - iat > expected.maxSeconds || !this.#signers.isInTime(protectedHeader.x5c, iat * 1000)) return undefined;
       return payload;
     } catch {
       return undefined; // whatever is wrong with it, the answer is the same: get another one
     }
   }
-}
-
-async function makeKey(path: string, log: Logger): Promise<string> {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  if (await createPrivateFile(path, pem)) return pem;
-  return (await readPrivateFile(path, log)) ?? pem;
 }

@@ -1,23 +1,17 @@
 // Who may do what where. Pure: everything not granted is refused.
 
+import { checkedGlob, parseActions, type Grant } from '../../shared/access/grant.ts';
+import { matchesGlob } from '../../shared/access/repository-glob.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { AccessNeed, Action, Subject } from '../registry/access.ts';
-import { AppError } from '../../shared/runtime/errors.ts';
-import { isRepositoryGlob, matchesGlob } from './repository-glob.ts';
 
-/** `admin` is every action, and the catalog. */
-export type GrantedAction = Action | 'admin';
-
-export interface Grant {
-  /** Whom it is for: `anonymous` is everybody, `authenticated` everybody with a login. */
-  readonly who: string;
-  readonly actions: ReadonlySet<GrantedAction>;
-  /** A pattern of repository names. */
-  readonly repositories: string;
+/** Decides what somebody may do. */
+export interface RightsOfAll {
+  /** Whether somebody may do what a request needs. `base` needs a login, unless anybody may do something without one. */
+  allows(subject: Subject, need: AccessNeed): boolean;
+  /** The actions in a repository that somebody has; `admin` stands for all. */
+  actionsIn(subject: Subject, repository: string): readonly Action[];
 }
-
-const ACTIONS: readonly GrantedAction[] = ['pull', 'push', 'delete', 'admin'];
-/** Grants kept, more are refused when they are read: each request looks through all of them. */
-export const MAX_GRANTS = 10_000;
 
 /**
  * One line of a settings file: `WHO ACTIONS REPOSITORIES`, as in `ci pull,push team/**`.
@@ -25,31 +19,27 @@ export const MAX_GRANTS = 10_000;
  */
 export function parseGrant(text: string): Grant {
   const [who = '', actionText = '', repositories = '', ...rest] = text.trim().split(/\s+/);
-  const problem = (what: string): AppError =>
-    new AppError(
+  try {
+    if (who === '' || repositories === '' || rest.length > 0)
+      throw new AppError('config_invalid', 'three words are needed');
+    return { who, actions: parseActions(actionText), repositories: checkedGlob(repositories) };
+  } catch (error) {
+    if (!isAppError(error, 'config_invalid')) throw error;
+    throw new AppError(
       'config_invalid',
-      `access.grants: "${text.slice(0, 200)}": ${what}; write WHO ACTIONS REPOSITORIES, as in "ci pull,push team/**"`,
+      `access.grants: "${text.slice(0, 200)}": ${error.message}; write WHO ACTIONS REPOSITORIES, as in "ci pull,push team/**"`,
     );
-  if (who === '' || repositories === '' || rest.length > 0) throw problem('three words are needed');
-  const actions = new Set<GrantedAction>();
-  for (const word of actionText.split(',')) {
-    const action = ACTIONS.find((known) => known === word);
-    if (action === undefined) throw problem(`"${word}" is none of ${ACTIONS.join(', ')}`);
-    actions.add(action);
   }
-  if (!isRepositoryGlob(repositories)) throw problem('that is no pattern of repositories');
-  return { who, actions, repositories };
 }
 
-/** The rights of all. */
-export class Rights {
-  readonly #grants: readonly Grant[];
+/** The rights that grants give. */
+export class Rights implements RightsOfAll {
+  readonly #grants = new Map<string, readonly Grant[]>();
 
   constructor(grants: readonly Grant[]) {
-    this.#grants = grants;
+    for (const grant of grants) this.#grants.set(grant.who, [...(this.#grants.get(grant.who) ?? []), grant]);
   }
 
-  /** Whether somebody may do what a request needs. `base` needs a login, unless anybody may do something without one. */
   allows(subject: Subject, need: AccessNeed): boolean {
     switch (need.type) {
       case 'base':
@@ -67,14 +57,13 @@ export class Rights {
     }
   }
 
-  /** The actions in a repository that somebody has; `admin` stands for all. */
   actionsIn(subject: Subject, repository: string): readonly Action[] {
     return (['pull', 'push', 'delete'] as const).filter((action) => this.#mayDo(subject, action, repository));
   }
 
   /** Whether anything is granted to those who have not logged in. */
   get hasAnonymous(): boolean {
-    return this.#grants.some(({ who }) => who === 'anonymous');
+    return this.#grants.has('anonymous');
   }
 
   #mayDo(subject: Subject, action: Action, repository: string): boolean {
@@ -85,8 +74,7 @@ export class Rights {
   }
 
   #of(subject: Subject): readonly Grant[] {
-    return this.#grants.filter(
-      ({ who }) => who === 'anonymous' || (subject !== undefined && (who === 'authenticated' || who === subject)),
-    );
+    const names = subject === undefined ? ['anonymous'] : ['anonymous', 'authenticated', subject];
+    return names.flatMap((name) => this.#grants.get(name) ?? []);
   }
 }

@@ -8,7 +8,7 @@ import { bearerRefusal, type TokenFault } from './challenge.ts';
 import { parseAuthorization } from './credentials.ts';
 import type { Logins } from './logins.ts';
 import type { OwnTokens } from './own-tokens.ts';
-import type { Rights } from './rights.ts';
+import type { RightsOfAll } from './rights.ts';
 import { covers } from './token-claims.ts';
 
 /** Where tokens are given out, below the address of the registry. */
@@ -17,7 +17,7 @@ const TOKEN_PATH = '/v2/auth';
 export interface TokenPolicyDeps {
   readonly accounts: Accounts;
   readonly logins: Logins;
-  readonly rights: Rights;
+  readonly rights: RightsOfAll;
   readonly tokens: OwnTokens;
 }
 

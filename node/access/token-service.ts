@@ -8,14 +8,14 @@ import { basicRefusal } from './challenge.ts';
 import { parseAuthorization } from './credentials.ts';
 import type { Logins } from './logins.ts';
 import { ACCESS_TOKEN_SECONDS, type OwnTokens } from './own-tokens.ts';
-import type { Rights } from './rights.ts';
+import type { RightsOfAll } from './rights.ts';
 import { formatScope, parseScopes, type Scope } from './scope.ts';
 
 export interface TokenServiceDeps {
   readonly accounts: Accounts;
   readonly clock: Clock;
   readonly logins: Logins;
-  readonly rights: Rights;
+  readonly rights: RightsOfAll;
   readonly tokens: OwnTokens;
 }
 

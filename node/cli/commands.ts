@@ -9,11 +9,19 @@ import { importCommand } from './commands/import.ts';
 import { nodeRemoveCommand } from './commands/node-remove.ts';
 import { nodeCommand } from './commands/node.ts';
 import { pullsCommand } from './commands/pulls.ts';
+import { robotCreateCommand } from './commands/robot-create.ts';
+import { robotListCommand } from './commands/robot-list.ts';
+import { robotRevokeCommand } from './commands/robot-revoke.ts';
 import { rolloutCommand } from './commands/rollout.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCreateCommand } from './commands/token-create.ts';
 import { upCommand } from './commands/up.ts';
+import { userAddCommand } from './commands/user-add.ts';
+import { userGrantCommand, userRevokeCommand } from './commands/user-grant.ts';
+import { userListCommand } from './commands/user-list.ts';
+import { userPasswdCommand } from './commands/user-passwd.ts';
+import { userRemoveCommand } from './commands/user-remove.ts';
 import { versionCommand } from './commands/version.ts';
 
 /** None of them loads what only another one needs: they import the heavy parts when they run. */
@@ -30,6 +38,15 @@ export const COMMANDS: readonly Command[] = [
   gcCommand,
   auditCommand,
   importCommand,
+  userAddCommand,
+  userListCommand,
+  userGrantCommand,
+  userRevokeCommand,
+  userPasswdCommand,
+  userRemoveCommand,
+  robotCreateCommand,
+  robotListCommand,
+  robotRevokeCommand,
   versionCommand,
 ];
 

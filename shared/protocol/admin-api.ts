@@ -8,6 +8,7 @@
 //   GET  /api/rollout     any certificate of this fleet              how far an image is (rollout.ts)
 //   GET  /api/audit       an admin certificate                       who did what (audit-api.ts)
 //   DELETE /api/nodes/ID  an admin certificate                       takes a node out of the fleet, for good
+//   …    /api/users, /api/robots, /api/rights    an admin certificate      users of the fleet (users-api.ts)
 //   GET  /api/session     a node's certificate; a WebSocket upgrade  the session of session-codec.ts
 //
 // The server's TLS sends the authority's certificate after its own: a joining host looks for the fingerprint of its

@@ -8,6 +8,7 @@
 // messages of session-codec.ts over one WebSocket.
 
 import Type, { type Static, type TSchema } from 'typebox';
+import { SignedPolicy } from '../access/access-policy.ts';
 import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
 import { isHostPort } from '../runtime/host-port.ts';
 import { LABEL_PATTERN } from '../runtime/label.ts';
@@ -312,6 +313,11 @@ export const METHODS = {
     params: object({ noiseKey: Type.Optional(NoiseKey), udpAddress: Type.Optional(Address) }),
     result: object({ rendezvous: Type.Optional(Rendezvous) }),
   },
+  /**
+   * The users of the fleet and their rights, signed (shared/access/access-policy.ts). Who asked once is told by
+   * `access.changed` when they are no longer these.
+   */
+  'access.policy': { params: object({}), result: SignedPolicy },
   /** A new certificate for this node. @param csr PEM. */
   'certificate.renew': {
     params: object({ csr: Type.String({ maxLength: 16_384 }) }),
@@ -345,6 +351,8 @@ export const CoordinatorEvent = Type.Union([
   object({ type: Type.Literal('order.remove'), digest: DigestText }),
   /** The list of `Rendezvous.bootstrap` as of now, to those who joined. */
   object({ type: Type.Literal('hyperswarm.bootstrap'), bootstrap: Bootstrap }),
+  /** The users of the fleet or their rights changed; to those who asked for them. */
+  object({ type: Type.Literal('access.changed') }),
   /** These nodes are no longer of the fleet: close what is open to them, refuse them. */
   object({ type: Type.Literal('roster.removed'), nodeIds: Type.Array(NodeId) }),
 ]);

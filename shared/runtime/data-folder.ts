@@ -5,7 +5,7 @@
 //   <data>/admin.json      how the command line on this host reaches the coordinator, private
 //   <data>/node.json       the node's identity, private
 //   <data>/noise-seed      the node's key in hyperswarm, private; made when it is first used
-//   <data>/token-key.pem  signs the tokens of this node's registry, private
+//   <data>/access-policy.json  the users of the fleet as this node heard of them, private
 //   <data>/store/          blobs, partial blobs, upload sessions
 //   <data>/local/node.sock commands on this host reach the node here, private
 //   <data>/known/          what the coordinator said last
@@ -18,7 +18,7 @@ export interface DataFolder {
   readonly adminAccess: string;
   readonly nodeIdentity: string;
   readonly noiseSeed: string;
-  readonly tokenKey: string;
+  readonly accessPolicy: string;
   readonly store: string;
   readonly known: string;
   readonly nodeSocket: string;
@@ -32,7 +32,7 @@ export function dataFolder(data: string): DataFolder {
     adminAccess: join(data, 'admin.json'),
     nodeIdentity: join(data, 'node.json'),
     noiseSeed: join(data, 'noise-seed'),
-    tokenKey: join(data, 'token-key.pem'),
+    accessPolicy: join(data, 'access-policy.json'),
     store: join(data, 'store'),
     known: join(data, 'known'),
     nodeSocket: join(data, 'local', 'node.sock'),

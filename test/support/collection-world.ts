@@ -201,7 +201,14 @@ export class CollectionWorld {
       collection: { everyMs: EVERY_MS, deleteDelayMs: DELETE_DELAY_MS, pushGraceMs: PUSH_GRACE_MS, untagged: 'remove' },
     });
     this.#core = new CoordinatorCore(
-      { clock, database: this.#database, log, metrics, renewCertificate: () => '' },
+      {
+        clock,
+        database: this.#database,
+        log,
+        metrics,
+        renewCertificate: () => '',
+        authority: { sign: () => Buffer.alloc(0) },
+      },
       { config, fleetId: 'model', seed: 1 },
     );
   }

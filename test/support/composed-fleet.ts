@@ -12,7 +12,7 @@ import { joinFleet, joinInProcess } from '../../node/identity/join-fleet.ts';
 import { NodeIdentityFile } from '../../node/identity/node-identity.ts';
 import { startNode, type RunningNode } from '../../node/node.ts';
 import type { CoordinatorTarget } from '../../shared/protocol/coordinator-api.ts';
-import { systemClock as clock } from '../../shared/runtime/clock.ts';
+import { systemClock as clock, type Clock } from '../../shared/runtime/clock.ts';
 import { dataFolder } from '../../shared/runtime/data-folder.ts';
 import { silentLogger as log, type Logger } from '../../shared/runtime/log.ts';
 import { Metrics } from '../../shared/runtime/metrics.ts';
@@ -98,7 +98,7 @@ export class ComposedFleet implements AsyncDisposable {
 
   /** A node in the coordinator's process, as `shoal up` starts it. */
   startOwnNode(overrides: Overrides = {}): Promise<FleetNode> {
-    return this.#startNode('own', { origin: true, ...overrides }, async (config) => {
+    return this.#startNode({ name: 'own', nodeClock: clock }, { origin: true, ...overrides }, async (config) => {
       const identity = await joinInProcess({
         path: dataFolder(config.data).nodeIdentity,
         enrol: async (request) => this.coordinator.enrolOwn(request),
@@ -107,9 +107,9 @@ export class ComposedFleet implements AsyncDisposable {
     });
   }
 
-  /** A node that joins over the network; one that was stopped comes back under the same name. */
-  startNode(name: string, overrides: Overrides = {}): Promise<FleetNode> {
-    return this.#startNode(name, overrides, async (config, metrics) => {
+  /** A node that joins over the network; one that was stopped comes back under the same name. @param nodeClock what it takes for the time. */
+  startNode(name: string, overrides: Overrides = {}, nodeClock: Clock = clock): Promise<FleetNode> {
+    return this.#startNode({ name, nodeClock }, overrides, async (config, metrics) => {
       const coordinator = `127.0.0.1:${this.#coordinatorPort}`;
       const path = dataFolder(config.data).nodeIdentity;
       const identity = (await NodeIdentityFile.open({ log: this.#log }, path)) ?? (await this.#join(path, coordinator));
@@ -128,7 +128,7 @@ export class ComposedFleet implements AsyncDisposable {
   }
 
   async #startNode(
-    name: string,
+    { name, nodeClock }: { readonly name: string; readonly nodeClock: Clock },
     overrides: Overrides,
     join_: (
       config: NodeConfig,
@@ -146,7 +146,7 @@ export class ComposedFleet implements AsyncDisposable {
     const metrics = new Metrics();
     const isOrigin = config.origin ?? false;
     const log_ = this.#log.child({ node: name });
-    const deps = { clock, log: log_, metrics, random: Math.random, version: 'test', isOrigin };
+    const deps = { clock: nodeClock, log: log_, metrics, random: Math.random, version: 'test', isOrigin };
     const running = await startNode(config, { ...deps, ...(await join_(config, metrics)) });
     const stop = once(() => running[Symbol.asyncDispose]());
     this.#resources.defer(stop);

@@ -12,6 +12,8 @@ export function recordingTerminal(
     readonly columns?: number;
     /** What a person would type; without it nobody can be asked. */
     readonly answer?: string;
+    /** What stands on standard input. */
+    readonly input?: string;
   } = {},
 ): RecordingTerminal {
   const said = { output: '', messages: '' };
@@ -33,6 +35,11 @@ export function recordingTerminal(
       said.messages += question;
       return options.answer ?? '';
     },
+    askSecret: async (question) => {
+      said.messages += question;
+      return options.answer ?? '';
+    },
+    readInput: async () => options.input ?? '',
     isInteractive: options.isInteractive ?? false,
     isAttended: options.isAttended ?? false,
     size: () => ({ columns: options.columns ?? 80, rows: 24 }),

@@ -9,7 +9,7 @@ import { systemClock } from '../../../shared/runtime/clock.ts';
 import { dataFolder } from '../../../shared/runtime/data-folder.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { choice, count, list, onOff } from '../../../shared/runtime/settings.ts';
-import { isRepositoryGlob, matchesGlob } from '../../access/repository-glob.ts';
+import { isRepositoryGlob, matchesGlob } from '../../../shared/access/repository-glob.ts';
 import { AdminClient } from '../../admin/admin-client.ts';
 import { NodeConfig } from '../../config.ts';
 import { ADOPTION_MODES } from '../../content/blob-store.ts';

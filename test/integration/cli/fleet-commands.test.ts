@@ -4,51 +4,14 @@ import assert from 'node:assert/strict';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { COMMANDS } from '../../../node/cli/commands.ts';
-import { runProgram } from '../../../node/cli/program.ts';
 import type { FleetStatus } from '../../../shared/protocol/admin-api.ts';
 import type { AccessPolicy } from '../../../node/registry/access.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
+import { shoal, shoalWith, startShoal, type Ran } from '../../support/command-line.ts';
 import { listenRegistry } from '../../support/registry-listener.ts';
 import { eventually } from '../../support/eventually.ts';
-import { recordingTerminal, type RecordingTerminal } from '../../support/recording-terminal.ts';
 import { RegistryWire } from '../../support/registry-wire.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
-
-const environment = {
-  SHOAL_LOG_LEVEL: 'silent',
-  SHOAL_HTTP: '127.0.0.1:0',
-  SHOAL_LISTEN: '127.0.0.1:0',
-  SHOAL_SWARM: '127.0.0.1:0',
-  SHOAL_ADVERTISE: '127.0.0.1:1', // these nodes send each other nothing
-};
-
-interface Ran extends RecordingTerminal {
-  readonly code: number;
-}
-
-async function shoal(...args: string[]): Promise<Ran> {
-  const terminal = recordingTerminal({ environment });
-  const code = await runProgram(COMMANDS, { args, terminal, stop: new AbortController().signal });
-  return Object.assign(terminal, { code });
-}
-
-/** A command that stays. Disposing stops it as a signal would, and asserts that it ended well. */
-async function startShoal(...args: string[]): Promise<AsyncDisposable & { readonly terminal: RecordingTerminal }> {
-  const terminal = recordingTerminal({ environment });
-  const stop = new AbortController();
-  const ended = runProgram(COMMANDS, { args, terminal, stop: stop.signal });
-  const failed = new AbortController();
-  void ended.then(() => failed.abort(new Error(terminal.messages)));
-  await eventually({ what: args.join(' '), signal: failed.signal }, () => /running/.test(terminal.output));
-  return {
-    terminal,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      assert.equal(await ended, 0);
-    },
-  };
-}
 
 async function fleetOf(data: string): Promise<FleetStatus> {
   const { output, messages } = await shoal('status', '--json', '--data', data);
@@ -227,12 +190,8 @@ test('node remove takes a node out after its id was typed again, and tells what 
   });
   const origin = nodes.find(({ isOrigin }) => isOrigin)?.nodeId ?? '';
   const nodeId = nodes.find(({ isOrigin }) => !isOrigin)?.nodeId ?? '';
-  const remove = async (id: string, answer: string): Promise<Ran> => {
-    const terminal = recordingTerminal({ environment, answer });
-    const args = ['node', 'remove', id, '--data', data];
-    const code = await runProgram(COMMANDS, { args, terminal, stop: new AbortController().signal });
-    return Object.assign(terminal, { code });
-  };
+  const remove = (id: string, answer: string): Promise<Ran> =>
+    shoalWith({ answer }, 'node', 'remove', id, '--data', data);
 
   const unasked = await shoal('node', 'remove', nodeId, '--data', data);
   const unsure = await remove(nodeId, 'y');

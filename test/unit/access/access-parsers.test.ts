@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseAuthorization } from '../../../node/access/credentials.ts';
 import { parseHtpasswd } from '../../../node/access/htpasswd-file.ts';
-import { matchesGlob } from '../../../node/access/repository-glob.ts';
+import { matchesGlob } from '../../../shared/access/repository-glob.ts';
 import { formatScope, parseScopes } from '../../../node/access/scope.ts';
 import { covers, parseAccessClaim } from '../../../node/access/token-claims.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';

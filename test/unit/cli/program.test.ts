@@ -66,6 +66,15 @@ usage: shoal <command> [flags]
                 hosts
   audit         tell who pushed, mounted and deleted what, when, and from where
   import        bring in the images of a registry:2, from its folder
+  user add      make a user of the fleet, who logs in at every node
+  user list     list the users of the fleet and what they may do
+  user grant    let a user or robot do something in some repositories
+  user revoke   take a right back
+  user passwd   give a user another password
+  user remove   take a user out of the fleet, with all rights
+  robot create  make a robot account for CI and hosts, and print its secret once
+  robot list    list robot accounts, when they end and what they may do
+  robot revoke  take a robot account away, with its secret and rights
   version       print the version and the protocol numbers
 
 \`shoal help <command>\` shows what a command does, an example and every flag with
