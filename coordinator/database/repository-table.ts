@@ -5,7 +5,7 @@ import type { Database, Statement } from 'better-sqlite3';
 export class RepositoryTable {
   readonly #find: Statement<[string], { id: number }>;
   readonly #insert: Statement<[string], { id: number }>;
-  readonly #list: Statement<[string, number], { name: string }>;
+  readonly #list: Statement<[string, string, number], { name: string }>;
   readonly #count: Statement<[], { count: number }>;
 
   constructor(db: Database) {
@@ -13,7 +13,8 @@ export class RepositoryTable {
     this.#insert = db.prepare('INSERT INTO repositories (name) VALUES (?) RETURNING id');
     const holdsSomething = `(EXISTS (SELECT 1 FROM repository_manifests WHERE repository_id = repositories.id)
       OR EXISTS (SELECT 1 FROM repository_blobs WHERE repository_id = repositories.id))`;
-    this.#list = db.prepare(`SELECT name FROM repositories WHERE name > ? AND ${holdsSomething} ORDER BY name LIMIT ?`);
+    this.#list = db.prepare(`SELECT name FROM repositories WHERE name > ? AND instr(name, ?) > 0
+      AND ${holdsSomething} ORDER BY name LIMIT ?`);
     this.#count = db.prepare(`SELECT count(*) AS count FROM repositories WHERE ${holdsSomething}`);
   }
 
@@ -29,9 +30,9 @@ export class RepositoryTable {
     return id;
   }
 
-  /** Names after `last` in byte order of repositories that hold a manifest or a blob (C-4). */
-  list(last: string, limit: number): string[] {
-    return this.#list.all(last, limit).map(({ name }) => name);
+  /** Names after `last` in byte order of repositories that hold a manifest or a blob (C-4). An empty text is in every name. */
+  list({ containing, last }: { readonly containing: string; readonly last: string }, limit: number): string[] {
+    return this.#list.all(last, containing, limit).map(({ name }) => name);
   }
 
   /** How many repositories hold something. */

@@ -21,11 +21,11 @@ export function listTags(deps: { readonly database: FleetDatabase }, params: Par
 /** Repositories that hold a manifest or a blob (C-4). */
 export function listRepositories(
   deps: { readonly database: FleetDatabase },
-  { last = '', limit }: Params<'repositories.list'>,
+  { containing = '', last = '', limit }: Params<'repositories.list'>,
 ): Result<'repositories.list'> {
   const { database } = deps;
   return database.read('list', () => {
-    const { page, hasMore } = pageOf(database.repositories.list(last, limit + 1), limit);
+    const { page, hasMore } = pageOf(database.repositories.list({ containing, last }, limit + 1), limit);
     return { repositories: page, hasMore };
   });
 }

@@ -75,8 +75,9 @@ export interface Manifests {
     page: { readonly last?: string | undefined; readonly limit: number },
     signal: AbortSignal,
   ): Promise<{ readonly tags: readonly string[]; readonly hasMore: boolean }>;
+  /** @param page.containing only those with this text in their name. */
   repositories(
-    page: { readonly last?: string | undefined; readonly limit: number },
+    page: { readonly containing?: string; readonly last?: string | undefined; readonly limit: number },
     signal: AbortSignal,
   ): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }>;
   referrers(

@@ -102,10 +102,12 @@ export class NodeManifests implements Manifests {
   }
 
   repositories(
-    page: { readonly last?: string | undefined; readonly limit: number },
+    page: { readonly containing?: string; readonly last?: string | undefined; readonly limit: number },
     signal: AbortSignal,
   ): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }> {
-    return this.#link.call('repositories.list', { limit: page.limit, ...lastOf(page) }, signal);
+    const { containing, limit } = page;
+    const wanted = containing === undefined ? { limit } : { containing, limit };
+    return this.#link.call('repositories.list', { ...wanted, ...lastOf(page) }, signal);
   }
 
   referrers(query: Parameters<Manifests['referrers']>[0], signal: AbortSignal): ReturnType<Manifests['referrers']> {

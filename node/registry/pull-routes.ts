@@ -1,12 +1,13 @@
 // GET /pulls and /pulls/ID: why a pull took its time, for `shoal pulls` and other tools of operators (pull-report.ts).
 
-import type { FastifyPluginCallback, FastifyReply } from 'fastify';
+import type { FastifyPluginCallback } from 'fastify';
 import type { PullDetail, PullList } from '../../shared/protocol/pull-report.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { AccessPolicy } from './access.ts';
-import { errorAnswer } from './oci-error.ts';
+import { askerOf } from './asker-of.ts';
 import type { RegistrySite } from './registry-site.ts';
 import { Query } from './query.ts';
+import { sendFailure } from './send-failure.ts';
 
 /** Reports of late pulls. */
 export interface PullReports {
@@ -28,10 +29,7 @@ export function pullRoutes(
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     app.addHook('onRequest', async (request) => {
-      const { raw } = request;
-      const { authorization } = raw.headers;
-      const asker = { authorization, baseUrl: site.baseUrl(raw), clientAddress: site.clientAddress(raw) };
-      await deps.access.authorize(asker, [{ type: 'catalog' }]);
+      await deps.access.authorize(askerOf(site, request.raw), [{ type: 'catalog' }]);
     });
     app.setErrorHandler((error, _request, reply) => sendFailure(reply, error));
     app.get('/pulls', (request, reply) => {
@@ -52,10 +50,4 @@ export function pullRoutes(
 
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function sendFailure(reply: FastifyReply, error: unknown): void {
-  const { status, headers, body } = errorAnswer(error);
-  for (let at = 0; at < headers.length; at += 2) void reply.header(headers[at] ?? '', headers[at + 1]);
-  void reply.code(status).send(body);
 }

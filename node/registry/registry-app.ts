@@ -27,6 +27,7 @@ import { ReferenceMetrics } from './reference-metrics.ts';
 import { RegistrySite } from './registry-site.ts';
 import { plainAddress } from './trusted-proxies.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import { searchRoutes } from './search-routes.ts';
 import type { TokenSource } from './token-routes.ts';
 
 /** Clients that speak TLS here are told of in the log at most this often; each is answered. */
@@ -103,6 +104,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
   void app.register(pullRoutes(deps, site));
+  void app.register(searchRoutes({ access: deps.access, manifests: deps.content.manifests }, site));
   return app;
 }
 

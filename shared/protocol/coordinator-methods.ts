@@ -206,8 +206,10 @@ export const METHODS = {
     }),
     result: object({ tags: Type.Array(Type.String()), hasMore: Type.Boolean() }),
   },
+  /** In byte order, after `last`. @param containing only those with this text in their name. */
   'repositories.list': {
     params: object({
+      containing: Type.Optional(Type.String({ maxLength: 255 })),
       last: Type.Optional(Type.String({ maxLength: 512 })),
       limit: Type.Integer({ minimum: 0, maximum: 1000 }),
     }),

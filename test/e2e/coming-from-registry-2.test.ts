@@ -125,8 +125,8 @@ class Client {
     return runCommand([...this.#files.prefix, ...shell], options);
   }
 
-  async docker(...args: readonly string[]): Promise<void> {
-    await this.#docker?.docker(...args);
+  async docker(...args: readonly string[]): Promise<string> {
+    return (await this.#docker?.docker(...args)) ?? '';
   }
 
   /** What docker says when it fails. */
@@ -187,6 +187,8 @@ describe('The page for those who come from registry:2', needs({ namespaces: true
     {
       await using _program = await server.start('plain', 5000);
       lists = await client.type('push and pull');
+      const found = await client.docker('search', '--format', '{{.Name}}', 'localhost:5000/busy');
+      assert.equal(found, 'team/busybox\n');
     }
 
     await using _program = await server.start('plain', 5000);

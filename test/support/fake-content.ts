@@ -150,8 +150,14 @@ class FakeManifests implements Manifests {
     return { tags: names, hasMore };
   }
 
-  async repositories(page: NamePage): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }> {
-    const { names, hasMore } = pageOf(this.#repositories.names(), page);
+  async repositories(
+    page: NamePage & { readonly containing?: string },
+  ): Promise<{ readonly repositories: readonly string[]; readonly hasMore: boolean }> {
+    const { containing = '' } = page;
+    const { names, hasMore } = pageOf(
+      this.#repositories.names().filter((name) => name.includes(containing)),
+      page,
+    );
     return { repositories: names, hasMore };
   }
 
