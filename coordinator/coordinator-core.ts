@@ -26,7 +26,7 @@ import { PolicyDesk, type PolicyDeskDeps } from './users/policy-desk.ts';
 import { Session, type Methods, type SessionCarrier } from './sessions/session.ts';
 import { ManifestResolver } from './tags/manifest-resolver.ts';
 
-/** How often ended grace times and sightings are looked at: a second more of grace matters to nobody. */
+/** How often grace times that are over are ended, and sightings of nodes written: a second more matters to nobody. */
 const HOUSEKEEPING_MS = 1000;
 
 export interface CoordinatorCoreDeps {

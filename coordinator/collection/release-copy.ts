@@ -1,5 +1,5 @@
-// A node asks for leave to delete its file of a blob. Once it is given the file counts as a copy no more, before it is
-// gone: whatever happens in between, nobody relies on it.
+// A node asks for leave to delete its file of a blob. From the moment that leave is given, the file no longer counts as a copy, although
+// it still exists: whatever happens until it is deleted, nobody relies on it.
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';

@@ -10,7 +10,7 @@ import type { FleetDatabase } from '../database/fleet-database.ts';
 const MAX_ORDERS_PER_NODE = 200;
 
 interface SentOrder {
-  /** When the removal began that it is of. */
+  /** When the removal that the order belongs to began. */
   readonly sinceMs: number;
   readonly sentMs: number;
 }

@@ -95,8 +95,7 @@ export interface UploadChunk {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Upload sessions. They survive a restart; one writer at a time, the next one waits (U-11). */
-/** What is said of an upload session when it begins. */
+/** What a client says of an upload session when it begins one. */
 export interface UploadOptions {
   /** What the client says it will finish with; anything served may be used at the end. */
   readonly algorithm?: 'sha256' | 'sha512' | undefined;
@@ -104,6 +103,7 @@ export interface UploadOptions {
   readonly owner?: string | undefined;
 }
 
+/** Upload sessions. They survive a restart; one writer at a time, the next one waits (U-11). */
 export interface UploadStore {
   /** Opens a session. */
   create(repository: string, options?: UploadOptions): Promise<UploadId>;

@@ -7,19 +7,19 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 
-/** One thing to look at. */
+/** One check that is run again and again. */
 export interface HealthCheck {
   readonly name: string;
   readonly intervalMs: number;
-  /** Failures in a row that count; the first one when it is 0. */
+  /** How many failures in a row take the node out of service; 0 means the same as 1. */
   readonly threshold: number;
-  /** @throws anything when it is not well; its message is shown. */
+  /** @throws an error, whose message is shown, when something is wrong. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 /** A check that takes longer has failed; it is not started again before it ends. */
 const CHECK_TIMEOUT_MS = 30_000;
-/** Under this name the operator takes the node out by hand. */
+/** The name under which `failing` lists that the operator took the node out of service; as in the reference registry. */
 const BY_HAND = 'manual_http_status';
 
 /** The checks of one node. Disposing stops them. */

@@ -1,4 +1,4 @@
-// What can be checked: the disk, a file that takes the node out, an address of HTTP, a port.
+// The kinds of health checks: the data folder, a file that takes the node out of service, an HTTP address, a TCP port.
 
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const timing = {
 const within = { timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 30_000 })) };
 const target = Type.String({ minLength: 1, maxLength: 4096 });
 
-/** A check as the settings have it. */
+/** One check of `health.checks`, as it stands in the settings. */
 export const WantedCheck = Type.Union([
   Type.Object({ type: Type.Literal('file'), file: target, ...timing }, { additionalProperties: false }),
   Type.Object(
@@ -36,9 +36,9 @@ export const WantedCheck = Type.Union([
 export type WantedCheck = Readonly<Static<typeof WantedCheck>>;
 type HttpCheck = Extract<WantedCheck, { readonly type: 'http' }>;
 
-/** Between two runs of a check that does not say; the value of the reference registry. */
+/** The time between two runs of a check whose settings name none; the value of the reference registry. */
 const DEFAULT_INTERVAL_MS = 10_000;
-/** What a check over the network may take when it does not say. */
+/** How long a check over the network may take when its settings name no time. */
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** Whether the folder of all data is there and may be written. */
@@ -49,7 +49,7 @@ export function storageCheck(
   return { name: 'storagedriver_filesystem', ...options, run: () => access(folder, constants.R_OK | constants.W_OK) };
 }
 
-/** The check for a wish. */
+/** Makes the check that the settings describe. */
 export function checkOf(wanted: WantedCheck): HealthCheck {
   const { intervalMs = DEFAULT_INTERVAL_MS, threshold = 0 } = wanted;
   switch (wanted.type) {
@@ -71,7 +71,7 @@ export function checkOf(wanted: WantedCheck): HealthCheck {
   }
 }
 
-/** A file that is there takes the node out of service: the way to do so from a script. */
+/** Fails while the file exists: a script takes the node out of service by making it. */
 async function refuseFile(path: string): Promise<void> {
   const isThere = await stat(path).then(
     () => true,

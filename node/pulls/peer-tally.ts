@@ -1,4 +1,4 @@
-// What one peer did for one blob. `received` runs for every frame of payload, so it only adds up.
+// What one peer did for one blob: bytes, waits, failures. `received` runs for every frame of payload, so it does no more than add.
 
 import type { PeerShare } from '../../shared/protocol/pull-report.ts';
 

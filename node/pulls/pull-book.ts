@@ -1,5 +1,4 @@
-// The pulls of this node, those that run and those of late: begins their records, puts the blobs of one image together, and
-// forgets what is old.
+// The pulls of this node, running and recent: begins a record for each blob, groups the blobs of one image, and forgets what is old.
 
 import Type, { type Static } from 'typebox';
 import type { Digest } from '../../shared/oci/digest.ts';
@@ -58,7 +57,7 @@ interface Pull {
   readonly cause: PullCause;
   /** A record while it runs, then its report. */
   readonly blobs: Array<PullRecord | BlobPull>;
-  /** On the clock that only goes forward. */
+  /** By the monotonic clock. */
   lastActiveMs: number;
   runningCount: number;
 }

@@ -1,4 +1,4 @@
-// Memory that all of a kind share, in bytes: who needs little of it does not wait behind those who hold little.
+// A number of bytes of memory that all requests of one kind share. Each takes as much as it needs, and the next waits when all is taken.
 
 import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import { invariant } from '../../shared/runtime/errors.ts';

@@ -1,4 +1,5 @@
-// Whether one download may ask for its next piece: under the caps on what arrives here, and after what clients wait for.
+// Whether one download may ask for its next piece: the caps on what this node receives must allow it, and background work waits behind
+// what clients wait for.
 
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { BackgroundShare } from './caps/background-share.ts';
@@ -11,14 +12,14 @@ export interface AskingRoomDeps {
   readonly share: BackgroundShare;
   /** Whether a client waits for this download now. */
   readonly priority: () => Transfer['priority'];
-  /** A piece that was refused may be asked for now. */
+  /** Called when a piece that `mayAsk` refused may be asked for now. */
   readonly roomAgain: () => void;
 }
 
 export class AskingRoom {
   readonly #deps: AskingRoomDeps;
   readonly #pieceBytes: number;
-  /** In line for a piece from near or far; the download has one turn of each at a time. */
+  /** By whether the peer is in another zone: leaves the line of the caps. The download waits there once for each at most. */
   readonly #leaveLine = new Map<boolean, () => void>();
   readonly #granted = new Map<boolean, Transfer>();
 
@@ -32,7 +33,10 @@ export class AskingRoom {
     return this.#leaveLine.size > 0;
   }
 
-  /** Whether a piece may be asked for, which is counted; `roomAgain` is called for one that may not because of a cap. */
+  /**
+   * Whether a piece may be asked for now; if so its bytes are counted. When a cap forbids it, `roomAgain` is called later.
+   * @param isFar the peer is in another zone.
+   */
   mayAsk(isFar: boolean): boolean {
     const { clock, limiter, share } = this.#deps;
     const bytes = this.#pieceBytes;

@@ -12,19 +12,19 @@ import type { BlobCut, SharedBlob } from './shared-blob.ts';
 export class BlobChannel {
   readonly connection: PeerConnection;
   readonly cut: BlobCut;
-  /** The number that we gave it, in every frame that we send about it. */
+  /** The number that this node chose for the channel; every frame that we send about it carries it. */
   readonly localNumber: number;
-  /** The number that the peer gave it; undefined until it opened its side. */
+  /** The number that the peer chose for the channel; undefined until the peer opened its side. */
   remoteNumber: number | undefined;
-  /** What we can give of it; undefined while that is being looked up. */
+  /** The blob as this node can give it to the peer; undefined while it is being looked up. */
   blob: SharedBlob | undefined;
-  /** What the peer said that it has; undefined before its first word. */
+  /** The pieces that the peer told us it has; undefined until it told us any. */
   remoteHas: PieceSet | undefined;
-  /** Our download that uses this channel. */
+  /** Our download that asks for pieces over this channel; undefined while we only give. */
   exchange: PieceExchange | undefined;
-  /** True when the peer hands out pieces of its choice here. */
+  /** True while the peer offers to send pieces of its own choice (`offer` of peer-frames.ts). */
   isOffering = false;
-  /** True when we hand out pieces of our choice here. */
+  /** True while this node offers the peer pieces of our own choice (scheduler/piece-hand-out.ts). */
   isHandOut = false;
   isClosed = false;
   readonly #unannounced: number[] = [];
@@ -39,13 +39,13 @@ export class BlobChannel {
     return this.cut.digest;
   }
 
-  /** Notes a piece that the peer is to be told about with the next batch. @returns true for the first of a batch. */
+  /** Adds a verified piece to the next `have` frame. @returns true when it is the first of that frame, so that somebody has to send it. */
   noteVerified(pieceIndex: number): boolean {
     if (!isNewsTo(this, pieceIndex)) return false;
     return this.#unannounced.push(pieceIndex) === 1;
   }
 
-  /** Sends what was noted, without what the peer got meanwhile. */
+  /** Sends the `have` frame, without pieces that the peer got in the meantime. */
   announce(): void {
     const pieces = this.#unannounced.splice(0).filter((piece) => isNewsTo(this, piece));
     const runs = runsOf(pieces);

@@ -42,22 +42,22 @@ export interface NeighbourNews {
 /** How an attempt ended that did not fail. */
 export type AttemptEnd = 'adopted' | 'revoked' | 'deserted';
 
-/** What the download learns. */
+/** What an attempt tells its download. */
 export interface AttemptOwner {
-  /** The blob is open; pieces from an earlier time may be there. */
+  /** The partial blob is open. It may hold pieces from an earlier download. */
   opened(blob: SharedBlob): void;
   verified(pieceIndex: number): void;
-  /** The digest of the whole holds. */
+  /** The digest of the whole blob was checked and is right. */
   isWhole(): void;
   /** The download fails. Called before files close, as is `useless`. */
   failing(error: unknown): void;
   /** This table led nowhere: what was read so far may be wrong (`revoked`) or was right as far as it went. */
   useless(end: 'revoked' | 'deserted'): void;
-  /** The table is no peer's word any more. */
+  /** The coordinator confirmed the piece table, which was only a peer's word until now. */
   confirmed(): void;
   /** Where clients read, as piece numbers. */
   readerPieces(pieceBytes: number): readonly number[];
-  /** What is to be fetched; undefined for everything alike. */
+  /** Which pieces are needed; undefined when all are needed alike. */
   needs(): PieceNeeds | undefined;
   /** Whether a client waits for it now. */
   priority(): DownloadPriority;
@@ -71,7 +71,7 @@ interface AttemptOptions {
   readonly record: PullRecord;
   /** Tables of this blob that are not trusted any more. */
   readonly doubts: TableDoubts;
-  /** Whether room for all of it is kept from the start. */
+  /** Whether disk space for the whole blob is reserved at the start. */
   readonly room: 'all' | 'as_needed';
 }
 
@@ -81,7 +81,7 @@ export class DownloadAttempt {
   readonly #owner: AttemptOwner;
   /** Aborted when this table is of no use any more. */
   readonly #over = new AbortController();
-  /** Ids of all that gave the provisional table. */
+  /** Ids of the nodes that gave the provisional table. */
   readonly #vouchers = new Set<string>();
   /** Who sent bytes that do not fit the table. */
   readonly #offenders = new Set<string>();
@@ -348,7 +348,7 @@ export class DownloadAttempt {
     }
   }
 
-  /** Whoever gave a table that does not make up the blob. */
+  /** Counts an offence for every node that gave the table, which is not that of the blob. */
   #blameVouchers(): void {
     const { digest } = this.#options;
     for (const nodeId of this.#vouchers) {
@@ -356,7 +356,7 @@ export class DownloadAttempt {
     }
   }
 
-  /** @returns true when it is news. */
+  /** Counts an offence, and reports it to the coordinator. @returns true unless it was counted before. */
   #blame(nodeId: string): boolean {
     const { peers, reports } = this.#deps;
     const { digest } = this.#options;
@@ -373,7 +373,7 @@ export class DownloadAttempt {
     reports.report({ nodeId, digest, reason: 'stalled' });
   }
 
-  /** Takes up what was said too early. */
+  /** Applies the changes of neighbours that came before they could be used. */
   #takeEarly(): void {
     for (const news of this.#early.splice(0)) this.neighboursChanged(news);
     if (this.#wasEarlyLost) void this.#keeper?.relocate();

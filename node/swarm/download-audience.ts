@@ -1,4 +1,5 @@
-// Who waits for one download, and so what of it is wanted. When everybody left it goes on for a while, since docker tries again.
+// Who waits for one download, and therefore which parts of the blob are wanted. When everybody has left, the download goes on for a
+// while, since docker tries again.
 
 import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
@@ -15,10 +16,13 @@ export class DownloadAudience {
   #replicaCount = 0;
   #linger: Scheduled | undefined;
   #isWholeAsked = false;
-  /** All of it is fetched although nobody asked for more than parts. */
+  /** True while the whole blob is fetched although clients asked for parts only (`peers.backgroundFill`). */
   isFilling = false;
 
-  /** @param deps.wholeAsked called for the first who wants all of it. @param deps.left nobody came back in time. */
+  /**
+   * @param deps.wholeAsked called once, when somebody first wants the whole blob.
+   * @param deps.left called when everybody left and nobody came back within `lingerMs`.
+   */
   constructor(
     deps: { readonly clock: Clock; readonly wholeAsked: () => void; readonly left: () => void },
     options: { readonly lingerMs: number },
@@ -29,12 +33,12 @@ export class DownloadAudience {
     this.#lingerMs = options.lingerMs;
   }
 
-  /** A client waits. */
+  /** True while a client reads the blob. */
   get hasReaders(): boolean {
     return this.#readers.size > 0;
   }
 
-  /** Somebody reads all of it or wants it here, or did. */
+  /** True once somebody read the whole blob or wanted it on this host, also when they have left. */
   get isWholeAsked(): boolean {
     return this.#isWholeAsked;
   }
@@ -43,12 +47,12 @@ export class DownloadAudience {
     return this.#isWholeAsked || this.isFilling;
   }
 
-  /** What each client reads; undefined for one that reads all. */
+  /** The byte ranges that each client reads; undefined for a client that reads the whole blob. */
   get ranges(): ReadonlyArray<readonly ByteRange[] | undefined> {
     return [...this.#readers].map((reader) => reader.ranges);
   }
 
-  /** Where clients read, as piece numbers. */
+  /** The number of the piece that each client reads at the moment. */
   positions(pieceBytes: number): readonly number[] {
     return [...this.#readers].map((reader) => Math.floor(reader.position / pieceBytes));
   }

@@ -32,7 +32,7 @@ export interface DownloadDeps {
   readonly channels: BlobChannels;
   readonly small: SmallBlobs;
   readonly slots: DownloadSlots;
-  /** The caps on what arrives here. */
+  /** The caps on what this node receives. */
   readonly downloads: TransferLimiter;
   readonly share: BackgroundShare;
   readonly onAdopted: (digest: Digest, sizeBytes: number) => void;

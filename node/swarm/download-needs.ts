@@ -1,12 +1,13 @@
-// What all who wait for one download need of it together.
+// Which pieces of a blob are needed, by all who wait for its download together.
 
 import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import { piecesOfRanges, type PieceNeeds } from './scheduler/piece-needs.ts';
 import type { PieceSet } from './scheduler/piece-set.ts';
 
 /**
- * Undefined: everything alike. What ranges name comes first, and alone unless the whole is wanted as well.
- * @param readers what each reads; undefined for one that reads all.
+ * The pieces in the readers' ranges come first. The rest is fetched only when the whole blob is wanted as well.
+ * @param readers the byte ranges of each reader; undefined for one that reads the whole blob.
+ * @returns undefined when all pieces are needed alike.
  */
 export function needsOf(
   blob: { readonly pieceCount: number; readonly pieceBytes: number },
@@ -18,7 +19,7 @@ export function needsOf(
   return { first: piecesOfRanges(blob, ranges), rest: options.isWholeWanted ? 'wanted' : 'unwanted' };
 }
 
-/** True when some pieces are needed alone and all of these are here. */
+/** True when only some pieces are needed and all of them are here. */
 export function areMet(needs: PieceNeeds | undefined, has: PieceSet): boolean {
   if (needs?.rest !== 'unwanted') return false;
   for (let piece = needs.first.next(0); piece >= 0; piece = needs.first.next(piece + 1)) {

@@ -1,4 +1,5 @@
-// The place of one download among those that run: given back while there is nothing to fetch for anybody, and taken again.
+// The place of one download among those that run. It is given back while nobody needs anything that is still missing, and taken again
+// when somebody does.
 
 import type { DownloadPriority, DownloadSlot, DownloadSlots } from './download-slots.ts';
 

@@ -19,13 +19,13 @@ interface Waiting {
   readonly start: () => void;
 }
 
-/** One place in the line or among the running. */
+/** The place of one download, first in the line and then among those that run. */
 export interface DownloadSlot {
   /** Resolves when the download may run. */
   readonly granted: Promise<void>;
-  /** Whether a client waits for this download now. One that runs goes on in any case. */
+  /** Moves the download in the line, when a client begins or ceases to wait for it. One that runs already goes on in any case. */
   setPriority(priority: DownloadPriority): void;
-  /** Ends the wait or gives the place free. Safe to call twice. */
+  /** Leaves the line, or frees the place for the next. Safe to call twice. */
   release(): void;
 }
 

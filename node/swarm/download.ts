@@ -31,16 +31,16 @@ import { TableDoubts } from './table-doubts.ts';
 import { withSignal } from './with-signal.ts';
 
 export interface DownloadOptions {
-  /** Nothing came for so long: nobody who has it can be reached. */
+  /** The download fails when no piece came for this long: then nobody who has the blob can be reached. */
   readonly noProgressMs: number;
-  /** A download that nobody waits for any more goes on for so long. */
+  /** How long a download goes on after the last who waited for it left. */
   readonly lingerMs: number;
   readonly linkBytesPerSecond: number;
-  /** Whether the rest of a blob of which parts are read is fetched as well. */
+  /** Whether a blob of which clients read only parts is fetched as a whole in the background. */
   readonly backgroundFill: () => boolean;
 }
 
-/** Progress is looked at so often. */
+/** How often a download checks whether it makes progress. */
 const WATCH_MS = 250;
 
 export class Download implements ReadableDownload {
@@ -56,7 +56,7 @@ export class Download implements ReadableDownload {
   readonly #record: PullRecord;
   readonly #waiters = new PieceWaiters();
   readonly #doubts = new TableDoubts();
-  /** Nobody waited for so long that it ended. */
+  /** True when it ended because nobody waited for it any more. */
   #isLeft = false;
   #state: 'running' | 'whole' | 'adopted' | 'failed' = 'running';
   #failure: unknown;

@@ -8,7 +8,7 @@ import type { PeerMemory } from '../content/peer-memory.ts';
 
 /** Peers remembered; the one heard of longest ago is forgotten first. Origins and neighbours of some dozen pulls. */
 const MAX_KNOWN_PEERS = 256;
-/** A change is written so long after it, with all that changed meanwhile. */
+/** How long after a change the list is written, together with all that changed in the meantime. */
 const SAVE_AFTER_MS = 1000;
 
 interface KnownPeersDeps {
@@ -79,7 +79,7 @@ export class KnownPeers implements AsyncDisposable {
     return false;
   }
 
-  /** These are of the fleet no more. @returns those that were known. */
+  /** Forgets nodes that are no longer in the fleet. @returns those that were known. */
   forget(nodeIds: readonly string[]): readonly Peer[] {
     const forgotten = nodeIds.flatMap((nodeId) => this.#peers.get(nodeId) ?? []);
     for (const { nodeId } of forgotten) this.#peers.delete(nodeId);

@@ -9,11 +9,11 @@ import type { PeerConnection } from './peer-connection.ts';
 import type { PeerReports } from './peer-reports.ts';
 import { isFinalRefusal, type Peers } from './peers.ts';
 
-/** Neighbours are looked at so often, and at once when something changed. */
+/** How often the keeper checks its neighbours; it also does so at once when something changed. */
 const TICK_MS = 250;
-/** Nobody of the neighbours is there for so long: ask again who has it. */
+/** With no neighbour connected for this long, the coordinator is asked again who has the blob. */
 const ALONE_MS = 2000;
-/** First wait after a neighbour did not have the blob; doubles up to the largest. */
+/** The wait before a neighbour that did not have the blob is asked again; it doubles each time, up to `MAX_REFUSED_MS`. */
 const REFUSED_MS = 500;
 /** The longest wait before a neighbour that did not have the blob is asked again. */
 const MAX_REFUSED_MS = 15_000;
@@ -24,7 +24,7 @@ const MAX_NEIGHBOURS = 64;
 
 interface Known {
   peer: NamedPeer;
-  /** The coordinator took it back while it was open. */
+  /** The coordinator withdrew this neighbour while a channel to it was open. */
   isWithdrawn: boolean;
   state: 'idle' | 'connecting' | 'open';
   retryAtMs: number;
@@ -32,10 +32,10 @@ interface Known {
   failedDials: number;
 }
 
-/** Who may be asked from now on. */
+/** The answer to asking once more who has the blob. */
 export interface Relocation {
   readonly neighbours: readonly NamedPeer[];
-  /** The coordinator named them, so that nobody else is named any more. */
+  /** True when these are all neighbours, as the coordinator names them: any other is no longer one. */
   readonly areAll: boolean;
 }
 
@@ -45,11 +45,11 @@ export interface NeighbourKeeperDeps {
   readonly link: Pick<CoordinatorLink, 'isConnected'>;
   readonly reports: PeerReports;
   readonly peers: Peers;
-  /** Neighbours as of now, after those that were named before are of no use. */
+  /** Asks once more who has the blob, when none of the neighbours so far is of use. */
   readonly locateAgain: () => Promise<Relocation>;
   /** Uses a neighbour that is connected. */
   readonly use: (connection: PeerConnection) => void;
-  /** What `namedOf` says changed for some. */
+  /** Called when what `namedOf` returns has changed for at least one neighbour. */
   readonly renamed: () => void;
 }
 

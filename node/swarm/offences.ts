@@ -4,9 +4,9 @@
 
 import type { Digest } from '../../shared/oci/digest.ts';
 
-/** An offence counts for so long: a disk may have been replaced, a table put right. */
+/** How long an offence counts. Not for ever: a disk may have been replaced, a wrong table put right. */
 const OFFENCE_MS = 10 * 60_000;
-/** Wrong bytes of so many blobs cut a node off as a whole, while they count. */
+/** A node with offences in this many blobs at a time is cut off for all blobs. */
 const MAX_BLOBS = 2;
 /** Nodes remembered; the one that offended longest ago is forgotten first. */
 const MAX_NODES = 10_000;
@@ -15,7 +15,7 @@ export class Offences {
   /** Per node the blobs and until when they count; never more than `MAX_BLOBS` of them. */
   readonly #nodes = new Map<string, Map<Digest, number>>();
 
-  /** @returns true for the first time that counts, so that it is told once. */
+  /** Counts an offence. @returns true unless one with this blob counts already, so that each is reported once. */
   note(nodeId: string, digest: Digest, nowMs: number): boolean {
     const isNew = !this.isOffender(nodeId, digest, nowMs);
     const blobs = this.#nodes.get(nodeId) ?? new Map<Digest, number>();
@@ -30,7 +30,7 @@ export class Offences {
     return isNew;
   }
 
-  /** It was the piece table of this blob that was wrong. */
+  /** Takes back all offences with this blob: its piece table was wrong, and not the bytes. */
   forgive(digest: Digest): void {
     for (const [nodeId, blobs] of this.#nodes) {
       if (blobs.delete(digest) && blobs.size === 0) this.#nodes.delete(nodeId);

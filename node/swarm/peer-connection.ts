@@ -67,9 +67,9 @@ export class PeerConnection {
   /** What carries it, for metrics and reports. */
   readonly transport: TransportName;
   readonly role: 'dialler' | 'acceptor';
-  /** What all downloads together ask for over it. */
+  /** What all downloads together have asked for over this connection. */
   readonly pipeline = new PeerPipeline();
-  /** Resolves after both hellos. Rejects when it never comes to that. */
+  /** Resolves when both ends said hello; rejects when the connection ends before. */
   readonly ready: Promise<void>;
   readonly #stream: PeerStream['stream'];
   readonly #receive: PeerStream['receive'];
@@ -94,7 +94,7 @@ export class PeerConnection {
   peerAddress: string | undefined;
   /** The zone that it stands in, as it says; undefined for a node without one. */
   peerZone: string | undefined;
-  /** Smoothed; 0 before the first answer. */
+  /** Milliseconds, smoothed; 0 before the first answer to a ping. */
   roundTripMs = 0;
   receivedBytes = 0;
   sentBytes = 0;
@@ -126,12 +126,12 @@ export class PeerConnection {
     return this.#state !== 'closed';
   }
 
-  /** The peer does not stand where we do. */
+  /** True when the peer is in another zone than this node. */
   get isToOtherZone(): boolean {
     return this.peerZone !== this.#options.zone;
   }
 
-  /** Why it ended; `lost` when the stream just stopped. */
+  /** Why the connection ended; `lost` when the stream ended without a goodbye. */
   get closeReason(): Goodbye | 'lost' | undefined {
     return this.#closeReason;
   }
@@ -180,7 +180,7 @@ export class PeerConnection {
     }
   }
 
-  /** How much to write at a time, so that what is not payload finds its way between. */
+  /** Bytes of payload to write at a time, so few that control frames do not wait long behind them. */
   get partBytes(): number {
     return this.#unsent.unsentBytes;
   }
@@ -224,7 +224,7 @@ export class PeerConnection {
     stream.uncork();
   }
 
-  /** The user took up payload: the peer may send as much again. */
+  /** To be called when the user has taken up payload, so that the peer may send as much again. */
   consumed(bytes: number): void {
     this.#owedCredit += bytes;
     if (this.#owedCredit < CREDIT_STEP_BYTES) return;

@@ -1,4 +1,4 @@
-// Questions that a peer answers by number, each once or not at all.
+// Requests that a peer answers by their number, each once or not at all.
 
 import type { PeerFrame, Refusal } from '../../shared/protocol/peer-frames.ts';
 import { onceAborted } from '../../shared/runtime/abort-listener.ts';
@@ -12,14 +12,14 @@ interface Pending<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Questions of one kind. Each caller asks one peer one thing at a time, so that callers bound how many are open. */
+/** Requests of one kind. Each caller asks one peer one thing at a time, so the number of callers bounds how many are open. */
 export class PeerRequests<T> {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #pending = new Map<number, Pending<T>>();
   #lastRequest = 0;
 
-  /** @param options.timeoutMs a peer that does not answer for so long is given up for another. */
+  /** @param options.timeoutMs a request without an answer for this long fails, so that another peer can be asked. */
   constructor(deps: { readonly clock: Clock }, options: { readonly timeoutMs: number }) {
     this.#clock = deps.clock;
     this.#timeoutMs = options.timeoutMs;

@@ -32,9 +32,9 @@ export interface PeersOptions {
 
 /** Open connections; others are told that we are busy: 8 neighbours, 32 links of an origin, some images at a time. */
 const MAX_CONNECTIONS = 256;
-/** TCP and TLS to a peer; then the dial failed and another neighbour is used. */
+/** Time for TCP and TLS to a peer; after it the dial has failed and another neighbour is used. */
 const DIAL_TIMEOUT_MS = 3000;
-/** The first frames of both ends; then the connection is closed. */
+/** Time for the first frames of both ends; after it the connection is closed. */
 const HELLO_TIMEOUT_MS = 3000;
 /** A connection without an open channel is kept for so long, then closed. */
 const IDLE_MS = 60_000;
@@ -144,7 +144,7 @@ export class Peers {
     return Math.max(0, (this.#failures.get(nodeId)?.untilMs ?? 0) - this.#clock.nowMs());
   }
 
-  /** Whether a node is not dealt with. @param digest or at least not for this blob. */
+  /** True for a node that was removed, or is cut off for wrong pieces. @param digest counts its offences with this blob too. */
   isRefused(nodeId: string, digest?: Digest): boolean {
     if (this.#removed.has(nodeId) || nodeId === this.#options.nodeId) return true;
     const nowMs = this.#clock.nowMs();
@@ -170,19 +170,19 @@ export class Peers {
     connection.start();
   }
 
-  /** A node sent bytes of a blob that are not what was asked for. @returns true for the first time in a while. */
+  /** Counts wrong bytes that a node sent of a blob. @returns true unless an offence with this blob counts already. */
   offended(nodeId: string, digest: Digest): boolean {
     const isNews = this.#offences.note(nodeId, digest, this.#clock.nowMs());
     if (this.isRefused(nodeId)) this.#connections.get(nodeId)?.close('removed');
     return isNews;
   }
 
-  /** Those who seemed to send wrong bytes of a blob did not: its piece table was wrong. */
+  /** Takes back all offences with a blob: its piece table was wrong, and not the bytes. */
   forgive(digest: Digest): void {
     this.#offences.forgive(digest);
   }
 
-  /** Nodes that are no longer of the fleet. */
+  /** Closes the connections to nodes that are no longer in the fleet, and refuses them from now on. */
   remove(nodeIds: readonly string[]): void {
     for (const nodeId of nodeIds) {
       this.#removed.add(nodeId);
@@ -190,7 +190,7 @@ export class Peers {
     }
   }
 
-  /** The last channel of a connection closed: it is kept for a while. */
+  /** Starts the idle time of a connection whose last channel closed; it is closed at its end. */
   becameIdle(connection: PeerConnection): void {
     this.#idleTimers.get(connection)?.cancel();
     this.#idleTimers.set(

@@ -1,4 +1,4 @@
-// The hands of the scheduler for one download: turns its decisions into frames, and frames into events for it.
+// Carries out what the scheduler decides for one download: turns its decisions into frames, and frames into events for it.
 
 import type { DataPlace } from '../../shared/protocol/peer-frames.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
@@ -16,7 +16,7 @@ import { PieceSet } from './scheduler/piece-set.ts';
 import { ZoneShares, type NamedShare } from './scheduler/zone-shares.ts';
 import type { SharedBlob } from './shared-blob.ts';
 
-/** What the owner of an exchange learns. */
+/** What an exchange tells its owner. */
 export interface ExchangeOwner {
   /** A piece was checked, written, and may be given away. */
   verified(pieceIndex: number, channel: BlobChannel): void;
@@ -43,7 +43,7 @@ interface Slot {
   readonly tally: PeerTally;
 }
 
-/** Deadlines and depths are looked at so often. */
+/** How often deadlines and the depth of pipelines are checked. */
 const TICK_MS = 100;
 
 export class PieceExchange {
@@ -54,7 +54,7 @@ export class PieceExchange {
   readonly #options: ExchangeOptions;
   readonly #scheduler: PieceScheduler;
   readonly #record: PullRecord;
-  /** Pieces that somebody was asked for. */
+  /** Pieces that some peer was asked for, at least once. */
   readonly #askedOnce: PieceSet;
   /** Neighbours by the number that the scheduler knows them by; freed numbers are used again. */
   readonly #slots: Array<Slot | undefined> = [];
@@ -65,7 +65,7 @@ export class PieceExchange {
   readonly #verifying = new Set<Promise<void>>();
   #timer: Scheduled | undefined;
   #isStopped = false;
-  /** Only some pieces are needed. */
+  /** True while only some of the pieces are needed. */
   #isPartial = false;
   lastByteMs: number;
   #lastAnnounceMs: number;

@@ -11,7 +11,7 @@ import type { TransferLimiter } from './transfer-limiter.ts';
 
 /** Answers under way to one peer; 64 of 128 KiB are 8 MiB. More are refused. */
 const MAX_ANSWERS_PER_PEER = 64;
-/** A holder that does not answer for so long is given up for another. */
+/** A holder that does not answer within this time is given up for another. */
 const ANSWER_TIMEOUT_MS = 2000;
 
 type SmallFrame = Extract<PeerFrame, { readonly type: 'small-request' | 'small-data' | 'small-reject' }>;
@@ -27,7 +27,7 @@ export class SmallBlobs {
     readonly blobs: SharedBlobs;
     readonly clock: Clock;
     readonly sent: (connection: PeerConnection, bytes: number) => void;
-    /** The caps on what this node sends. */
+    /** The caps on what this node sends to peers. */
     readonly uploads: TransferLimiter;
   }) {
     this.#uploads = deps.uploads;

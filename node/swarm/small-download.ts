@@ -20,7 +20,7 @@ export interface SmallDownloadDeps {
   readonly random: () => number;
   /** Holders as of now. @throws the signal's reason */
   readonly locateAgain: () => Promise<readonly NamedPeer[]>;
-  /** The piece does not come into this zone. */
+  /** Tells the coordinator that the piece does not come into this zone. */
   readonly lagging: (classes: readonly number[]) => void;
   readonly peers: Peers;
   readonly small: SmallBlobs;
@@ -35,9 +35,9 @@ export interface SmallDownloadDeps {
 const FIRST_RETRY_MS = 20;
 /** The longest wait between rounds, and after so much of waiting it is asked again who holds it. */
 const RETRY_MS = 300;
-/** What another zone is to bring did not come for so long: it is told, so that another host brings it. */
+/** A piece that another host is to bring into this zone is reported as lagging after this time, so that another host brings it. */
 const LAGGING_MS = 5000;
-/** After so long anybody in another zone is asked, whoever is to bring it: nobody is left who could give that to another. */
+/** After this time any holder in another zone is asked, whichever host is to bring the piece: the coordinator may be away. */
 const STARVED_MS = 15_000;
 
 interface SmallBlob {

@@ -1,12 +1,12 @@
-// Piece tables of one blob that one download trusts no more. A member of the fleet may have told the coordinator a wrong one: then
-// every honest holder seems to send wrong pieces, or all pieces fit and the whole does not.
+// The piece tables that one download no longer trusts. A node of the fleet may have told the coordinator a wrong one: then every honest
+// holder seems to send wrong pieces, or all pieces fit the table and the whole blob has another digest.
 //
 //   suspect     several holders "sent wrong pieces", and more of those who have the blob say that it is cut otherwise
 //   disproved   the whole that it makes up has another digest
 
 import { isSameTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
 
-/** What one node says of the cut of a blob. */
+/** The piece table that one node gave for a blob. */
 export interface TableOpinion {
   readonly peer: { readonly isOrigin: boolean };
   readonly table: PieceTable;
@@ -17,7 +17,7 @@ const MAX_DOUBTS = 16;
 
 export class TableDoubts {
   readonly #doubted: Array<{ readonly table: PieceTable; readonly isDisproved: boolean }> = [];
-  /** Suspected once and not outvoted again: nobody who can be reached knows better. */
+  /** The suspected table that is used all the same, since nobody within reach gave another. */
   #accepted: PieceTable | undefined;
 
   suspect(table: PieceTable): void {
@@ -28,7 +28,7 @@ export class TableDoubts {
     this.#add(table, true);
   }
 
-  /** Nobody gave another one, so that a suspect is tried to the end. */
+  /** Uses a suspected table to the end, since nobody gave another. */
   accept(table: PieceTable): void {
     this.#accepted = table;
   }

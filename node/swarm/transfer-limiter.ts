@@ -4,9 +4,9 @@ import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { TransferLine, type Transfer, type TransferRates } from './caps/transfer-line.ts';
 
-/** The smallest part that is sent by itself: one frame. */
+/** The smallest part of a piece that is sent by itself: one frame. */
 const MIN_PART_BYTES = 128 * 1024;
-/** And the largest: one read from disk. */
+/** The largest part of a piece that is sent at once: one read from disk. */
 const MAX_PART_BYTES = 1024 * 1024;
 /** Parts that pass in a second under a tight cap, so that many peers get something within their deadlines. */
 const PARTS_PER_SECOND = 32;
@@ -44,12 +44,12 @@ export class TransferLimiter {
     this.#serveSoon();
   }
 
-  /** True when it may pass now, which is counted. */
+  /** Whether a transfer may pass now; if so its bytes are counted. */
   pass(transfer: Transfer): boolean {
     return this.#line.pass(transfer, this.#clock.nowMs());
   }
 
-  /** Gets in line. @param granted called later when it may pass, which is counted. @returns leaves the line. */
+  /** Gets in line. @param granted called later, when the transfer may pass; its bytes are then counted. @returns leaves the line. */
   wait(transfer: Transfer, granted: () => void): () => void {
     const waiting = { ...transfer, granted };
     this.#line.add(waiting);
@@ -74,7 +74,7 @@ export class TransferLimiter {
     }
   }
 
-  /** What passed was not used. */
+  /** Takes back the count of a transfer that was allowed and did not happen. */
   giveBack(transfer: Transfer): void {
     this.#line.giveBack(transfer);
     this.#serveSoon();
@@ -85,7 +85,7 @@ export class TransferLimiter {
     this.#timer?.cancel();
   }
 
-  /** Not at once: who asks is in the middle of something. */
+  /** In a later turn of the event loop, since the caller is in the middle of its own work. */
   #serveSoon(): void {
     if (this.#isServing || this.#line.waitingCount === 0) return;
     this.#isServing = true;

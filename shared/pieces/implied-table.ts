@@ -1,9 +1,9 @@
-// What a digest alone says about its piece table: nobody has to be asked for that, and nobody can lie about it.
+// Piece tables that follow from the digest and the size of a blob alone, so that nobody has to be asked and nobody can lie about them.
 
 import { algorithmOf, digestOf, encodedOf, type Digest } from '../oci/digest.ts';
 import { isSameTable, LEAF_BYTES, pieceBytesFor, type PieceTable } from './piece-table.ts';
 
-/** The table of an empty blob, and of one leaf that is named by the hash that pieces have; undefined for all others. */
+/** The table of an empty blob, or of a blob of one leaf under a sha256 digest: its one piece hash is the digest. Undefined for all others. */
 export function impliedTable(blob: { readonly digest: Digest; readonly sizeBytes: number }): PieceTable | undefined {
   const { digest, sizeBytes } = blob;
   const cut = { sizeBytes, pieceBytes: pieceBytesFor(sizeBytes) };

@@ -8,7 +8,7 @@ export interface PieceShare {
   readonly classes: readonly number[];
 }
 
-/** Nothing: of a node in another zone that was not named, or not any more. */
+/** No piece at all: the share at a node of another zone that the coordinator did not name, or no longer names. */
 export const NO_SHARE: PieceShare = { of: 1, classes: [] };
 
 /** @param share undefined stands for every piece. */
@@ -16,7 +16,7 @@ export function isInShare(share: PieceShare | undefined, pieceIndex: number): bo
   return share === undefined || share.classes.includes(pieceIndex % share.of);
 }
 
-/** True for the same pieces in the same words; `undefined` stands for every piece. */
+/** True when both shares have the same `of` and the same classes; `undefined` stands for every piece. */
 export function isSameShare(one: PieceShare | undefined, other: PieceShare | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   if (one.of !== other.of || one.classes.length !== other.classes.length) return false;

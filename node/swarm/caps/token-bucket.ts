@@ -2,7 +2,7 @@
 
 /** What may pass at once after a pause, in time: long enough for timers, short enough for the switch next door. */
 const BURST_MS = 100;
-/** And in bytes at least: the largest piece, which is asked for as one. */
+/** The smallest burst, in bytes: the largest piece, which is asked for as one. */
 const MIN_BURST_BYTES = 4 * 1024 * 1024;
 
 export class TokenBucket {
@@ -50,12 +50,12 @@ export class TokenBucket {
     return missingBytes <= 0 ? 0 : (missingBytes / this.#bytesPerSecond) * 1000;
   }
 
-  /** So many bytes pass; `has` said that they may. A debt of what was more than a burst is paid before the next. */
+  /** Counts bytes that pass, after `has` allowed them. What exceeds a burst is a debt, which is paid before the next bytes pass. */
   take(bytes: number): void {
     if (!this.isUnlimited) this.#leftBytes -= bytes;
   }
 
-  /** Bytes that were taken did not pass. */
+  /** Takes back the count of bytes that did not pass after all. */
   giveBack(bytes: number): void {
     if (!this.isUnlimited) this.#leftBytes = Math.min(this.burstBytes, this.#leftBytes + bytes);
   }

@@ -6,14 +6,14 @@ import { TokenBucket } from './token-bucket.ts';
 /** Bytes that may pass in a second, in one direction; Infinity for no cap. */
 export interface TransferRates {
   readonly allBytesPerSecond: number;
-  /** Of these, with hosts of other zones. */
+  /** The part of these that may pass to or from hosts of other zones. */
   readonly farBytesPerSecond: number;
 }
 
-/** One part of a blob that is to pass. */
+/** One part of a blob that is to be sent or received. */
 export interface Transfer {
   readonly bytes: number;
-  /** With a host of another zone. */
+  /** True when the other host is in another zone. */
   readonly isFar: boolean;
   /** `background`: no client waits for it. */
   readonly priority: 'client' | 'background';
@@ -22,7 +22,7 @@ export interface Transfer {
 /** Bytes of clients that pass for each byte of background work while both wait. */
 const CLIENT_SHARE = 9;
 
-/** Entries are any objects with the fields of a transfer; each is in line once. */
+/** The line. Its entries are objects with the fields of a transfer; each stands in it once at most. */
 export class TransferLine<T extends Transfer> {
   readonly #all: TokenBucket;
   readonly #far: TokenBucket;
@@ -71,7 +71,7 @@ export class TransferLine<T extends Transfer> {
     if (at >= 0) line.splice(at, 1);
   }
 
-  /** What was passed did not go out. */
+  /** Takes back the count of a transfer that passed and did not happen. */
   giveBack(transfer: Transfer): void {
     this.#all.giveBack(transfer.bytes);
     if (transfer.isFar) this.#far.giveBack(transfer.bytes);
