@@ -15,13 +15,13 @@ export const CoordinatorConfig = Type.Object(
     listen: address({
       default: '0.0.0.0:5100',
       description:
-        'HTTPS API, sessions and metrics. Nodes on other hosts need an address that they reach: 0.0.0.0:5100 stands for all.',
+        'Where the coordinator listens: sessions of nodes, HTTPS API, metrics. For nodes on other hosts it must be an address that they reach; 0.0.0.0:5100 is every address of this host.',
     }),
     hosts: list({
       default: [],
       maxItems: 100,
       description:
-        'Further names in the coordinator certificate, for browsers and curl. Nodes know it by its fleet, not by a name.',
+        "Further names for the coordinator's certificate, for browsers and curl. Nodes need none: they know the coordinator by its fleet.",
     }),
     durability: Type.Object(
       {
@@ -106,7 +106,8 @@ export const CoordinatorConfig = Type.Object(
         advertise: Type.Optional(
           text({
             placeholder: 'IPV4',
-            description: 'The IPv4 address by which nodes reach these ports. Default: the first that is not loopback.',
+            description: 'The IPv4 address by which nodes reach these ports.',
+            whenAbsent: 'the first that is not loopback',
           }),
         ),
         relay: onOff({

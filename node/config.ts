@@ -185,34 +185,42 @@ export const NodeConfig = Type.Object(
     }),
     swarm: address({
       default: '0.0.0.0:5110',
-      description: 'Where peers reach this node, over mutual TLS. All interfaces, since peers are other hosts.',
+      description:
+        'Where this node listens for peers, over mutual TLS. On all interfaces, since peers are other hosts.',
     }),
     advertise: Type.Optional(
       address({
-        description: 'What peers should dial. Default: the first non-loopback address and the port of --swarm.',
+        description: 'The address that peers dial.',
+        whenAbsent: 'the first address that is not loopback, with the port of --swarm',
       }),
     ),
     origin: Type.Optional(
       onOff({
-        description:
-          'Keep every committed blob and never evict one. A fleet needs at least one origin. Default: what this node was before; off on its first start.',
+        description: 'Keep every committed blob and never evict one. A fleet needs at least one such origin.',
+        whenAbsent: 'what this node was before; off on its first start',
       }),
     ),
     zone: Type.Optional(
       label({
         description:
-          'Where this host stands: hosts of one zone have fast links to each other, and thin or dear ones to other zones. A blob comes into a zone once. Hosts without a zone are one of their own.',
+          'Where this host is, such as its data centre. Hosts of one zone have fast links to each other, and slow or costly ones to other zones: each blob comes into a zone once. Hosts without a zone form one of their own.',
       }),
     ),
-    rack: Type.Optional(label({ description: 'The rack within the zone. What origins give is spread over racks.' })),
+    rack: Type.Optional(
+      label({
+        description: 'The rack within the zone. The hosts that an origin gives to first are spread over racks.',
+      }),
+    ),
     coordinator: Type.Optional(
-      address({ description: "The coordinator's address. Needed on the first start; kept in the data folder then." }),
+      address({
+        description: "The coordinator's address. Needed on the first start, and kept in the data folder from then on.",
+      }),
     ),
     join: Type.Optional(
       text({
         isSecret: true,
         placeholder: 'TOKEN',
-        description: 'The join token, for the first start alone. Make one with `shoal token create`.',
+        description: 'The join token, for the first start only. `shoal token create` makes one.',
       }),
     ),
     staleTags: choice({

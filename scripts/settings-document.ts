@@ -40,7 +40,8 @@ export function settingsDocument(programs: readonly ProgramSettings[]): string {
 
 function row(setting: Setting): string {
   const flag = setting.kind === 'switch' ? `--[no-]${setting.flag}` : `--${setting.flag} ${setting.placeholder}`;
-  const fallback = setting.default === undefined ? '' : `\`${showSetting(setting, setting.default)}\``;
+  const fallback =
+    setting.default === undefined ? cell(setting.whenAbsent) : `\`${showSetting(setting, setting.default)}\``;
   const cells = [
     `\`${setting.key}\``,
     `\`${cell(flag)}\``,

@@ -21,15 +21,13 @@ export function programHelp(name: string, commands: readonly Command[], columns:
     '',
     `usage: ${name} <command> [flags]`,
     '',
+    ...beginning(name, commands),
     table(
       commands.map(({ words, summary }) => ({ head: words.join(' '), text: summary })),
       width,
     ),
     '',
-    paragraph(
-      `\`${name} help <command>\` shows what a command does, an example and every flag with its default.`,
-      width,
-    ),
+    paragraph(`\`${name} help <command>\` shows what a command does, with examples and every flag.`, width),
     '',
     paragraph(
       'Settings come from flags, then the environment (--http is SHOAL_HTTP), then a YAML file (--config FILE), then defaults.',
@@ -39,6 +37,18 @@ export function programHelp(name: string, commands: readonly Command[], columns:
     'exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable',
     '',
   ].join('\n');
+}
+
+/** What to type first, for a program that can start a registry without any configuration. */
+function beginning(name: string, commands: readonly Command[]): readonly string[] {
+  if (!commands.some(({ words }) => words.join(' ') === 'up')) return [];
+  return [
+    'To begin, start a registry on this host, and push to it from another terminal:',
+    '',
+    `    ${name} up --data ./.shoal`,
+    '    docker push localhost:5000/team/app:v1',
+    '',
+  ];
 }
 
 /** The page of one command. */
@@ -76,7 +86,7 @@ function operandText({ name, isRequired }: Operand): string {
 export const CONFIG_FLAG: Flag = {
   name: 'config',
   placeholder: 'FILE',
-  description: 'YAML file with settings; `http` stands for --http, `log: {level: …}` for --log-level.',
+  description: 'YAML file with settings; --http is `http` there, --log-level is `log: {level: …}`.',
 };
 const CONFIG_ENTRY = flagEntry(CONFIG_FLAG);
 const HELP_ENTRY: Entry = { head: '--help', text: 'This page.' };
@@ -95,8 +105,8 @@ function settingEntry(setting: Setting, override: SettingValue | undefined): Ent
   const value = override ?? setting.default;
   const name = setting.kind === 'switch' ? `--[no-]${setting.flag}` : `--${setting.flag}`;
   const head = setting.placeholder === '' ? name : `${name} ${setting.placeholder}`;
-  const fallback = value === undefined ? '' : ` Default: ${showSetting(setting, value)}.`;
-  return { head, text: `${setting.description}${fallback}` };
+  const fallback = value === undefined ? setting.whenAbsent : showSetting(setting, value);
+  return { head, text: fallback === '' ? setting.description : `${setting.description} Default: ${fallback}.` };
 }
 
 /** Two columns; a head that is too long has a line of its own. */

@@ -8,7 +8,7 @@ export const dataSetting = text({
   placeholder: 'FOLDER',
   default: '/var/lib/shoal',
   description:
-    'Folder for everything that is kept; where Linux keeps the state of services. `npm start` uses ./.shoal.',
+    'Folder for everything that is kept. /var/lib is where Linux keeps the state of services; `npm start` uses ./.shoal.',
 });
 
 export const logSettings = Type.Object(

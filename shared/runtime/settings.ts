@@ -31,6 +31,8 @@ interface About<T> {
   readonly description: string;
   /** Taken up by a running program at SIGHUP (node/cli/reload-settings.ts). */
   readonly isReloadable?: boolean;
+  /** Of a setting without a default: in words, what holds when it is not given. */
+  readonly whenAbsent?: string;
   readonly default?: T;
 }
 interface Range {
@@ -133,6 +135,8 @@ export interface Setting {
   readonly maxItems: number | undefined;
   readonly isSecret: boolean;
   readonly isReloadable: boolean;
+  /** In words, what holds when it is not given and has no default; '' when that needs no words. */
+  readonly whenAbsent: string;
   /** What stands for a value in help. */
   readonly placeholder: string;
   /** Of a structure: what fits it. */
@@ -175,6 +179,7 @@ const Leaf = Type.Object({
   maxItems: Type.Optional(Type.Number()),
   isSecret: Type.Optional(Type.Boolean()),
   isReloadable: Type.Optional(Type.Boolean()),
+  whenAbsent: Type.Optional(Type.String()),
   placeholder: Type.Optional(Type.String()),
   example: Type.Optional(Type.String()),
 });
@@ -226,6 +231,7 @@ function settingAt(path: readonly string[], schema: TSchema): Setting {
     maxItems: leaf.maxItems,
     isSecret: leaf.isSecret ?? false,
     isReloadable: leaf.isReloadable ?? false,
+    whenAbsent: leaf.whenAbsent ?? '',
     placeholder: leaf.placeholder ?? leaf.choices?.join('|') ?? PLACEHOLDERS[leaf.setting],
     shape: 'shape' in schema && Type.IsSchema(schema.shape) ? schema.shape : undefined,
     example: leaf.example ?? '',

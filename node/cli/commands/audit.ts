@@ -40,7 +40,7 @@ const Flags = Type.Object(
 
 export const auditCommand: Command = {
   words: ['audit'],
-  summary: 'tell who pushed, mounted and deleted what, when, and from where',
+  summary: 'show who pushed, mounted and deleted what, when, and from where',
   about: [
     'Lists the audit log of the fleet, the newest first: the user (a dash for somebody without a login), what was done, from which address, through which node.',
     'The coordinator writes each entry together with the change itself, so none is missing. It keeps audit.maxEntries of them, and none for longer than audit.maxAgeMs.',

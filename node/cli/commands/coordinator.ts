@@ -17,15 +17,16 @@ const DRAIN_MS = 10_000;
 
 export const coordinatorCommand: Command = {
   words: ['coordinator'],
-  summary: 'run the coordinator alone',
+  summary: 'run the coordinator alone, on a host of its own',
   about: [
     'Runs the coordinator of a fleet: the index of tags and manifests, the register of who holds what, and the authority by which nodes know each other. It holds no blobs: a fleet also needs a node with --origin.',
-    'On the first start it makes a new fleet in the data folder. Keep a copy of the folder authority/ in a safe place.',
+    'The first start makes a new fleet in the data folder. Keep a copy of its folder authority/ in a safe place: without it every node has to join again.',
   ],
   examples: [
+    { does: 'Start it:', line: 'shoal coordinator --data /srv/shoal' },
     {
-      does: 'A coordinator, then a token for the first node:',
-      line: 'shoal coordinator --data /srv/shoal & shoal token create --data /srv/shoal',
+      does: 'Then make a token for the first node, from another terminal:',
+      line: 'shoal token create --data /srv/shoal',
     },
   ],
   flags: [],

@@ -18,12 +18,12 @@ const Settings = Type.Object({ data: dataSetting, log: logSettings }, { addition
 
 const Flags = Type.Object(
   {
-    dryRun: onOff({ default: false, description: 'Only say what would be deleted.' }),
+    dryRun: onOff({ default: false, description: 'Only show what would be deleted.' }),
     deleteUntagged: onOff({
       default: false,
       description: 'Also delete manifests that no tag, no index and no subject leads to.',
     }),
-    quiet: onOff({ default: false, description: 'Numbers alone, not every manifest and blob.' }),
+    quiet: onOff({ default: false, description: 'Print only numbers, not every manifest and blob.' }),
     json: onOff({ default: false, description: 'One JSON document, for programs.' }),
   },
   { additionalProperties: false },
@@ -31,14 +31,14 @@ const Flags = Type.Object(
 
 export const gcCommand: Command = {
   words: ['gc'],
-  summary: 'delete what no tag and no manifest leads to any more, on all hosts',
+  summary: 'delete blobs that no manifest names any more, on all hosts',
   about: [
-    'The coordinator does this by itself, a day after something was deleted (collection.deleteDelayMs). This does it now, and waits until the hosts within reach have deleted their files. Pushes and pulls go on meanwhile; blobs of a push under way are spared.',
+    'Deletes, on every host, the blobs that no manifest names any more. The coordinator does so by itself, a day after a manifest was deleted (collection.deleteDelayMs); this command does it now, and waits until the hosts within reach have deleted their files. Pushes and pulls go on meanwhile, and blobs of a push under way are kept.',
     "Run it on the coordinator's host, as the user that the coordinator runs as.",
   ],
   examples: [
-    { does: 'What would go?', line: 'shoal gc --dry-run' },
-    { does: 'Old builds whose tag moved on, too:', line: 'shoal gc --delete-untagged' },
+    { does: 'What would be deleted:', line: 'shoal gc --dry-run' },
+    { does: 'Also old builds, whose tag has moved on:', line: 'shoal gc --delete-untagged' },
   ],
   flags: flagsOf(Flags),
   settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),

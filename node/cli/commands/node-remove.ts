@@ -33,7 +33,7 @@ export const nodeRemoveCommand: Command = {
   words: ['node', 'remove'],
   summary: 'take a host out of the fleet, for good',
   about: [
-    'Takes a node out of the fleet: its session ends, every other node refuses it from then on, and its copies count no more. What lies on its disk stays there. To take the host in again, delete its node.json and join with a new token; it becomes a new node and keeps its blobs.',
+    'Takes a node out of the fleet: its session ends, every other node refuses it from then on, and its copies no longer count. What is on its disk stays there. To take the host in again, delete its node.json and join with a new token; it becomes a new node and keeps its blobs.',
     "Run it on the coordinator's host, as the user that the coordinator runs as. It asks before it removes.",
   ],
   examples: [

@@ -16,10 +16,10 @@ import { openServiceLog } from '../service-log.ts';
 
 export const nodeCommand: Command = {
   words: ['node'],
-  summary: 'run a node; --coordinator and --join on its first start',
+  summary: 'run a node; its first start needs --coordinator and --join',
   about: [
     'Runs a node: the registry API for this host, and a member of the swarm in which hosts get blobs from each other.',
-    'On the first start it joins a fleet with a token, over a connection that is sure to end at the right coordinator. It keeps a certificate from then on and renews it by itself; later starts need neither flag.',
+    'The first start joins a fleet with a token; by the same token the node checks that it talks to the right coordinator. From then on it has a certificate, which it renews by itself: later starts need neither flag.',
   ],
   examples: [
     {

@@ -24,13 +24,14 @@ const Flags = Type.Object(
 
 export const pullsCommand: Command = {
   words: ['pulls'],
-  summary: 'tell what this host pulled lately, from whom, and why it took its time',
+  summary: 'show what this host pulled lately, from which peers, and why it took so long',
   about: [
-    'Lists what the node of this host fetched from other hosts, the newest first, each with the reason for the time that it took. With the ID of one of them it tells more: bytes by peer, waits by blob. What clients got from the disk of this host is not listed.',
-    'A node keeps reports for a week, a thousand blobs at most, also over a restart.',
+    'Lists what the node of this host fetched from other hosts, the newest first, each with the reason for the time that it took. With the ID of one of them it shows that one in detail: bytes by peer, waits by blob. What clients read from the disk of this host is not listed.',
+    'A node keeps these reports for a week, for a thousand blobs at most, also across restarts.',
   ],
   examples: [
-    { does: 'The last pulls, and all about the first of them:', line: 'shoal pulls; shoal pulls 17' },
+    { does: 'The last pulls, each with its ID:', line: 'shoal pulls' },
+    { does: 'All about one of them:', line: 'shoal pulls 17' },
     {
       does: 'Pulls of more than ten seconds, in a script:',
       line: `shoal pulls --json | jq '.pulls[] | select(.tookMs > 10000) | .verdict.text'`,

@@ -22,20 +22,20 @@ const Settings = Type.Object({ data: dataSetting, log: logSettings }, { addition
 const Flags = Type.Object(
   {
     json: onOff({ default: false, description: 'One JSON document a line for each change, for programs.' }),
-    once: onOff({ default: false, description: 'Show it as it is now, and end.' }),
-    watch: onOff({ default: false, description: 'Stay also when all have it. Ctrl-C ends.' }),
+    once: onOff({ default: false, description: 'Show how it is now, and end.' }),
+    watch: onOff({ default: false, description: 'Go on when every host has it, too. Ctrl-C ends.' }),
     hosts: Type.Optional(
       count({
         minimum: 1,
         maximum: 1_000_000,
-        description: 'Wait until so many hosts have it, however many asked yet.',
+        description: 'End when this many hosts have it, however many have asked.',
       }),
     ),
     slowest: count({
       default: 50,
       minimum: 1,
       maximum: MAX_HOSTS_TOLD,
-      description: 'How many hosts to show one by one, the slowest.',
+      description: 'How many hosts to list, the slowest first.',
     }),
   },
   { additionalProperties: false },
@@ -43,11 +43,11 @@ const Flags = Type.Object(
 
 export const rolloutCommand: Command = {
   words: ['rollout'],
-  summary: 'follow a tag over the fleet: who has it, how far are the others',
+  summary: 'follow an image through the fleet: which hosts have it, how far the others are',
   about: [
-    'Shows how far an image is over the fleet, with a bar for each host on a terminal. Counted are the hosts that asked for the image and those that hold it; of an image for several platforms each host counts with the one that it took.',
-    'It ends when all hosts that asked have it, and waits for the first to ask. Its exit code is 1 when some of them stopped on the way: nothing moved there for a minute.',
-    'Works on every host of the fleet, with the data folder of its node or coordinator.',
+    'Shows how far an image has come in the fleet; on a terminal, with a bar for each host. It counts the hosts that asked for the image and those that hold it. Of an image for several platforms, each host counts with the platform that it pulled.',
+    'It waits for the first host to ask, and ends when every host that asked has the image. The exit code is 1 when some hosts stopped on the way: nothing moved there for a minute.',
+    'Works on every host of the fleet; --data is the data folder of the node or coordinator there.',
   ],
   examples: [
     { does: 'Watch a release arrive everywhere:', line: 'shoal rollout team/app:v1' },

@@ -18,11 +18,11 @@ import { UpConfig } from '../up-config.ts';
 
 export const serveCommand: Command = {
   words: ['serve'],
-  summary: 'run in the place of the registry container, with its configuration file',
+  summary: 'take the place of a registry:2 container, with its configuration file',
   about: [
-    'Runs what `shoal up` runs, set by the configuration file of registry:2 or registry:3 and by REGISTRY_… variables. What has no effect here is told once; what is not known is an error.',
-    `CONFIG is that file; else ${PATH_VARIABLE} names it, else variables and defaults alone count.`,
-    'Its data lies in the folder shoal/ of storage.filesystem.rootdirectory. Our own settings win over the file, so further hosts may join: --listen 0.0.0.0:5100 --swarm 0.0.0.0:5110.',
+    'Runs what `shoal up` runs, configured by the file of registry:2 or registry:3 and by REGISTRY_… variables. A key that has no effect here is logged once, as a warning; a key that does not exist is an error.',
+    `CONFIG is that file. Without it ${PATH_VARIABLE} names the file; without that, variables and defaults alone count.`,
+    'Data is kept in the folder shoal/ within storage.filesystem.rootdirectory. The flags below win over the file. To let further hosts join: --listen 0.0.0.0:5100 --swarm 0.0.0.0:5110.',
   ],
   examples: [
     { does: 'With a configuration that you have:', line: 'shoal serve /etc/docker/registry/config.yml' },

@@ -31,7 +31,7 @@ export const statusCommand: Command = {
   words: ['status'],
   summary: 'show the fleet: nodes, roles, health, blobs, running downloads',
   about: [
-    'Shows the fleet as the coordinator sees it. Works on every host of the fleet, with the data folder of its node or coordinator.',
+    'Shows the fleet as the coordinator sees it. Works on every host of the fleet; --data is the data folder of the node or coordinator there.',
   ],
   examples: [
     { does: 'Watch a release arrive everywhere:', line: 'shoal status --watch' },

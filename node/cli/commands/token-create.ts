@@ -39,13 +39,17 @@ export const tokenCreateCommand: Command = {
   words: ['token', 'create'],
   summary: 'print a token that lets a new host join the fleet',
   about: [
-    'Prints a join token, one line on stdout. A host joins with it on its first start and needs it never again.',
+    'Prints a join token, one line on stdout. A host needs it once, on its first start.',
     "Run it on the coordinator's host, as the user that the coordinator runs as: it uses a certificate in the data folder.",
   ],
   examples: [
     {
-      does: 'Make a token, then start a node with it on another host:',
-      line: 'shoal node --coordinator 10.0.0.5:5100 --join "$TOKEN"',
+      does: 'A token for one host, good for a day:',
+      line: 'shoal token create',
+    },
+    {
+      does: 'Use it there (10.0.0.5 is the host of the coordinator):',
+      line: 'shoal node --coordinator 10.0.0.5:5100 --join TOKEN',
     },
     {
       does: 'One token for a hundred hosts that are set up this week:',

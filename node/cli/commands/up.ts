@@ -15,13 +15,14 @@ import { UpConfig } from '../up-config.ts';
 
 export const upCommand: Command = {
   words: ['up'],
-  summary: 'run coordinator and origin node in one process: all that a single host needs',
+  summary: 'run a coordinator and a node in one process: all that a single host needs',
   about: [
-    'Runs a whole fleet of one: the coordinator, and a node that serves the registry on localhost and keeps every blob. Nothing has to be set up.',
-    'Further hosts may join later: let the coordinator listen where they reach it (--listen 0.0.0.0:5100), make a token with `shoal token create`, and run `shoal node` there.',
+    'Runs a whole fleet on one host: the coordinator, and a node that serves the registry on localhost and keeps every blob. Nothing has to be set up first.',
+    'Further hosts may join at any time: start this with --listen 0.0.0.0:5100, so that they reach the coordinator; make a token with `shoal token create`; and run `shoal node` on them.',
   ],
   examples: [
-    { does: 'Start, and push to it:', line: 'shoal up --data ./.shoal & docker push localhost:5000/app:v1' },
+    { does: 'Start it, with everything it keeps in ./.shoal:', line: 'shoal up --data ./.shoal' },
+    { does: 'Then push to it, from another terminal:', line: 'docker push localhost:5000/team/app:v1' },
     { does: 'The first host of a fleet:', line: 'shoal up --listen 0.0.0.0:5100' },
   ],
   flags: [],

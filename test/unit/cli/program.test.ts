@@ -50,21 +50,26 @@ test('shoal alone, help, --help and -h show the same page', async () => {
 
 usage: shoal <command> [flags]
 
-  up            run coordinator and origin node in one process: all that a
-                single host needs
-  coordinator   run the coordinator alone
-  node          run a node; --coordinator and --join on its first start
-  serve         run in the place of the registry container, with its
-                configuration file
+To begin, start a registry on this host, and push to it from another terminal:
+
+    shoal up --data ./.shoal
+    docker push localhost:5000/team/app:v1
+
+  up            run a coordinator and a node in one process: all that a single
+                host needs
+  coordinator   run the coordinator alone, on a host of its own
+  node          run a node; its first start needs --coordinator and --join
+  serve         take the place of a registry:2 container, with its configuration
+                file
   token create  print a token that lets a new host join the fleet
   node remove   take a host out of the fleet, for good
   status        show the fleet: nodes, roles, health, blobs, running downloads
-  rollout       follow a tag over the fleet: who has it, how far are the others
-  pulls         tell what this host pulled lately, from whom, and why it took
-                its time
-  gc            delete what no tag and no manifest leads to any more, on all
-                hosts
-  audit         tell who pushed, mounted and deleted what, when, and from where
+  rollout       follow an image through the fleet: which hosts have it, how far
+                the others are
+  pulls         show what this host pulled lately, from which peers, and why it
+                took so long
+  gc            delete blobs that no manifest names any more, on all hosts
+  audit         show who pushed, mounted and deleted what, when, and from where
   import        bring in the images of a registry:2, from its folder
   user add      make a user of the fleet, who logs in at every node
   user list     list the users of the fleet and what they may do
@@ -77,8 +82,7 @@ usage: shoal <command> [flags]
   robot revoke  take a robot account away, with its secret and rights
   version       print the version and the protocol numbers
 
-\`shoal help <command>\` shows what a command does, an example and every flag with
-its default.
+\`shoal help <command>\` shows what a command does, with examples and every flag.
 
 Settings come from flags, then the environment (--http is SHOAL_HTTP), then a
 YAML file (--config FILE), then defaults.
@@ -86,6 +90,16 @@ YAML file (--config FILE), then defaults.
 exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable
 `,
   );
+});
+
+test('A setting without a default says in words what holds without it, unless the command has one', async () => {
+  const [ofNode, ofUp] = await Promise.all(
+    ['node', 'up'].map(async (name) => (await run(COMMANDS, ['help', name])).output.replaceAll(/\s+/g, ' ')),
+  );
+
+  const words = 'A fleet needs at least one such origin. Default:';
+  assert.ok(ofNode?.includes(`${words} what this node was before; off on its first start.`));
+  assert.ok(ofUp?.includes(`${words} on.`));
 });
 
 test('The page of a command shows its flags with the defaults that it has', async () => {
@@ -109,8 +123,8 @@ flags:
   --fast            Do it fast.
   --http HOST:PORT  Where it listens. Default: 0.0.0.0:1.
   --[no-]origin     Keep everything. Default: on.
-  --config FILE     YAML file with settings; \`http\` stands for --http, \`log:
-                    {level: …}\` for --log-level.
+  --config FILE     YAML file with settings; --http is \`http\` there, --log-level
+                    is \`log: {level: …}\`.
   --help            This page.
 
 details and limits:
