@@ -31,14 +31,20 @@ export type AdminCall = <T extends TSchema>(call: {
   readonly answer: T;
 }) => Promise<Static<T>>;
 
-/** @throws {AppError} `coordinator_unreachable` when no coordinator ever ran with this data folder. */
-export async function openAdminSession(invocation: Invocation): Promise<AdminCall> {
+/**
+ * @param advice what a person can do when the coordinator does not answer.
+ * @throws {AppError} `coordinator_unreachable` when no coordinator ever ran with this data folder.
+ */
+export async function openAdminSession(
+  invocation: Invocation,
+  advice = 'Is it running? Start it with `shoal up` or `shoal coordinator`',
+): Promise<AdminCall> {
   const { terminal, stop } = invocation;
   const config = await invocation.config(Settings);
   const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
   const target = await adminTarget(config.data, log);
   return (call) =>
     callCoordinator({ clock: systemClock }, target, call, stop).catch((error: unknown) => {
-      throw withAdvice(error, 'Is it running? Start it with `shoal up` or `shoal coordinator`');
+      throw withAdvice(error, advice);
     });
 }

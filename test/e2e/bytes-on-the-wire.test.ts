@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { addBusyboxImage } from '../support/busybox-image.ts';
-import { pullAndHash } from '../support/blob-pull.ts';
+import { pullAndHash } from '../support/pull-and-hash.ts';
 import { Fleet, type FleetNode } from '../support/fleet.ts';
 import { type Descriptor, ImageLayout } from '../support/image-layout.ts';
 import { needs } from '../support/needs.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { SESSION_PATH } from '../../shared/protocol/admin-api.ts';
-import { pullAndHash } from '../support/blob-pull.ts';
+import { pullAndHash } from '../support/pull-and-hash.ts';
 import { eventually } from '../support/eventually.ts';
 import { makeTestFleet } from '../support/fleet-identity.ts';
 import { Fleet, type FleetNode } from '../support/fleet.ts';

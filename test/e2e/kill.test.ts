@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pullAndHash } from '../support/blob-pull.ts';
+import { pullAndHash } from '../support/pull-and-hash.ts';
 import { addBusyboxImage } from '../support/busybox-image.ts';
 import { eventually } from '../support/eventually.ts';
 import { Fleet, type FleetNode } from '../support/fleet.ts';

@@ -47,16 +47,16 @@ const ownFlags: readonly Flag[] = flagsOf(Flags).map((flag) => {
 
 export const garbageCollectCommand: Command = {
   words: ['garbage-collect'],
-  summary: 'delete what no tag and no manifest leads to any more',
+  summary: 'delete blobs that no manifest names any more',
   about: [
     'Asks the registry that runs on this configuration, which goes on serving and taking pushes: nothing has to be stopped or made read-only. When none runs it does the same by itself, and ends.',
     'A registry collects by itself a day after something was deleted (collection.deleteDelayMs), so this is for those who want the space now.',
     `CONFIG is the file that the registry is started with; else ${PATH_VARIABLE} names it, else variables and defaults alone count.`,
   ],
   examples: [
-    { does: 'What would go?', line: 'registry garbage-collect --dry-run /etc/docker/registry/config.yml' },
+    { does: 'What would be deleted:', line: 'registry garbage-collect --dry-run /etc/docker/registry/config.yml' },
     {
-      does: 'Old builds whose tag moved on, too:',
+      does: 'Also old builds, whose tag has moved on:',
       line: 'registry garbage-collect -m /etc/docker/registry/config.yml',
     },
   ],

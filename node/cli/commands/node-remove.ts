@@ -1,25 +1,16 @@
 // `shoal node remove ID`
 
 import Type from 'typebox';
-import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { NodeList, RemoveResponse, type NodeStatus } from '../../../shared/protocol/admin-api.ts';
-import { callCoordinator, type CoordinatorTarget } from '../../../shared/protocol/coordinator-api.ts';
-import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
-import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
-import { createLogger } from '../../../shared/runtime/log.ts';
 import { nearest } from '../../../shared/runtime/nearest.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { NodeConfig } from '../../config.ts';
+import { adminSettings, ADMIN_HOST_NOTE, openAdminSession, type AdminCall } from '../admin-session.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { adminTarget, withAdvice } from '../fleet-access.ts';
 import { showBytes, showCount } from '../human-units.ts';
-import { chooseFormat } from '../log-format.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import type { Terminal } from '../terminal.ts';
-
-const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
 
 const Flags = Type.Object(
   {
@@ -34,7 +25,8 @@ export const nodeRemoveCommand: Command = {
   summary: 'take a host out of the fleet, for good',
   about: [
     'Takes a node out of the fleet: its session ends, every other node refuses it from then on, and its copies no longer count. What is on its disk stays there. To take the host in again, delete its node.json and join with a new token; it becomes a new node and keeps its blobs.',
-    "Run it on the coordinator's host, as the user that the coordinator runs as. It asks before it removes.",
+    'It asks before it removes.',
+    ADMIN_HOST_NOTE,
   ],
   examples: [
     { does: 'A host that is gone for good; `shoal status` shows its id:', line: 'shoal node remove web-3-gnmhm9' },
@@ -42,30 +34,28 @@ export const nodeRemoveCommand: Command = {
   ],
   operands: [{ name: 'ID', isRequired: true }],
   flags: flagsOf(Flags),
-  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  settings: adminSettings,
   async run(invocation) {
-    const { terminal, stop } = invocation;
+    const { terminal } = invocation;
     const [nodeId = ''] = invocation.operands;
     const { yes, json } = await readOwnFlags(Flags, invocation);
     if (!yes && (json || !terminal.canAsk)) {
       throw new AppError('config_invalid', 'this removes a node for good; say --yes where nobody can be asked');
     }
-    const config = await invocation.config(Settings);
-    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
-    const target = await adminTarget(config.data, log);
-    const nodes = await readNodes(target, stop);
+    const call = await openAdminSession(invocation, 'Is it running? Nothing was removed');
+    const { nodes } = await call({ method: 'GET', path: '/api/nodes', answer: NodeList });
     const node = findNode(nodes, nodeId);
     if (!yes && !(await isConfirmed(terminal, node, nodes))) {
       terminal.say('nothing was removed\n');
       return EXIT.failed;
     }
-    await remove(target, nodeId, stop);
+    await remove(call, nodeId);
     terminal.out(json ? `${JSON.stringify({ nodeId, removed: true })}\n` : removedText(node));
     return EXIT.done;
   },
 };
 
-/** @throws {AppError} `blob_unknown` with the id that may have been meant. */
+/** @throws {AppError} `identity_refused` with the id that may have been meant. */
 function findNode(nodes: readonly NodeStatus[], nodeId: string): NodeStatus {
   const node = nodes.find((each) => each.nodeId === nodeId);
   const members = nodes.filter(({ state }) => state !== 'removed').map((each) => each.nodeId);
@@ -99,16 +89,6 @@ function removedText({ nodeId, state }: NodeStatus): string {
   return `removed ${nodeId}; nobody of the fleet deals with it any more. ${host} data folder stays as it is.\n`;
 }
 
-async function readNodes(target: CoordinatorTarget, signal: AbortSignal): Promise<readonly NodeStatus[]> {
-  const call = { method: 'GET', path: '/api/nodes', answer: NodeList } as const;
-  return (await callCoordinator({ clock: systemClock }, target, call, signal).catch(advised)).nodes;
-}
-
-async function remove(target: CoordinatorTarget, nodeId: string, signal: AbortSignal): Promise<void> {
-  const call = { method: 'DELETE', path: `/api/nodes/${encodeURIComponent(nodeId)}`, answer: RemoveResponse } as const;
-  await callCoordinator({ clock: systemClock }, target, call, signal).catch(advised);
-}
-
-function advised(error: unknown): never {
-  throw withAdvice(error, 'Is it running? Nothing was removed');
+async function remove(call: AdminCall, nodeId: string): Promise<void> {
+  await call({ method: 'DELETE', path: `/api/nodes/${encodeURIComponent(nodeId)}`, answer: RemoveResponse });
 }

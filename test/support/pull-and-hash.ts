@@ -1,3 +1,5 @@
+// Pulling a blob on a host of a fleet in namespaces, with the host's own programs.
+
 import type { FleetNode } from './fleet.ts';
 
 /**
