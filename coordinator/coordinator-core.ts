@@ -6,6 +6,7 @@ import type { Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { ChangeRecorder } from './changes/change-recorder.ts';
+import { CachedCopies } from './cache/cached-copies.ts';
 import { Collection } from './collection/collection.ts';
 import type { CoordinatorConfig } from './config.ts';
 import type { FleetDatabase } from './database/fleet-database.ts';
@@ -113,6 +114,7 @@ export class CoordinatorCore implements AsyncDisposable {
       replication,
       roster: this.roster,
       sessions,
+      cachedCopies: new CachedCopies({ clock, database }),
       traffics: this.traffics,
     });
     this.#load();

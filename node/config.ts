@@ -6,6 +6,7 @@ import { accessSettings } from './access/access-settings.ts';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
 import { address, bytes, choice, count, duration, label, onOff, text, rate } from '../shared/runtime/settings.ts';
 import { debugSettings, healthSettings } from './health/health-settings.ts';
+import { upstreamSettings } from './upstream/upstream-settings.ts';
 import { deletionSettings, registrySettings, tlsSettings } from './registry-port-settings.ts';
 
 const KIB = 1024;
@@ -238,6 +239,7 @@ export const NodeConfig = Type.Object(
     }),
     store: storeSettings,
     eviction: evictionSettings,
+    upstreams: upstreamSettings,
     peers: peerSettings,
     udp: udpSettings,
     registry: registrySettings,

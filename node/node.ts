@@ -19,6 +19,7 @@ import { NodeManifests } from './content/node-manifests.ts';
 import { DigestLocks } from './content/digest-locks.ts';
 import { NodeImports } from './content/node-imports.ts';
 import { NodeUploads } from './content/node-uploads.ts';
+import type { AdoptedBlob } from './content/blob-store.ts';
 import type { Content } from './content/content.ts';
 import type { KnownIndex } from './content/known-index.ts';
 import { Announcer } from './coordinator-link/announcer.ts';
@@ -42,6 +43,7 @@ import { HyperswarmMember } from './swarm/hyperswarm/hyperswarm-member.ts';
 import { PeerTransports } from './swarm/peer-transports.ts';
 import { Swarm } from './swarm/swarm.ts';
 import { TlsTransport } from './swarm/tls-transport.ts';
+import { openUpstreams, type OpenedUpstreams } from './upstream/open-upstreams.ts';
 
 /** A link that connects only when told to, so that every part listens before the first session. */
 export interface StartableLink extends CoordinatorLink, AsyncDisposable {
@@ -112,9 +114,11 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, links, clock, log }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
-  const content = contentOf(config, { ...deps, ...holding, link, known, store, swarm, announcer, images });
+  const { content, upstreams } = await openContent(config, { ...parts, ...holding, known, swarm, images });
   link.start();
-  const registry = opening.use(await serveRegistry(config, { ...deps, link, content, checks, health, pulls }));
+  const registry = opening.use(
+    await serveRegistry(config, { ...deps, link, content, upstreams, checks, health, pulls }),
+  );
   opening.defer(() => health.stop());
   const imports = importsOf({ ...holding, link, known, store, announcer, content });
   opening.use(await startAdminServer({ log: log.child({ part: 'admin' }), imports }, folder.nodeSocket));
@@ -149,6 +153,20 @@ function startHolding(
   if (isOrigin) return { locks, onUse: () => undefined };
   const evictor = opening.use(new Evictor({ blobs, clock, link, log, removals }, config.eviction));
   return { locks, onUse: (digest) => evictor.used(digest) };
+}
+
+/** The fleet's own content and, where this node is a cache, that of upstreams. `deps.opening` owns what it opens. */
+async function openContent(
+  config: NodeConfig,
+  deps: Parameters<typeof contentOf>[1] & { readonly opening: ResourceStack },
+): Promise<{ readonly content: Content; readonly upstreams: OpenedUpstreams | undefined }> {
+  const { announcer, opening } = deps;
+  const own = contentOf(config, deps);
+  const onAdopted = (blob: AdoptedBlob): void => announcer.add(blob);
+  const upstreams = await openUpstreams({ ...deps, onAdopted }, own, config.upstreams);
+  if (upstreams === undefined) return { content: own, upstreams };
+  opening.use(upstreams);
+  return { content: upstreams.namedContent, upstreams };
 }
 
 function contentOf(

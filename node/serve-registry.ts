@@ -18,7 +18,7 @@ import { openTls } from './tls/open-tls.ts';
 
 type RegistryApp = ReturnType<typeof createRegistryApp>;
 
-export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'health' | 'pulls'> {
+export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'upstreams' | 'health' | 'pulls'> {
   /** This node, which signs the tokens that are given out here. */
   readonly identity: AccessDeps['identity'];
   readonly link: CoordinatorLink;

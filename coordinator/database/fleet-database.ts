@@ -11,6 +11,7 @@ import { AccountTable } from './account-table.ts';
 import { AuditTable } from './audit-table.ts';
 import { BlobReviewTable } from './blob-review-table.ts';
 import { BlobTable } from './blob-table.ts';
+import { CachedManifestTable } from './cached-manifest-table.ts';
 import { CopyTable } from './copy-table.ts';
 import { GrantTable } from './grant-table.ts';
 import { ManifestTable } from './manifest-table.ts';
@@ -40,6 +41,7 @@ export type DatabaseOperation =
   | 'remove_blob'
   | 'announce'
   | 'collect'
+  | 'cache'
   | 'release'
   | 'roster'
   | 'token'
@@ -66,6 +68,7 @@ export class FleetDatabase implements Disposable {
   readonly grants: GrantTable;
   readonly blobReviews: BlobReviewTable;
   readonly removals: RemovalTable;
+  readonly cachedManifests: CachedManifestTable;
   readonly untagged: UntaggedManifestTable;
   readonly audit: AuditTable;
   readonly #db: Sqlite.Database;
@@ -97,6 +100,7 @@ export class FleetDatabase implements Disposable {
     this.grants = new GrantTable(db);
     this.blobReviews = new BlobReviewTable(db);
     this.removals = new RemovalTable(db);
+    this.cachedManifests = new CachedManifestTable(db);
     this.untagged = new UntaggedManifestTable(db);
     this.audit = new AuditTable(db);
   }

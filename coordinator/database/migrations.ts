@@ -180,4 +180,15 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (who, repositories)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Manifests that are copies of an upstream's, and when somebody last asked for them. What is not here was pushed.
+  CREATE TABLE cached_manifests (
+    repository_id INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    used_ms INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, digest),
+    FOREIGN KEY (repository_id, digest) REFERENCES repository_manifests (repository_id, digest) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX cached_manifests_by_use ON cached_manifests (used_ms);
+  `,
 ];

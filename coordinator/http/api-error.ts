@@ -29,6 +29,8 @@ export const API_STATUS: Readonly<Record<ErrorCode, number>> = {
   not_enough_space: 507,
   coordinator_unreachable: 503,
   node_unreachable: 503,
+  upstream_unavailable: 500,
+  upstream_refused: 500,
   stale_tag_refused: 503,
   blob_unavailable: 503,
   message_invalid: 400,

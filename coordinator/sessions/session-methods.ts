@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { ChangeRecorder } from '../changes/change-recorder.ts';
+import type { CachedCopies } from '../cache/cached-copies.ts';
 import { releaseCopy } from '../collection/release-copy.ts';
 import type { ReviewTimes } from '../collection/review-times.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
@@ -47,6 +48,7 @@ export interface SessionServices {
   readonly resolver: ManifestResolver;
   readonly roster: RosterWriter;
   readonly sessions: SessionTable;
+  readonly cachedCopies: CachedCopies;
   readonly times: ReviewTimes;
   readonly traffics: ZoneTraffics;
   /** Origins that are to hold each blob. */
@@ -71,6 +73,7 @@ export function sessionMethods(services: SessionServices): Methods {
       deleteManifest({ ...services, record: changes.for(nodeId, params.by) }, params);
       return {};
     },
+    ...cacheMethods(services),
     'tags.list': (_, params) => listTags(services, params),
     'repositories.list': (_, params) => listRepositories(services, params),
     'referrers.list': (_, params) => listReferrers(services, params),
@@ -117,6 +120,20 @@ export function sessionMethods(services: SessionServices): Methods {
   };
 }
 
+/** What nodes say of copies of upstreams. */
+function cacheMethods({ cachedCopies }: SessionServices): Pick<Methods, 'cache.manifest' | 'cache.checked'> {
+  return {
+    'cache.manifest': (_, params) => {
+      cachedCopies.keep(params);
+      return {};
+    },
+    'cache.checked': (_, params) => {
+      cachedCopies.checked(params);
+      return {};
+    },
+  };
+}
+
 /** @throws {AppError} `protocol_mismatch`, `identity_refused` */
 function hello(services: SessionServices, session: Session, params: Params<'session.hello'>): Result<'session.hello'> {
   const { clock, database, directory, log, replication, sessions } = services;
@@ -152,14 +169,14 @@ function resolve(
   { nodeId }: Session,
   params: Params<'manifest.resolve'>,
 ): Result<'manifest.resolve'> {
-  const { clock, directory, images } = services;
+  const { cachedCopies, clock, directory, images } = services;
   const answer = services.resolver.resolve(params);
-  if (answer.found) {
-    const { digest, blobs } = answer;
-    const at = { nowMs: clock.nowMs(), holds: (blob: Digest) => directory.holds(nodeId, blob) };
-    images.asked(nodeId, { repository: params.repository, digest, blobs }, at);
-  }
-  return answer;
+  if (!answer.found) return answer;
+  const { digest, blobs } = answer;
+  const at = { nowMs: clock.nowMs(), holds: (blob: Digest) => directory.holds(nodeId, blob) };
+  images.asked(nodeId, { repository: params.repository, digest, blobs }, at);
+  const checkedAgeMs = cachedCopies.asked(params, digest);
+  return checkedAgeMs === undefined ? answer : { ...answer, checkedAgeMs };
 }
 
 /** Nothing in the answer while hyperswarm is off. Who joined before hears when the way in changed. */

@@ -79,6 +79,31 @@ export interface PieceBuffer {
   release(): void;
 }
 
+/** Blobs that arrive from their first byte to their last, from a source that nobody vouches for. */
+export interface ArrivingStore {
+  /** Makes room for a blob and opens it. Nothing of it is kept unless it is adopted. @throws {AppError} `not_enough_space` */
+  openArriving(blob: BlobStat): Promise<ArrivingBlob>;
+}
+
+/** One blob on its way in, in order. Its bytes can be read as they come, though nobody checked them yet. */
+export interface ArrivingBlob extends AsyncDisposable {
+  readonly sizeBytes: number;
+  /** Bytes that can be read, from the first on. */
+  readonly readableBytes: number;
+  /** Resolves when the byte at `position` can be read, or `receive` or `verify` failed or ended since. */
+  grown(position: number, signal: AbortSignal): Promise<void>;
+  read(target: Uint8Array, position: number): Promise<number>;
+  /**
+   * Appends a body, which may break off: what came of it is kept, and the next one goes on from there.
+   * @throws what the body throws, and {AppError} `size_mismatch` for one that is too long, `not_enough_space`
+   */
+  receive(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** Checks the digest of the whole. @throws {AppError} `digest_mismatch`, `size_mismatch` when bytes are missing */
+  verify(): Promise<AdoptedBlob>;
+  /** Flushes it and gives it its final name, after `verify`. It can still be read. */
+  adopt(): Promise<void>;
+}
+
 declare const uploadBrand: unique symbol;
 /** A checked upload session id: a UUID in small letters. */
 export type UploadId = string & { readonly [uploadBrand]: 'UploadId' };

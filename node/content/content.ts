@@ -15,6 +15,8 @@ export interface PulledManifest {
   readonly bytes: Uint8Array;
   /** Set when the answer is the last known one because the coordinator is away: text for a `Warning: 299` header. */
   readonly warning?: string;
+  /** Of a tag that is a copy of an upstream's: when it was last compared with that, if somebody remembers. */
+  readonly checkedAgeMs?: number | undefined;
 }
 
 export interface ManifestPush {

@@ -11,6 +11,7 @@ import { blobRoutes } from './blob-routes.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { baseRoutes, catalogRoutes, extensionRoutes, referrerRoutes, tagRoutes } from './list-routes.ts';
 import { LayerUrls } from './layer-urls.ts';
+import { inNamespace, namespaceHeader, type UpstreamContent } from './namespace.ts';
 import { manifestRoutes } from './manifest-routes.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { chooseRoute, type Methods } from './route.ts';
@@ -19,6 +20,8 @@ import { uploadRoutes, uploadsRoutes } from './upload-routes.ts';
 
 export interface DispatchDeps {
   readonly content: Content;
+  /** Present when this registry is a cache of others, too. */
+  readonly upstreams?: UpstreamContent | undefined;
   readonly access: AccessPolicy;
   /** Present when this registry gives out tokens itself. */
   readonly tokens?: TokenSource | undefined;
@@ -31,8 +34,14 @@ export type Dispatch = (path: ApiPath, request: ApiRequest) => Promise<Answer>;
 type Routes = { readonly [T in Exclude<ApiPath['type'], 'unknown' | 'name_invalid'>]: Methods<T> };
 
 export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Dispatch {
-  const routes = createRoutes(deps, options);
-  return async (path, request) => {
+  const bodyMemory = new ByteBudget({ capacityBytes: options.manifestMemoryBytes });
+  const ownRoutes = createRoutes({ ...deps, bodyMemory }, options);
+  const { upstreams } = deps;
+  const allRoutes = upstreams === undefined ? ownRoutes : createRoutes({ ...deps, ...upstreams, bodyMemory }, options);
+  return async (asked, request) => {
+    const place = inNamespace(asked, request.query.first('ns'), upstreams);
+    const { path } = place;
+    const routes = place.isOwnAlone ? ownRoutes : allRoutes;
     // The grammar of names tells nothing about what exists, so it comes before access.
     if (path.type === 'name_invalid') {
       throw new AppError('name_invalid', 'not a repository name', { detail: { name: path.repository.slice(0, 300) } });
@@ -43,7 +52,8 @@ export function createDispatch(deps: DispatchDeps, options: RegistryOptions): Di
     if (options.readOnly && changesContent(path, request.method)) {
       throw new AppError('access_denied', 'this registry is read-only for now; nothing can be pushed or deleted');
     }
-    return callRoute(routes, path, request);
+    const answer = await callRoute(routes, path, request);
+    return place.namespace === undefined ? answer : namespaceHeader(answer, place.namespace);
   };
 }
 
@@ -61,10 +71,9 @@ function changesContent(path: ApiPath, method: string): boolean {
   return isContent && method !== 'GET' && method !== 'HEAD';
 }
 
-function createRoutes(deps: DispatchDeps, options: RegistryOptions): Routes {
-  const { content, log } = deps;
+function createRoutes(deps: DispatchDeps & { readonly bodyMemory: ByteBudget }, options: RegistryOptions): Routes {
+  const { content, log, bodyMemory } = deps;
   const { manifests, blobs, uploads } = content;
-  const bodyMemory = new ByteBudget({ capacityBytes: options.manifestMemoryBytes });
   const { deletion } = options;
   return {
     base: baseRoutes,

@@ -41,6 +41,8 @@ const OCI: Readonly<Record<ErrorCode, OciFailure>> = {
   not_enough_copies: { oci: 'UNAVAILABLE', status: 503 },
   coordinator_unreachable: { oci: 'UNAVAILABLE', status: 503 },
   node_unreachable: { oci: 'UNAVAILABLE', status: 503 },
+  upstream_unavailable: { oci: 'UNAVAILABLE', status: 503 },
+  upstream_refused: { oci: 'DENIED', status: 403 },
   stale_tag_refused: { oci: 'UNAVAILABLE', status: 503 },
   blob_unavailable: { oci: 'UNAVAILABLE', status: 503 },
   unhealthy: { oci: 'UNAVAILABLE', status: 503 },

@@ -16,6 +16,7 @@ import type { Content } from '../content/content.ts';
 import { AccessLog } from './access-log.ts';
 import type { AccessPolicy } from './access.ts';
 import { createDispatch } from './api-dispatch.ts';
+import type { UpstreamContent } from './namespace.ts';
 import { exchange } from './api-exchange.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { answerClientError, limitConnections, type ClientErrorDeps, type ResponsesUnderWay } from './client-error.ts';
@@ -54,7 +55,10 @@ const serverOptions: ServerOptions = {
 export interface RegistryDeps {
   /** For another server than one that speaks plain HTTP. */
   readonly makeServer?: MakeServer | undefined;
+  /** What this fleet holds, and repositories that are named as an upstream's. */
   readonly content: Content;
+  /** Present when this registry is a cache of others. */
+  readonly upstreams?: UpstreamContent | undefined;
   readonly access: AccessPolicy;
   readonly tokens?: TokenSource | undefined;
   readonly health: Health;

@@ -24,6 +24,8 @@ interface BodyWriterDeps {
   readonly hash: UploadHash;
   readonly space: SpaceReservation;
   readonly writeBack: WriteBack;
+  /** Told after each write that the file has grown. */
+  readonly onWritten?: () => void;
 }
 
 /** Writes from an offset on. Always `drain` it before its file is closed. */
@@ -68,6 +70,17 @@ export class BodyWriter {
       taken += part.byteLength;
       if (this.#filledBytes === buffer.bytes.byteLength) await this.#flushCurrent();
     }
+  }
+
+  /** Hashes from here on as bytes come, whatever their number will be. Call it before the first `write`. */
+  async follow(): Promise<void> {
+    this.#isFollowed = true;
+    await this.#deps.hash.follow(this.#positionBytes);
+  }
+
+  /** Writes what was taken so far although its buffer is not full: somebody waits for it. */
+  hurry(): void {
+    this.#submitCurrent();
   }
 
   /** Waits until all that was taken is written, or writing failed. Never rejects: see `failure`. */
@@ -134,6 +147,7 @@ export class BodyWriter {
       await writeFully(this.#deps.handle, bytes, position);
       this.#writtenBytes = position + bytes.byteLength;
       this.#deps.writeBack.wrote(bytes.byteLength);
+      this.#deps.onWritten?.();
     } catch (error) {
       this.#failure = asError(error);
     }

@@ -8,6 +8,7 @@
 //     table                               the table that its pieces are checked against
 //     data                                sparse, as long as the blob
 //     have                                one bit for each piece written; hashed again before it counts
+//   arriving/<uuid>                     a blob that comes from an upstream; a start deletes what a stop left
 //   uploads/<uuid>/                     an upload session:
 //     session.json                        repository and algorithm
 //     data                                the bytes received so far, without gaps
@@ -38,6 +39,7 @@ export class StorePaths {
   readonly partials: string;
   readonly uploads: string;
   readonly importing: string;
+  readonly arriving: string;
 
   constructor(root: string) {
     this.root = root;
@@ -46,6 +48,7 @@ export class StorePaths {
     this.partials = join(root, 'partial');
     this.uploads = join(root, 'uploads');
     this.importing = join(root, 'importing');
+    this.arriving = join(root, 'arriving');
   }
 
   /** The directory that holds a whole blob. */

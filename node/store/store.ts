@@ -6,7 +6,8 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
-import type { BlobStore, FileAdopter, PartialStore, UploadStore } from '../content/blob-store.ts';
+import type { ArrivingStore, BlobStore, FileAdopter, PartialStore, UploadStore } from '../content/blob-store.ts';
+import { ArrivingBlobs } from './arriving-blobs.ts';
 import { BlobFiles } from './blob-files.ts';
 import { makeBlobDirectories, repairBlobs } from './blob-walk.ts';
 import { BufferPool } from './buffer-pool.ts';
@@ -65,6 +66,7 @@ export interface Store extends AsyncDisposable {
   readonly partials: PartialStore;
   readonly uploads: UploadStore;
   readonly files: FileAdopter;
+  readonly arriving: ArrivingStore;
 }
 
 interface StoreDeps {
@@ -108,11 +110,11 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
       },
     ),
   );
-
+  const arriving = new ArrivingBlobs({ ...shared, buffers: uploadBuffers });
   registerMetrics(deps.metrics, { blobs, uploads, handles, windows, uploadBuffers, pieceBuffers });
   const resources = opening.move();
   const files = new FileAdoption(shared);
-  return { blobs, partials, uploads, files, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
+  return { blobs, partials, uploads, files, arriving, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
 }
 
 function openPool(owner: ResourceStack, clock: Clock, capacityBytes: number): BufferPool {
@@ -137,6 +139,8 @@ async function prepare(paths: StorePaths): Promise<void> {
   }
   await rm(paths.importing, { recursive: true, force: true });
   for (const directory of [paths.partials, paths.uploads, paths.importing]) await makeDirectory(directory);
+  await rm(paths.arriving, { recursive: true, force: true });
+  for (const directory of [paths.partials, paths.uploads, paths.arriving]) await makeDirectory(directory);
   await makeBlobDirectories(paths);
   await repairBlobs(paths);
 }

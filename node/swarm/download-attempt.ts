@@ -26,7 +26,7 @@ import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import type { SharedBlob } from './shared-blob.ts';
 import { fetchSmallBlob } from './small-download.ts';
 import type { TableDoubts } from './table-doubts.ts';
-import { withSignal } from './with-signal.ts';
+import { withSignal } from '../../shared/runtime/with-signal.ts';
 
 /** Changes of neighbours that are kept until they can be used; after more the coordinator is asked for all. */
 const MAX_EARLY = 64;

@@ -28,7 +28,7 @@ import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { readableBytes } from './readable-bytes.ts';
 import type { SharedBlob } from './shared-blob.ts';
 import { TableDoubts } from './table-doubts.ts';
-import { withSignal } from './with-signal.ts';
+import { withSignal } from '../../shared/runtime/with-signal.ts';
 
 export interface DownloadOptions {
   /** The download fails when no piece came for this long: then nobody who has the blob can be reached. */

@@ -11,7 +11,7 @@ import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import { Offences } from './offences.ts';
 import { PeerConnection, type ConnectionUser } from './peer-connection.ts';
 import type { PeerStream, Transport, TransportName } from './transport.ts';
-import { withSignal } from './with-signal.ts';
+import { withSignal } from '../../shared/runtime/with-signal.ts';
 
 export interface PeersOptions {
   readonly nodeId: string;

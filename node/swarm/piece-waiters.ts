@@ -1,6 +1,6 @@
 // Clients that wait for a piece, or for anything to happen.
 
-import { withSignal } from './with-signal.ts';
+import { withSignal } from '../../shared/runtime/with-signal.ts';
 
 interface Waiter {
   /** Undefined: whatever happens next. */

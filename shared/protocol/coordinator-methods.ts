@@ -96,6 +96,8 @@ const ResolvedManifest = object({
   bytes: Bytes,
   /** The blobs this manifest names that the repository holds: the node's leave to serve them there. */
   blobs: Type.Array(BlobSize),
+  /** Of a tag that is a copy of an upstream's: when it was last compared with that. Absent when nobody remembers. */
+  checkedAgeMs: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 export type ResolvedManifest = Readonly<Static<typeof ResolvedManifest>>;
 
@@ -188,6 +190,22 @@ export const METHODS = {
     }),
     result: object({ subject: Type.Optional(AnyDigestText) }),
   },
+  /**
+   * Keeps a manifest that a node fetched from an upstream, and moves the tag that it was fetched by. Its blobs may come later or never.
+   * @throws `manifest_invalid`, `digest_mismatch`
+   */
+  'cache.manifest': {
+    params: object({
+      repository: Repository,
+      digest: DigestText,
+      mediaType: Type.String({ maxLength: 255 }),
+      bytes: Bytes,
+      tag: Type.Optional(Tag),
+    }),
+    result: object({}),
+  },
+  /** A node compared a tag with its upstream: it still points there. */
+  'cache.checked': { params: object({ repository: Repository, tag: Tag, digest: DigestText }), result: object({}) },
   /** Removes a tag, or a manifest with every tag pointing to it. @throws `manifest_unknown`, `repository_unknown` */
   'manifest.delete': {
     params: object({

@@ -26,6 +26,8 @@ export const ERROR_CODES = [
   'not_enough_space',
   'coordinator_unreachable',
   'node_unreachable',
+  'upstream_unavailable',
+  'upstream_refused',
   'stale_tag_refused',
   'blob_unavailable',
   'message_invalid',

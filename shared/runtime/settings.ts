@@ -107,11 +107,11 @@ export function list(about: About<readonly string[]> & { readonly maxItems: numb
 
 /**
  * Names with values, or a list of such; in flags and variables as JSON.
- * @param about.example one line of JSON, for messages and documents.
+ * @param about.example one line of JSON, for messages and documents. @param about.isSecret keeps what was given out of messages.
  */
 export function structure<S extends TSchema>(
   schema: S,
-  about: About<Static<S>> & { readonly example: string },
+  about: About<Static<S>> & { readonly example: string; readonly isSecret?: boolean },
 ): TUnsafe<Static<S>> {
   return Type.Refine(Type.Unsafe<Static<S>>({ setting: 'structure', ...about, shape: schema }), (value) =>
     Check(schema, value),

@@ -8,8 +8,3 @@ import type { RegistrySection } from '../registry-section.ts';
 export const notificationsSection: RegistrySection = {
   keys: [refused('notifications', NOT_SUPPORTED)],
 };
-
-/** `proxy` */
-export const proxySection: RegistrySection = {
-  keys: [refused('proxy', NOT_SUPPORTED)],
-};

@@ -37,6 +37,10 @@ export const neverRules: readonly NeverRule[] = [
   },
   { from: 'node/registry', never: ['node/store', 'node/swarm', 'node/coordinator-link', 'node/cli'] },
   { from: 'node/content', never: ['node/store', 'node/swarm', 'node/registry', 'node/cli', 'node/coordinator-link'] },
+  {
+    from: 'node/upstream',
+    never: ['node/registry', 'node/store', 'node/swarm', 'node/cli', 'node/coordinator-link'],
+  },
   { from: 'node/store', never: ['node/registry', 'node/swarm', 'node/cli', 'node/coordinator-link'] },
   { from: 'node/swarm', never: ['node/registry', 'node/store', 'node/cli'] },
   { from: 'coordinator/database', never: ['coordinator/http', 'coordinator/sessions'] },

@@ -152,7 +152,7 @@ storage:
   delete: {enable: true}
 auth:
   htpasswd: {realm: x, path: /p}
-proxy: {remoteurl: 'https://registry-1.docker.io'}
+proxy: {username: somebody}
 http: 5000
 `,
     {
@@ -169,15 +169,12 @@ http: 5000
     'storage.s3 in FILE: object stores are not supported; use filesystem, and further origins for further copies',
     'storage.delete.enable in FILE: there is no such key; did you mean enabled?',
     'REGISTRY_STORAGE_OTHER_BUCKET: there is no such key',
-    ...['proxy'].map(
-      (key) =>
-        `${key} in FILE: not supported by this version; what you mean by it would not happen, so take it out to go on without it`,
-    ),
     'http in FILE: write its keys indented below it',
     'REGISTRY_CATALOG_MAXENTRIES: "many" is not right; write a whole number',
     'REGISTRY_NOTIFICATIONS_ENDPOINTS: not supported by this version; what you mean by it would not happen, so take it out to go on without it',
     'version in FILE: write 0.1',
     'REGISTRY_LOG_LEVEL: write one of panic, fatal, error, warn, warning, info, debug, trace',
+    'proxy.remoteurl is missing; there is nothing that this is the login of',
   ]);
 });
 

@@ -1,0 +1,39 @@
+// What the coordinator keeps of copies of upstreams' repositories: manifests, when tags were compared, and who still asks.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { Params } from '../../shared/protocol/coordinator-methods.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import type { FleetDatabase } from '../database/fleet-database.ts';
+import { cacheManifest } from './cache-manifest.ts';
+import { CopyUses } from './copy-uses.ts';
+import { TagChecks } from './tag-checks.ts';
+
+export class CachedCopies {
+  readonly #deps: { readonly clock: Clock; readonly database: FleetDatabase };
+  readonly #tagChecks = new TagChecks();
+  readonly #uses: CopyUses;
+
+  constructor(deps: { readonly clock: Clock; readonly database: FleetDatabase }) {
+    this.#deps = deps;
+    this.#uses = new CopyUses(deps);
+  }
+
+  /** @throws {AppError} `digest_mismatch`, `manifest_invalid`, `manifest_too_large` */
+  keep(params: Params<'cache.manifest'>): void {
+    cacheManifest(this.#deps, params);
+    const { repository, tag, digest } = params;
+    if (tag !== undefined) this.checked({ repository, tag, digest });
+  }
+
+  /** A tag was compared with its upstream now. */
+  checked({ repository, tag, digest }: Params<'cache.checked'>): void {
+    this.#tagChecks.checked(repository, tag, { digest, atMs: this.#deps.clock.nowMs() });
+  }
+
+  /** Somebody asked for a manifest, copy or not. @returns how long ago its tag was compared, if somebody remembers. */
+  asked({ repository, reference }: Params<'manifest.resolve'>, digest: Digest): number | undefined {
+    this.#uses.note(repository, digest);
+    if ('digest' in reference) return undefined;
+    return this.#tagChecks.ageMs(repository, reference.tag, { digest, nowMs: this.#deps.clock.nowMs() });
+  }
+}

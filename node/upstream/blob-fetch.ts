@@ -1,0 +1,251 @@
+// One blob on its way from its upstream to this host's disk, and to every client that waits for it.
+//
+//   asked ─▶ answered: size known ─▶ arriving: readers follow ─▶ verified: last bytes go out ─▶ adopted and recorded
+//               └── not there             └── broken off: goes on with a range, some times
+//
+// Nobody vouches for bytes that come from outside before their digest was checked. Readers get them as they come, all but the
+// last: when the whole turns out to be something else their connections are torn, so that nobody gets a complete wrong blob.
+
+import type { Digest } from '../../shared/oci/digest.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import { withSignal } from '../../shared/runtime/with-signal.ts';
+import type { BlobReader } from '../content/blob-reader.ts';
+import type { AdoptedBlob, ArrivingBlob, ArrivingStore } from '../content/blob-store.ts';
+
+/** Times in a row that a body may break off without a byte having come; then the fetch fails. */
+const MAX_BARREN_TRIES = 4;
+/** Times that a body may break off at all: a line that breaks each time after a few bytes must end, too. */
+const MAX_TRIES = 50;
+/** Pause before the next try; with each barren one in a row it doubles. */
+const RETRY_MS = 100;
+/** A fetch that every client left goes on for so long, since clients try again; then it is thrown away. */
+const LINGER_MS = 60_000;
+
+/** Where the bytes come from: an upstream, or a node of the fleet that fetches from there. */
+export interface BlobOrigin {
+  /** Begins at a byte. @returns undefined when it does not have the blob. */
+  open(
+    fromByte: number,
+    signal: AbortSignal,
+  ): Promise<
+    { readonly sizeBytes: number; readonly firstByte: number; readonly body: AsyncIterable<Uint8Array> } | undefined
+  >;
+}
+
+export interface BlobFetchDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly store: ArrivingStore;
+  /** Makes what was verified a blob of this host and of the fleet. */
+  readonly keep: (blob: AdoptedBlob, arriving: ArrivingBlob) => Promise<void>;
+  /** Told of bytes as they come. */
+  readonly onReceived: (bytes: number) => void;
+}
+
+/** Starts by itself. `done` settles when it is over, never with a failure. */
+export class BlobFetch {
+  readonly digest: Digest;
+  readonly done: Promise<void>;
+  readonly #deps: BlobFetchDeps;
+  readonly #origin: BlobOrigin;
+  readonly #stop = new AbortController();
+  readonly #opened: Promise<ArrivingBlob | undefined>;
+  #arriving: ArrivingBlob | undefined;
+  #isVerified = false;
+  #isOver = false;
+  #failure: Error | undefined;
+  #readerCount = 0;
+
+  constructor(deps: BlobFetchDeps, options: { readonly digest: Digest; readonly origin: BlobOrigin }) {
+    this.#deps = deps;
+    this.digest = options.digest;
+    this.#origin = options.origin;
+    let tellOpened: (blob: ArrivingBlob | undefined) => void = () => undefined;
+    let tellFailed: (reason: unknown) => void = () => undefined;
+    this.#opened = new Promise((resolve, reject) => {
+      tellOpened = resolve;
+      tellFailed = reject;
+    });
+    this.#opened.catch(() => undefined); // those who wait for it get it
+    this.done = this.#run(tellOpened, tellFailed);
+    this.#lingerIfLeft();
+  }
+
+  /** True once nobody can join any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The size, when the source has begun to answer. @returns undefined when it does not have the blob. */
+  async sizeBytes(signal: AbortSignal): Promise<number | undefined> {
+    return (await withSignal(this.#opened, signal))?.sizeBytes;
+  }
+
+  /** Reads along; undefined as `sizeBytes`. The caller closes the reader. */
+  async join(signal: AbortSignal): Promise<BlobReader | undefined> {
+    this.#readerCount += 1;
+    try {
+      const arriving = await withSignal(this.#opened, signal);
+      if (arriving !== undefined) return this.#reader(arriving);
+    } catch (error) {
+      await this.#leave();
+      throw error;
+    }
+    await this.#leave();
+    return undefined;
+  }
+
+  /** Ends it, and waits for that. */
+  async stop(reason: AppError): Promise<void> {
+    this.#stop.abort(reason);
+    await this.done;
+  }
+
+  #reader(arriving: ArrivingBlob): BlobReader {
+    let isClosed = false;
+    return {
+      sizeBytes: arriving.sizeBytes,
+      read: (target, position, signal) => this.#read(arriving, { target, position }, signal),
+      [Symbol.asyncDispose]: async () => {
+        if (isClosed) return;
+        isClosed = true;
+        await this.#leave();
+      },
+    };
+  }
+
+  async #read(
+    arriving: ArrivingBlob,
+    { target, position }: { readonly target: Uint8Array; readonly position: number },
+    signal: AbortSignal,
+  ): Promise<number> {
+    if (position >= arriving.sizeBytes) return 0;
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const lastByte = this.#isVerified ? arriving.sizeBytes : arriving.sizeBytes - 1;
+      const end = Math.min(arriving.readableBytes, lastByte);
+      if (position < end) return arriving.read(target.subarray(0, end - position), position);
+      await arriving.grown(Math.max(position, arriving.readableBytes), signal);
+    }
+  }
+
+  async #run(
+    tellOpened: (blob: ArrivingBlob | undefined) => void,
+    tellFailed: (reason: unknown) => void,
+  ): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      const arriving = await this.#receive(tellOpened);
+      if (arriving === undefined) return;
+      const blob = await arriving.verify();
+      this.#isVerified = true;
+      await this.#deps.keep(blob, arriving);
+    } catch (error) {
+      const reason: unknown = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
+      this.#failure = reason instanceof Error ? reason : new Error(String(reason));
+      // A blob that could be verified is right, whatever became of keeping it.
+      if (this.#isVerified) log.warn({ err: error, digest: this.digest }, 'a blob of an upstream could not be kept');
+      else log.warn({ err: this.#failure, digest: this.digest }, 'fetching a blob from an upstream failed');
+      if (this.#isVerified) this.#failure = undefined;
+      tellFailed(this.#failure);
+    } finally {
+      this.#isOver = true;
+      await this.#releaseIfUnused();
+    }
+  }
+
+  /** @returns the blob with all its bytes; undefined when the source does not have it. */
+  async #receive(tellOpened: (blob: ArrivingBlob | undefined) => void): Promise<ArrivingBlob | undefined> {
+    const { signal } = this.#stop;
+    let barrenTries = 0;
+    for (let tries = 1; ; tries += 1) {
+      const before = this.#arriving?.readableBytes ?? 0;
+      try {
+        const answer = await this.#origin.open(before, signal);
+        if (answer === undefined && this.#arriving === undefined) {
+          tellOpened(undefined);
+          return undefined;
+        }
+        if (answer === undefined) throw this.#lost('does not have the blob any more');
+        const arriving = await this.#openFor(answer.sizeBytes);
+        tellOpened(arriving);
+        await arriving.receive(this.#counted(from(answer, before)), signal);
+        if (arriving.readableBytes === arriving.sizeBytes) return arriving;
+        throw this.#lost('ended too early');
+      } catch (error) {
+        const arriving = this.#arriving;
+        barrenTries = (arriving?.readableBytes ?? 0) > before ? 0 : barrenTries + 1;
+        const isFinal = tries >= MAX_TRIES || barrenTries >= MAX_BARREN_TRIES || arriving === undefined;
+        if (signal.aborted || isFinal || isHopeless(error)) throw asFailure(error, this.digest);
+        await this.#deps.clock.sleep(RETRY_MS * 2 ** barrenTries, signal);
+      }
+    }
+  }
+
+  async #openFor(sizeBytes: number): Promise<ArrivingBlob> {
+    this.#arriving ??= await this.#deps.store.openArriving({ digest: this.digest, sizeBytes });
+    if (this.#arriving.sizeBytes === sizeBytes) return this.#arriving;
+    throw new AppError('upstream_unavailable', 'the blob has another size than before', {
+      detail: { digest: this.digest, isFinal: true },
+    });
+  }
+
+  async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      this.#deps.onReceived(chunk.byteLength);
+      yield chunk;
+    }
+  }
+
+  async #leave(): Promise<void> {
+    this.#readerCount -= 1;
+    await this.#releaseIfUnused();
+    this.#lingerIfLeft();
+  }
+
+  #lingerIfLeft(): void {
+    if (this.#readerCount > 0 || this.#isOver) return;
+    this.#deps.clock.schedule(LINGER_MS, () => {
+      if (this.#readerCount === 0)
+        this.#stop.abort(new AppError('blob_unavailable', 'nobody waits for this blob any more'));
+    });
+  }
+
+  /** The last reader of a fetch that is over closes the file. */
+  async #releaseIfUnused(): Promise<void> {
+    if (this.#isOver && this.#readerCount === 0) await this.#arriving?.[Symbol.asyncDispose]();
+  }
+
+  #lost(what: string): AppError {
+    return new AppError('upstream_unavailable', `the upstream ${what}`, { detail: { digest: this.digest } });
+  }
+}
+
+/** A source that starts over sends again what is here already. */
+async function* from(
+  { body, firstByte }: { readonly body: AsyncIterable<Uint8Array>; readonly firstByte: number },
+  wantedByte: number,
+): AsyncGenerator<Uint8Array> {
+  let position = firstByte;
+  for await (const chunk of body) {
+    const skip = Math.min(Math.max(0, wantedByte - position), chunk.byteLength);
+    position += chunk.byteLength;
+    if (skip < chunk.byteLength) yield chunk.subarray(skip);
+  }
+}
+
+/** Another try would end the same. */
+function isHopeless(error: unknown): boolean {
+  if (!isAppError(error)) return false;
+  return error.code !== 'upstream_unavailable' || error.detail['isFinal'] === true;
+}
+
+function asFailure(error: unknown, digest: Digest): unknown {
+  if (isAppError(error)) return error;
+  return new AppError('upstream_unavailable', 'the upstream broke off while it sent a blob', {
+    cause: error,
+    detail: { digest },
+  });
+}
