@@ -32,6 +32,9 @@ const commands = [
   'update-ca-certificates',
   'unshare',
 ];
+/** `s3cret`, by bcrypt. */
+const HTPASSWD = 'puller:$2b$05$6s.NmggfSZ0U3WwiUKrdTO6tMuwTfiuS9Mcy5xp.njGS1qbkHuWhi\n';
+
 const tour = await ReadmeTour.read('docs/coming-from-registry-2.md');
 
 /** A host with a checkout of Shoal. */
@@ -54,9 +57,14 @@ class Server {
   }
 
   /** Types a block that goes on running, and returns once the registry answers. */
-  async start(block: string, port: number, options: { readonly tls: boolean } = { tls: false }): Promise<ChildProgram> {
+  async start(
+    block: string,
+    port: number,
+    options: { readonly tls: boolean } = { tls: false },
+    replaced: Readonly<Record<string, string>> = {},
+  ): Promise<ChildProgram> {
     // The shell becomes the registry, so that a signal reaches it, as Ctrl-C in a terminal does.
-    const typed = tour.command(block, { 'scripts/registry': 'exec scripts/registry' });
+    const typed = tour.command(block, { ...replaced, 'scripts/registry': 'exec scripts/registry' });
     const program = await ChildProgram.start({
       command: ['env', '--chdir', this.folder, ...typed],
       namespace: this.host.namespace,
@@ -129,6 +137,14 @@ class Client {
     return (await this.#docker?.docker(...args)) ?? '';
   }
 
+  /** What an image of these tests says when it is run: the last line of its file. */
+  async motdOf(image: string): Promise<string> {
+    const archive = join(this.folder, `saved-${(this.#starts += 1)}.tar`);
+    await this.#docker?.docker('save', '--output', archive, image);
+    const script = `for layer in $(tar -tf ${archive} | grep -E 'blobs/sha256/|layer.tar'); do tar -xOf ${archive} $layer | tar -xOf - etc/motd 2>/dev/null || true; done`;
+    return (await runCommand(['sh', '-c', script])).trim();
+  }
+
   /** What docker says when it fails. */
   async refusalOf(...args: readonly string[]): Promise<string> {
     const { code, stderr } = (await this.#docker?.tryDocker(...args)) ?? { code: 0, stderr: '' };
@@ -151,6 +167,10 @@ test('Every block of the page is one that these tests run', () => {
     'without a port',
     'configuration',
     'with a configuration',
+    'cache',
+    'docker asks the cache',
+    'pull through the cache',
+    'cache with a login',
     'bring in',
   ]);
 });
@@ -267,6 +287,69 @@ describe('The page for those who come from registry:2', needs({ namespaces: true
       await program.log(),
       /to bring them in: .*shoal import \S*registry-data --data \S*registry-data\/shoal/,
     );
+  });
+
+  /** Makes `alpine:latest` of the upstream an image that says this word. */
+  async function publish(word: string, login: readonly string[] = []): Promise<void> {
+    const layout = await ImageLayout.create(join(folder, `upstream-${word}`));
+    await layout.tag(await addBusyboxImage(layout, { word }), 'v1');
+    const target = 'docker://localhost:5000/library/alpine:latest';
+    const flags = ['--quiet', '--dest-tls-verify=false', ...login];
+    await network.host(1).run(['skopeo', '--insecure-policy', 'copy', ...flags, `oci:${layout.folder}:v1`, target]);
+  }
+
+  test('works as printed as a cache: the tag moves upstream, and the upstream goes away', async () => {
+    await using owner = new ResourceStack();
+    const server = await Server.open(network.host(0), join(folder, 'cache', 'shoal'));
+    const client = await Client.open(network.host(0), { folder: join(folder, 'cache', 'client'), server, owner });
+    const upstreamFolder = join(folder, 'cache', 'upstream');
+    const replaced = { 'https://registry-1.docker.io': `http://${network.host(1).address}:5000` };
+    await using program = await server.start('cache', 5000, { tls: false }, replaced);
+    await client.type('docker asks the cache');
+    await client.startDocker();
+    const pulled = async (): Promise<string> => {
+      const output = await client.type('pull through the cache');
+      assert.match(output, /"tags":\["latest"\]/);
+      return client.motdOf('alpine:latest');
+    };
+    {
+      await using _upstream = await ReferenceRegistry.start(network.host(1), upstreamFolder);
+      await publish('first');
+      assert.equal(await pulled(), 'first');
+      await publish('second');
+      assert.equal(await pulled(), 'second');
+      assert.equal(await pulled(), 'second');
+    }
+
+    await client.docker('image', 'rm', 'alpine:latest');
+    assert.equal(await pulled(), 'second');
+    assert.match(await program.log(), /its upstream cannot say/);
+  });
+
+  test('works as printed as a cache of an upstream that wants a login', async () => {
+    await using owner = new ResourceStack();
+    const server = await Server.open(network.host(0), join(folder, 'private', 'shoal'));
+    const client = await Client.open(network.host(0), { folder: join(folder, 'private', 'client'), server, owner });
+    const options = { htpasswd: HTPASSWD };
+    await using _upstream = await ReferenceRegistry.start(
+      network.host(1),
+      join(folder, 'private', 'upstream'),
+      options,
+    );
+    await publish('private', ['--dest-creds', 'puller:s3cret']);
+    const replaced = { 'https://registry-1.docker.io': `http://${network.host(1).address}:5000` };
+    await client.type('docker asks the cache');
+    await client.startDocker();
+    {
+      await using _program = await server.start('cache', 5000, { tls: false }, replaced);
+      assert.match(await client.refusalOf('pull', 'localhost:5000/library/alpine'), /does not let us in/);
+    }
+
+    await using program = await server.start('cache with a login', 5000, { tls: false }, replaced);
+    await client.type('pull through the cache');
+
+    assert.equal(await client.motdOf('alpine:latest'), 'private');
+    assert.doesNotMatch(await program.log(), /s3cret/);
   });
 
   test('A docker that expects TLS is told what is wrong when there is none', async () => {

@@ -19,12 +19,23 @@ export class ReferenceRegistry implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  /** Returns once it answers on the host's port 5000. @param folder holds all it writes. */
-  static async start(host: NetworkHost, folder: string): Promise<ReferenceRegistry> {
+  /**
+   * Returns once it answers on the host's port 5000. @param folder holds all it writes; a second one on it goes on with that.
+   * @param options.htpasswd the text of a file of users, when it is to want a login.
+   */
+  static async start(
+    host: NetworkHost,
+    folder: string,
+    options: { readonly htpasswd?: string } = {},
+  ): Promise<ReferenceRegistry> {
     await using building = new ResourceStack();
     const configFile = join(folder, 'config.yml');
     await mkdir(folder, { recursive: true });
-    await writeFile(configFile, configText(join(folder, 'data')));
+    const users = join(folder, 'htpasswd');
+    const { htpasswd } = options;
+    if (htpasswd !== undefined) await writeFile(users, htpasswd);
+    const access = htpasswd === undefined ? '' : `auth:\n  htpasswd:\n    realm: test\n    path: ${users}\n`;
+    await writeFile(configFile, configText(join(folder, 'data')) + access);
     const command = ['docker-registry', 'serve', configFile];
     const program = building.use(
       await ChildProgram.start({ command, namespace: host.namespace, logFile: join(folder, 'registry.log') }),
@@ -32,7 +43,7 @@ export class ReferenceRegistry implements AsyncDisposable {
     const client = new RegistryClient({ address: { socketPath: await host.socketTo(5000) } });
     await eventually({ what: 'docker-registry', signal: program.ended }, async () => {
       const answer = await client.request({ method: 'GET', path: '/v2/' });
-      return answer.status === 200;
+      return answer.status === (htpasswd === undefined ? 200 : 401);
     });
     return new ReferenceRegistry(client, building.move());
   }

@@ -8,9 +8,9 @@ const OURS = ['upstreams.registries', 'upstreams.default'];
 
 export const proxySection: RegistrySection = {
   keys: [
-    mapped('proxy.remoteurl', 'text', OURS, {
+    mapped('proxy.remoteurl', 'text', [...OURS, 'upstreams.freshMs'], {
       about:
-        'Pushes to names of one’s own go on working beside it. A tag is compared with the upstream as in the original; when that is away, what is here is served with a warning. More than one: `upstreams.registries` of ours.',
+        'Pushes to names of one’s own go on working beside it. A tag is compared with the upstream at each pull, as in the original; when that is away, what is here is served with a warning. More than one: `upstreams.registries` of ours.',
     }),
     mapped('proxy.username', 'text', OURS),
     mapped('proxy.password', 'text', OURS, { isSecret: true }),
@@ -36,5 +36,7 @@ function proxy(values: RegistryValues, url: string): readonly GivenSetting[] {
   return [
     { key: 'upstreams.registries', raw: [{ url, ...login }], source },
     { key: 'upstreams.default', raw: url, source },
+    // As in the original; ours would leave a tag alone that was compared a second ago.
+    { key: 'upstreams.freshMs', raw: 0, source },
   ];
 }
