@@ -196,6 +196,25 @@ export const CoordinatorConfig = Type.Object(
       },
       { default: {}, additionalProperties: false },
     ),
+    cache: Type.Object(
+      {
+        ttlMs: duration({
+          default: 7 * 24 * 60 * MINUTE_MS,
+          minimum: 0,
+          maximum: 3650 * 24 * 60 * MINUTE_MS,
+          description:
+            'A copy of an upstream that nobody asked for in so long goes, unless its layers belong to something else too. A week, as in the original, but counted from its last use; 0: never.',
+        }),
+        maxBytes: bytes({
+          default: 0,
+          minimum: 0,
+          maximum: 1024 ** 5,
+          description:
+            'What the layers of all copies of upstreams may take together, each counted once; above it the longest unused go. 0: as much as the disks hold.',
+        }),
+      },
+      { default: {}, additionalProperties: false },
+    ),
     log: logSettings,
   },
   { additionalProperties: false },

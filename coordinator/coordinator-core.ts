@@ -58,6 +58,7 @@ export class CoordinatorCore implements AsyncDisposable {
   readonly traffics = new ZoneTraffics();
   readonly users: FleetUsers;
   readonly #deps: CoordinatorCoreDeps;
+  readonly #cachedCopies: CachedCopies;
   readonly #copyRecord: CopyRecord;
   readonly #directory: Directory;
   readonly #policy: PolicyDesk;
@@ -80,6 +81,7 @@ export class CoordinatorCore implements AsyncDisposable {
     const send: ReplicationDeps['send'] = (nodeId, event) => sessions.send(nodeId, event);
     const replication = new Replication({ clock, database, directory, log, metrics, send }, replicationOptions(config));
     this.#replication = replication;
+    this.#cachedCopies = new CachedCopies({ clock, database, log }, config.cache);
     this.#copyRecord = new CopyRecord({
       clock,
       database,
@@ -114,7 +116,7 @@ export class CoordinatorCore implements AsyncDisposable {
       replication,
       roster: this.roster,
       sessions,
-      cachedCopies: new CachedCopies({ clock, database }),
+      cachedCopies: this.#cachedCopies,
       traffics: this.traffics,
     });
     this.#load();
@@ -138,6 +140,7 @@ export class CoordinatorCore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#housekeeping?.cancel();
     this.audit[Symbol.dispose]();
+    this.#cachedCopies[Symbol.dispose]();
     await this.collection[Symbol.asyncDispose]();
     await this.#replication[Symbol.asyncDispose]();
     this.#copyRecord.close();

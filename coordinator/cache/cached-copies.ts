@@ -3,19 +3,31 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import { cacheManifest } from './cache-manifest.ts';
+import { CopyExpiry, type CopyExpiryOptions } from './copy-expiry.ts';
 import { CopyUses } from './copy-uses.ts';
 import { TagChecks } from './tag-checks.ts';
 
-export class CachedCopies {
+/** Dispose it to stop looking for old ones. */
+export class CachedCopies implements Disposable {
   readonly #deps: { readonly clock: Clock; readonly database: FleetDatabase };
   readonly #tagChecks = new TagChecks();
   readonly #uses: CopyUses;
+  readonly #expiry: CopyExpiry;
 
-  constructor(deps: { readonly clock: Clock; readonly database: FleetDatabase }) {
+  constructor(
+    deps: { readonly clock: Clock; readonly database: FleetDatabase; readonly log: Logger },
+    options: CopyExpiryOptions,
+  ) {
     this.#deps = deps;
-    this.#uses = new CopyUses(deps);
+    this.#uses = new CopyUses(deps, options);
+    this.#expiry = new CopyExpiry(deps, options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#expiry[Symbol.dispose]();
   }
 
   /** @throws {AppError} `digest_mismatch`, `manifest_invalid`, `manifest_too_large` */

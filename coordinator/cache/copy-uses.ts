@@ -4,7 +4,7 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 
-/** A copy that is asked for again within this time is not written down again: expiry counts in days. */
+/** A copy that is asked for again within this time is not written down again, or within a tenth of its life when that is less. */
 const USE_STEP_MS = 60 * 60_000;
 /** Manifests remembered as written down, or as no copies; with one more all are forgotten, and looked up again. */
 const MAX_REMEMBERED = 20_000;
@@ -12,9 +12,12 @@ const MAX_REMEMBERED = 20_000;
 export class CopyUses {
   readonly #clock: Clock;
   readonly #database: FleetDatabase;
+  readonly #stepMs: number;
   readonly #noted = new Map<string, number>();
 
-  constructor(deps: { readonly clock: Clock; readonly database: FleetDatabase }) {
+  /** @param options.ttlMs how long a copy lives without being asked for; 0 for ever. */
+  constructor(deps: { readonly clock: Clock; readonly database: FleetDatabase }, options: { readonly ttlMs: number }) {
+    this.#stepMs = options.ttlMs === 0 ? USE_STEP_MS : Math.min(USE_STEP_MS, options.ttlMs / 10);
     this.#clock = deps.clock;
     this.#database = deps.database;
   }
@@ -24,7 +27,7 @@ export class CopyUses {
     const key = `${repository}@${digest}`;
     const nowMs = this.#clock.wallMs();
     const notedMs = this.#noted.get(key);
-    if (notedMs !== undefined && Math.abs(nowMs - notedMs) < USE_STEP_MS) return;
+    if (notedMs !== undefined && Math.abs(nowMs - notedMs) < this.#stepMs) return;
     if (this.#noted.size >= MAX_REMEMBERED) this.#noted.clear();
     this.#noted.set(key, nowMs);
     this.#write(repository, digest, nowMs);
@@ -35,7 +38,7 @@ export class CopyUses {
     const repositoryId = database.repositories.find(repository);
     if (repositoryId === undefined) return;
     const usedMs = database.cachedManifests.usedMs(repositoryId, digest);
-    if (usedMs === undefined || nowMs - usedMs < USE_STEP_MS) return;
+    if (usedMs === undefined || nowMs - usedMs < this.#stepMs) return;
     database.change('cache', () => database.cachedManifests.used(repositoryId, digest, nowMs));
   }
 }

@@ -1,6 +1,6 @@
 // `proxy`
 
-import { ignored, mapped, refused, type GivenSetting } from '../registry-key.ts';
+import { asSetting, ignored, mapped, refused, type GivenSetting } from '../registry-key.ts';
 import type { RegistrySection } from '../registry-section.ts';
 import type { RegistryValues } from '../registry-values.ts';
 
@@ -14,7 +14,10 @@ export const proxySection: RegistrySection = {
     }),
     mapped('proxy.username', 'text', OURS),
     mapped('proxy.password', 'text', OURS, { isSecret: true }),
-    ignored('proxy.ttl', 'any', 'Nothing expires by its age in this version.'),
+    asSetting('proxy.ttl', 'duration', 'cache.ttlMs', {
+      default: '168h',
+      about: 'Counted from the last use, and layers that something else needs stay. 0: for ever.',
+    }),
     refused('proxy.exec', 'credential helpers are not supported; use username and password'),
     ignored('proxy.cachewritetimeout', 'any', 'What a client reads is what was written.'),
   ],
