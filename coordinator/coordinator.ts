@@ -132,7 +132,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   starting.defer(() => {
     isReady = false;
   });
-  log.info({ address, fleetId: authority.fleetId }, 'coordinator started');
+  log.info({ address, fleet: authority.fleetId }, 'coordinator started');
   return running({ authority, core, enrolment, log, clock }, { port, resources: starting.move() });
 }
 

@@ -28,7 +28,7 @@ export async function remoteMembership(
   if (kept === undefined) {
     if (options.coordinator === undefined || token === undefined) throw notJoined();
     const identity = await joinFleet(deps, { path, coordinator: options.coordinator, token }, signal);
-    deps.log.info({ nodeId: identity.nodeId, fleetId: identity.fleetId }, 'joined the fleet');
+    deps.log.info({ node: identity.nodeId, fleet: identity.fleetId }, 'joined the fleet');
     return { identity, coordinator: options.coordinator };
   }
   const coordinator = options.coordinator ?? kept.coordinator;
@@ -76,9 +76,9 @@ export async function ownMembership(
   }
   const identity = await joinInProcess({ path, enrol: (request) => Promise.resolve(enrol(request)) });
   if (isOfFleet) {
-    const fields = { nodeId: identity.nodeId, before: kept.nodeId, fleetId };
+    const fields = { node: identity.nodeId, before: kept.nodeId, fleet: fleetId };
     deps.log.warn(fields, 'the index does not know the node of this host; it joined anew');
-  } else deps.log.info({ nodeId: identity.nodeId, fleetId }, 'made the node of this host');
+  } else deps.log.info({ node: identity.nodeId, fleet: fleetId }, 'made the node of this host');
   return identity;
 }
 

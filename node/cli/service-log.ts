@@ -11,6 +11,6 @@ export function openServiceLog(
   start: { readonly terminal: Terminal; readonly command: string; readonly version: string },
 ): Logger {
   const log = createLogger({ level: config.level, format: chooseFormat(config.format, start.terminal) });
-  log.info({ command: start.command, version: start.version, node: process.version, pid: process.pid }, 'starting');
+  log.info({ command: start.command, version: start.version, nodejs: process.version, pid: process.pid }, 'starting');
   return log;
 }

@@ -36,6 +36,6 @@ export async function startFleetOfOne(
   const node = resources.use(
     await startNode(config, { ...deps, metrics, random, identity, isOrigin, makeLink, accessLines }),
   );
-  log.info({ nodeId: node.nodeId, http: node.httpAddress, swarm: node.swarmAddress }, 'node started');
+  log.info({ node: node.nodeId, http: node.httpAddress, swarm: node.swarmAddress }, 'node started');
   return node;
 }

@@ -69,7 +69,7 @@ export const nodeCommand: Command = {
           const apply = (next: NodeConfig): void => node.tune(next);
           resources.use(reloadSettings({ log, onReload, read, apply }, { schema: NodeConfig, config }));
           const { nodeId, httpAddress } = node;
-          log.info({ nodeId, http: httpAddress, swarm: node.swarmAddress, coordinator }, 'node started');
+          log.info({ node: nodeId, http: httpAddress, swarm: node.swarmAddress, coordinator }, 'node started');
           terminal.out(startText({ nodeId, scheme: node.scheme, registry: clientHost(httpAddress) }));
         },
       },
