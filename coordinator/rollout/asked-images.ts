@@ -10,7 +10,7 @@ const MAX_IMAGES_PER_NODE = 32;
  * hosts; beyond it the image asked for longest ago is forgotten.
  */
 const MAX_HOSTS = 100_000;
-/** Blobs of an image whose flags take about the room of one more pair. */
+/** For every so many blobs of its image, a pair counts as one more: their flags take about as much memory. */
 const BLOBS_PER_UNIT = 100;
 
 export interface ImageBlob {
@@ -27,17 +27,17 @@ export interface AskedImage {
 
 /** One host and one image. Times are monotonic. */
 export interface HostProgress {
-  /** When it first asked; undefined when it only holds some of it, for all we know. */
+  /** When the host first asked for the image; undefined when it only holds some of its blobs, as far as is known. */
   readonly askedMs: number | undefined;
-  /** When anything was last heard of it and this image. */
+  /** When anything was last heard of the host and this image. */
   readonly activeMs: number;
-  /** When it gained its last blob. */
+  /** When the host last gained a blob of the image. */
   readonly gainedMs: number | undefined;
-  /** Of the image; 0 for an index, of which the host has chosen no platform yet. */
+  /** Bytes of the image; 0 for an index, as long as the host has not chosen a platform. */
   readonly blobCount: number;
   readonly heldCount: number;
   readonly heldBytes: number;
-  /** Blobs that it looks for and does not hold. */
+  /** How many blobs of the image the host looks for and does not hold. */
   readonly openCount: number;
 }
 
@@ -59,7 +59,7 @@ interface Image {
   /** Where each blob stands in `blobs`. */
   readonly indexes: ReadonlyMap<Digest, number>;
   readonly hosts: Map<string, Host>;
-  /** What one of its hosts counts for. */
+  /** How many pairs a host of this image counts for. */
   readonly weight: number;
 }
 
@@ -67,7 +67,7 @@ const HELD = 1;
 const OPEN = 2;
 
 export class AskedImages {
-  /** The one asked for last is the last. */
+  /** In the order of asking, the latest last. */
   readonly #images = new Map<string, Image>();
   /** Images of each node, the one asked for last is the last. */
   readonly #ofNode = new Map<string, Set<Image>>();

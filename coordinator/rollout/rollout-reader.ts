@@ -13,19 +13,19 @@ import { summarizeRollout, type RolloutHost } from './rollout-summary.ts';
 
 /** Platforms of an index that are looked at; further ones are left out. The largest official images have a dozen. */
 const MAX_PLATFORMS = 64;
-/** Hosts that never asked here, as after a restart, are taken up so many at a look: a look must not stop the sessions. */
+/** How many hosts that hold the image and never asked, as after a restart, one look takes up: it must not hold up the sessions. */
 const MAX_TAKEN_UP = 1000;
-/** A status is given to whoever asks within so long; a person sees a second as now. */
+/** How long a status is given to everybody who asks for it: to a person a second ago is now. */
 const STATUS_KEPT_MS = 1000;
-/** Statuses kept so; the oldest is dropped. */
+/** Statuses that are kept for that; the oldest is dropped. */
 const MAX_STATUSES_KEPT = 16;
-/** Hosts told one by one when nobody says how many. */
+/** How many of the slowest hosts are listed when the request does not say. */
 const HOSTS_TOLD = 20;
 
 /** An image of the tag. */
 interface Platform extends AskedImage {
   readonly platform?: string | undefined;
-  /** Who holds it has pulled this very image; undefined when other content has the same one. */
+  /** The config blob: whoever holds it has pulled this very image. Undefined when other content has the same config. */
   readonly config: Digest | undefined;
   readonly sizeBytes: number;
 }

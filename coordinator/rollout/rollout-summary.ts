@@ -3,9 +3,9 @@
 import { PROGRESS_STEPS, type HostRow, type HostState, type RolloutStatus } from '../../shared/protocol/rollout.ts';
 import type { HostProgress } from './asked-images.ts';
 
-/** A host that has all that it asked for is done when it asks for nothing more for so long: clients ask for some blobs at a time. */
+/** A host that has all that it asked for counts as done after this time without a further request: clients ask for a few blobs at a time. */
 const SETTLED_MS = 3000;
-/** Nothing moved for so long: a client gave up, or the host is gone. As long as a download waits for somebody who has it. */
+/** A host counts as stopped when nothing moved for this long, which is also how long a download waits for a holder. */
 const STOPPED_MS = 60_000;
 
 /** One host with what is known of it. */
@@ -13,9 +13,9 @@ export interface RolloutHost {
   readonly nodeId: string;
   readonly isConnected: boolean;
   readonly progress: HostProgress;
-  /** Of its image; 0 for an index, of which no platform was chosen yet. */
+  /** Bytes of its image; 0 for an index, as long as no platform was chosen. */
   readonly sizeBytes: number;
-  /** What it downloads of the image just now, as it says itself. */
+  /** Its running downloads of the image, as it reported them last. */
   readonly running: { readonly doneBytes: number; readonly peers: number } | undefined;
 }
 

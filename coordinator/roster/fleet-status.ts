@@ -9,7 +9,7 @@ import type { SessionTable } from '../sessions/session-table.ts';
 import type { RosterWriter } from './roster-writer.ts';
 import type { ZoneTraffics } from './zone-traffic.ts';
 
-/** Totals read whole tables; this long they are taken from the last look, however many people watch. */
+/** How long totals are kept: to compute them whole tables are read, and many people may watch. */
 const TOTALS_KEPT_MS = 2000;
 
 type Totals = Pick<FleetStatus, 'repositories' | 'tags' | 'blobs'>;

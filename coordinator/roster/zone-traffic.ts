@@ -23,7 +23,7 @@ export class ZoneTraffics {
   /** When each blob last came into each zone, the latest last. */
   readonly #crossed = new Map<string, number>();
 
-  /** A node of `zone` got so much of a blob from other zones. */
+  /** Counts what a node of `zone` got of a blob from other zones. */
   received(
     blob: { readonly digest: Digest; readonly sizeBytes: number },
     into: { readonly zone: string | undefined; readonly bytes: number; readonly nowMs: number },

@@ -5,7 +5,7 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
 import type { Requester } from '../../shared/protocol/requester.ts';
 import type { BlobReader } from './blob-reader.ts';
-import type { UploadChunk, UploadId, UploadOptions } from './blob-store.ts';
+import type { UploadChunk, UploadId, UploadOptions, UploadStore } from './blob-store.ts';
 
 export type ManifestReference = { readonly tag: string } | { readonly digest: Digest };
 
@@ -116,14 +116,9 @@ export interface Blobs {
 }
 
 /** Upload sessions; errors as in blob-store.ts. A finished upload is announced and recorded at the coordinator. */
-export interface Uploads {
+export interface Uploads extends Pick<UploadStore, 'owner' | 'offset' | 'append' | 'cancel'> {
   begin(repository: string, options?: UploadOptions): Promise<UploadId>;
-  /** Who began a session. @throws {AppError} `upload_unknown` */
-  owner(repository: string, id: string): Promise<string | undefined>;
-  offset(repository: string, id: string): Promise<number>;
-  append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
   finish(finish: UploadFinish, signal: AbortSignal): Promise<void>;
-  cancel(repository: string, id: string): Promise<void>;
 }
 
 export interface Content {

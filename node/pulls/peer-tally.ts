@@ -2,13 +2,13 @@
 
 import type { PeerShare } from '../../shared/protocol/pull-report.ts';
 
-/** What a tally tells its record. */
+/** What a tally asks of its record, and tells it. */
 export interface TallyOwner {
-  /** The record's last byte from anybody; undefined before the first. */
+  /** When the last byte of the blob came, from whichever peer; undefined before the first. */
   lastByteMs: number | undefined;
-  /** Nothing came from anybody for long, until now. */
+  /** Called when bytes come again after a pause in which no peer sent any. */
   pauseEnded(tally: PeerTally, nowMs: number): void;
-  /** It was asked for something that does not come. */
+  /** Called when the peer was asked for a piece and failed to send it. */
   failedUs(tally: PeerTally, nowMs: number): void;
   requested(how: { readonly isAgain: boolean }): void;
 }
@@ -35,7 +35,7 @@ export class PeerTally {
     this.transport = peer.transport;
   }
 
-  /** Payload came, of use or not. */
+  /** Payload came, useful or not. */
   received(bytes: number, nowMs: number): void {
     const owner = this.#owner;
     this.receivedBytes += bytes;
@@ -50,7 +50,7 @@ export class PeerTally {
     this.#owner.requested(how);
   }
 
-  /** A piece of it was right and new. */
+  /** A piece from this peer was right, and was not here yet. */
   verified(bytes: number): void {
     this.usefulBytes += bytes;
   }

@@ -20,11 +20,11 @@ export interface PullSubject {
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly cause: PullCause;
-  /** The first that it was asked for in. */
+  /** The repository of the first request for it. */
   readonly repository?: string | undefined;
 }
 
-/** Peers counted one by one during one pull; what further ones do is added up. Far above the neighbours of a blob. */
+/** Peers that one pull counts one by one; further ones share one line. Far above the neighbours of a blob. */
 const MAX_PEERS_COUNTED = 256;
 
 export class PullRecord {
@@ -46,7 +46,7 @@ export class PullRecord {
   #fetchedMs: number | undefined;
   #hereBytes: number | undefined;
   #silentMs = 0;
-  /** The first that failed us in the pause that lasts. */
+  /** The first peer that failed to send something in the present pause. */
   #failing: { readonly tally: PeerTally; readonly atMs: number } | undefined;
   #retries = 0;
   #endedMs: number | undefined;
@@ -82,7 +82,7 @@ export class PullRecord {
     this.#clientAskedMs ??= nowMs;
   }
 
-  /** Bytes could be given to a client. Only the first time counts. */
+  /** Bytes can be given to a client. Only the first call counts. */
   clientServed(nowMs: number): void {
     this.#clientServedMs ??= nowMs;
   }
@@ -106,7 +106,7 @@ export class PullRecord {
     this.named(neighbours);
   }
 
-  /** The coordinator says of these nodes what they are. */
+  /** Notes which of these nodes are origins, and in which zone, as the coordinator says. */
   named(peers: readonly Peer[]): void {
     for (const peer of peers) {
       if (this.#named.has(peer.nodeId) || this.#named.size < MAX_PEERS_COUNTED) this.#named.set(peer.nodeId, peer);
@@ -246,7 +246,7 @@ export class PullRecord {
     return last.lastByteMs - beforeLast.lastByteMs;
   }
 
-  /** Peers that sent something, the one that ended last first. */
+  /** Peers that sent something, the one whose last byte came latest first. */
   #byLastByte(): PeerTally[] {
     const senders = [...this.#tallies.values()].filter(({ lastByteMs }) => lastByteMs !== undefined);
     return senders.sort((left, right) => (right.lastByteMs ?? 0) - (left.lastByteMs ?? 0));
@@ -258,7 +258,7 @@ export class PullRecord {
     else this.#countPause(this.#failingTally ?? tally, nowMs);
   }
 
-  /** Who failed us since the last byte of anybody. */
+  /** The first peer that failed to send something since the last byte from any peer; undefined when none did. */
   get #failingTally(): PeerTally | undefined {
     const { lastByteMs } = this.#owner;
     if (this.#failing === undefined || (lastByteMs !== undefined && this.#failing.atMs < lastByteMs)) return undefined;
@@ -288,7 +288,7 @@ export class PullRecord {
   }
 }
 
-/** The first are told one by one, the others added up. */
+/** The first peers one by one, the others added up in one line. */
 function topShares(shares: readonly PeerShare[]): PeerShare[] {
   const rest = shares.slice(MAX_PEERS_TOLD);
   const told = shares.slice(0, MAX_PEERS_TOLD);

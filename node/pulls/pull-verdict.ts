@@ -16,19 +16,19 @@ export interface PullFacts {
   readonly tookMs: number;
   readonly fetchedBytes: number;
   readonly wastedBytes: number;
-  /** Of the bound of the link. */
+  /** The fraction of what the link carries that was reached; undefined when nobody said what it carries. */
   readonly boundFraction?: number | undefined;
   readonly losses: readonly Loss[];
   readonly peers: readonly PeerShare[];
 }
 
-/** Nobody asks why a pull was slow that took less. */
+/** A pull that took less than this is quick: nobody asks why it was slow. */
 const QUICK_MS = 1000;
-/** What cost less of the time is not what made it slow. */
+/** A loss counts as a reason from this fraction of the time on. */
 const LOSS_SHARE = 0.25;
-/** More waste than this share of the useful bytes is worth a word. */
+/** Waste is mentioned from this fraction of the useful bytes on. */
 const WASTE_SHARE = 0.1;
-/** From this fraction of its bound on a pull filled the link. */
+/** From this fraction of what the link carries on, a pull counts as having filled it. */
 const FULL_LINK_FRACTION = 0.8;
 
 export function judge(facts: PullFacts): Verdict {

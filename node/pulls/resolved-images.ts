@@ -6,7 +6,7 @@ import type { PulledImage } from '../../shared/protocol/pull-report.ts';
 
 /** Manifests that are remembered; who asked for one longer ago gets reports of single blobs. A busy host's images of a day. */
 const MAX_MANIFESTS = 128;
-/** Their bytes; the longest unheard goes first. */
+/** Bytes of these manifests; beyond it the one that was asked for longest ago is forgotten. */
 const MAX_MANIFEST_BYTES_KEPT = 8 * 1024 * 1024;
 
 /** A manifest as a client got it. */

@@ -16,7 +16,7 @@ export type AccessNeed =
   /** `anyOf`: one of these actions is enough. */
   | { readonly type: 'repository'; readonly repository: string; readonly anyOf: readonly Action[] };
 
-/** Where a request comes from. */
+/** What a policy learns of whoever makes a request. */
 export interface Asker {
   /** The header of the request; never logged. */
   readonly authorization: string | undefined;
@@ -25,7 +25,7 @@ export interface Asker {
   readonly clientAddress: string;
 }
 
-/** Who asks; undefined has not logged in. */
+/** The name of whoever asks; undefined without a login. */
 export type Subject = string | undefined;
 
 /** Grants or refuses. */
