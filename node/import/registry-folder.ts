@@ -55,7 +55,7 @@ export class RegistryFolder implements ImageSource {
 
   async *#below(name: string, onProblem: OnProblem): AsyncGenerator<string> {
     for (const entry of await foldersOf(join(this.#repositories, name), onProblem)) {
-      if (entry === '_manifests') yield name;
+      if (entry === '_manifests' && name !== '') yield name;
       if (entry.startsWith('_')) continue;
       const inner = name === '' ? entry : `${name}/${entry}`;
       if (isRepositoryName(inner)) yield* this.#below(inner, onProblem);

@@ -1,5 +1,6 @@
 // `shoal serve`
 
+import { dirname } from 'node:path';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
 import { NodeConfig } from '../../config.ts';
@@ -40,7 +41,7 @@ export const serveCommand: Command = {
     const log = openServiceLog(config.log, { terminal, command: 'serve', version });
     tellWhatIsIgnored(log, registry);
     const program = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
-    await tellOfOthersVolume(log, { data: config.data, program });
+    await tellOfOthersVolume(log, { root: dirname(config.data), data: config.data, program });
     const deps = { clock: systemClock, log, version };
     await runUntilStopped(
       deps,

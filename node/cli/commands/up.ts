@@ -6,6 +6,7 @@ import { readProgramVersion } from '../../../shared/runtime/program-version.ts';
 import { NodeConfig } from '../../config.ts';
 import { clientHost } from '../client-address.ts';
 import type { Command } from '../command.ts';
+import { tellOfOthersVolume } from '../others-volume.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
 import { reloadSettings } from '../reload-settings.ts';
 import { openServiceLog } from '../service-log.ts';
@@ -36,6 +37,8 @@ export const upCommand: Command = {
     const config = await readConfig(UpConfig);
     const version = await readProgramVersion();
     const log = openServiceLog(config.log, { terminal, command: 'up', version });
+    const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
+    await tellOfOthersVolume(log, { root: config.data, data: config.data, program: shoal });
     const deps = { clock: systemClock, log, version };
     await runUntilStopped(
       deps,
@@ -47,7 +50,6 @@ export const upCommand: Command = {
           resources.use(
             reloadSettings({ log, onReload, read, apply: (next) => node.tune(next) }, { schema: UpConfig, config }),
           );
-          const shoal = await typedName({ path: terminal.environment['PATH'], folder: process.cwd() });
           const registry = clientHost(node.httpAddress);
           terminal.out(startText({ shoal, registry, scheme: node.scheme, data: config.data, listen: config.listen }));
         },
