@@ -73,11 +73,12 @@ export class AdminClient implements ImportTarget, Disposable {
   }
 
   async receive(
-    { repository, digest }: RepositoryDigest,
+    blob: RepositoryDigest & { readonly sizeBytes: number },
     open: () => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
-    const path = `/import/blob?${query({ repository, digest })}`;
+    const { repository, digest, sizeBytes } = blob;
+    const path = `/import/blob?${query({ repository, digest, sizeBytes })}`;
     await this.#call({ method: 'PUT', path, contentType: BLOB_BODY, body: open(), answer: Done }, signal);
   }
 

@@ -3,12 +3,13 @@
 //
 //   POST /import/hold       make a repository hold a blob that the fleet has, if it has
 //   POST /import/file       adopt a file as a blob of a repository
-//   PUT  /import/blob       adopt the body as one; repository and digest in the query
+//   PUT  /import/blob       adopt the body as one; repository, digest and size in the query
 //   POST /import/state      what is there of a manifest and its tags
 //   PUT  /import/manifest   the body as a manifest; its digest, media type and tags in the query
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { isRepositoryName, isTag } from '../../shared/oci/reference.ts';
+import { MAX_BLOB_BYTES } from '../../shared/pieces/piece-table.ts';
 import { DigestText } from '../../shared/protocol/coordinator-methods.ts';
 import { ADOPTION_MODES, ADOPTION_WAYS } from '../content/blob-store.ts';
 import { MAX_TAGS_AT_ONCE } from '../import/import-target.ts';
@@ -27,6 +28,7 @@ const Tags = Type.Array(
 const Held = { repository: Repository, digest: DigestText };
 
 export const HoldRequest = object(Held);
+export const BlobQuery = object({ ...Held, sizeBytes: Type.Integer({ minimum: 0, maximum: MAX_BLOB_BYTES }) });
 export const HoldAnswer = object({ isHeld: Type.Boolean() });
 
 export const FileRequest = object({

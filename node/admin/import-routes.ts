@@ -7,7 +7,15 @@ import { Check } from 'typebox/value';
 import { MAX_MANIFEST_BYTES } from '../../shared/oci/manifest.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { NodeImports } from '../content/node-imports.ts';
-import { BLOB_BODY, FileRequest, HoldRequest, MANIFEST_BODY, ManifestQuery, StateRequest } from './import-api.ts';
+import {
+  BLOB_BODY,
+  BlobQuery,
+  FileRequest,
+  HoldRequest,
+  MANIFEST_BODY,
+  ManifestQuery,
+  StateRequest,
+} from './import-api.ts';
 
 /** Adds the routes under /import. */
 export function addImportRoutes(app: FastifyInstance, imports: NodeImports): void {
@@ -25,10 +33,10 @@ export function addImportRoutes(app: FastifyInstance, imports: NodeImports): voi
   );
   app.post('/import/state', async (request, reply) => imports.state(parse(StateRequest, request.body), leaving(reply)));
   app.put('/import/blob', async (request, reply) => {
-    const blob = parse(HoldRequest, queryOf(request));
+    const { sizeBytes: lengthBytes, ...blob } = parse(BlobQuery, queryOf(request));
     const { body } = request;
     if (!(body instanceof Readable)) throw new AppError('message_invalid', 'the body is not that of a blob');
-    await imports.receive(blob, { body }, leaving(reply));
+    await imports.receive(blob, { body, lengthBytes }, leaving(reply));
     return {};
   });
   app.put('/import/manifest', async (request, reply) => {

@@ -4,10 +4,11 @@
 import pLimit from 'p-limit';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
 import type { ImageSource } from './image-source.ts';
 import type { ImportReport } from './import-report.ts';
 import type { ImportTarget } from './import-target.ts';
-import { RepositoryImport } from './repository-import.ts';
+import { isFatal, RepositoryImport } from './repository-import.ts';
 
 /** Tags of one repository, more are an error: they are held together by the manifest that they share, about 200 bytes each. */
 const MAX_REPOSITORY_TAGS = 1_000_000;
@@ -40,9 +41,14 @@ export async function importImages(deps: ImportDeps, options: ImportOptions, sig
     signal.throwIfAborted();
     if (!options.isWanted(repository)) continue;
     report.beginRepository(repository);
-    const tags = await tagsByDigest(deps, repository, signal);
-    const one = new RepositoryImport({ ...deps, blobs }, { ...options, repository, tags });
-    await one.run(signal);
+    try {
+      const tags = await tagsByDigest(deps, repository, signal);
+      await new RepositoryImport({ ...deps, blobs }, { ...options, repository, tags }).run(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isAppError(error) || isFatal(error)) throw error;
+      report.problem(`${repository}: ${error.message}`);
+    }
   }
 }
 

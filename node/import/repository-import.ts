@@ -31,6 +31,11 @@ const FATAL: readonly ErrorCode[] = [
 ];
 const WORTH_ANOTHER_TRY: readonly ErrorCode[] = ['not_enough_copies', 'timed_out', 'too_many_requests'];
 
+/** Whether nothing more can be brought, whatever image is next. */
+export function isFatal(error: AppError): boolean {
+  return FATAL.includes(error.code);
+}
+
 interface RepositoryOptions extends ImportOptions {
   readonly repository: string;
   readonly tags: ReadonlyMap<Digest, readonly string[]>;
@@ -77,7 +82,7 @@ export class RepositoryImport {
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isAppError(error) || FATAL.includes(error.code)) throw error;
+      if (!isAppError(error) || isFatal(error)) throw error;
       this.#deps.report.problem(`${this.#options.repository}${nameOf(digest, tags)}: ${error.message}`);
       return false;
     }

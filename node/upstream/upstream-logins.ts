@@ -8,6 +8,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { SingleFlight } from '../../shared/runtime/single-flight.ts';
 import { readBody } from './bounded-body.ts';
+import { CATALOG } from './catalog-page.ts';
 import type { Challenge } from './challenges.ts';
 import type { GuardedHttp } from './guarded-http.ts';
 import { checkRealm } from './token-realm.ts';
@@ -92,7 +93,7 @@ export class UpstreamLogins {
     const service = parameters.get('service');
     if (service !== undefined) url.searchParams.set('service', service);
     // Not the scope that the upstream names: what is needed is known here.
-    url.searchParams.set('scope', `repository:${remote}:pull`);
+    url.searchParams.set('scope', remote === CATALOG ? 'registry:catalog:*' : `repository:${remote}:pull`);
     if (credentials !== undefined) url.searchParams.set('account', credentials.username);
     const { signal } = new AbortController(); // shared by all who wait; it has time limits of its own
     const request = {

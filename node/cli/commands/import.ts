@@ -1,28 +1,32 @@
 // `shoal import`
 
+import { setMaxListeners } from 'node:events';
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { dataSetting } from '../../../shared/runtime/base-settings.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { dataFolder } from '../../../shared/runtime/data-folder.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
-import { choice, count, list, onOff } from '../../../shared/runtime/settings.ts';
+import { choice, count, list, onOff, text } from '../../../shared/runtime/settings.ts';
 import { isRepositoryGlob, matchesGlob } from '../../../shared/access/repository-glob.ts';
 import { AdminClient } from '../../admin/admin-client.ts';
 import { NodeConfig } from '../../config.ts';
 import { ADOPTION_MODES } from '../../content/blob-store.ts';
 import type { ImportOptions } from '../../import/import-images.ts';
-import { RegistryFolder } from '../../import/registry-folder.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { openSource, type SourceOptions } from '../import-source.ts';
 import { countImages, runImport } from '../import-run.ts';
 import { renderDryRun, renderImport } from '../import-view.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 
 /** Patterns of one command line, more are refused. */
 const MAX_PATTERNS = 100;
+
+/** Places that listen for the end at once, for each image that comes over; Node warns of more, which would be a leak. */
+const LISTENERS_PER_JOB = 20;
 
 const Settings = Type.Object({ data: dataSetting }, { additionalProperties: false });
 
@@ -51,6 +55,26 @@ const Flags = Type.Object(
       maximum: 32,
       description: 'Images that come over at once. Four keep a disk busy.',
     }),
+    user: Type.Optional(
+      text({ placeholder: 'NAME', description: 'Who to be at the registry that FROM is the URL of.' }),
+    ),
+    passwordFile: Type.Optional(
+      text({
+        placeholder: 'FILE',
+        description: 'Holds the password of --user; /dev/stdin for what is typed or piped in.',
+      }),
+    ),
+    authority: Type.Optional(
+      text({
+        placeholder: 'FILE',
+        description: 'Certificate that vouches for that registry, PEM, when the system does not know it.',
+      }),
+    ),
+    alsoAllowed: list({
+      maxItems: MAX_PATTERNS,
+      default: [],
+      description: 'HOST:PORT of token services and blob stores elsewhere that it may send us to.',
+    }),
     json: onOff({ default: false, description: 'One JSON document at the end, for programs.' }),
   },
   { additionalProperties: false },
@@ -58,15 +82,20 @@ const Flags = Type.Object(
 
 export const importCommand: Command = {
   words: ['import'],
-  summary: 'bring in the images of a registry:2, from its folder',
+  summary: 'bring in the images of a registry:2, from its folder or its address',
   about: [
-    'Brings in all images of another registry, with their tags: FROM is the folder that the registry container has at /var/lib/registry. It is only read, so you can go back; the old registry may go on running meanwhile.',
+    'Brings in all images of another registry, with their tags: FROM is the folder that the registry container has at /var/lib/registry, or the URL of a registry that runs. It is only read, so you can go back; the old registry may go on running meanwhile.',
     'The node on this host has to run; it takes the files over itself. Each is checked against its digest. What was stopped goes on where it was when it is run again, and a second run brings what is new since.',
     'Damaged images are named and left out, and the exit code is 1 then.',
   ],
   examples: [
     { does: 'What is there?', line: 'shoal import /var/lib/registry --dry-run' },
     { does: 'Bring it in:', line: 'shoal import /var/lib/registry' },
+    { does: 'From another host:', line: 'shoal import http://old-registry:5000' },
+    {
+      does: 'From one that wants a login:',
+      line: 'shoal import https://old.example --user ci --password-file ./password',
+    },
     { does: 'Some repositories:', line: 'shoal import /var/lib/registry --only "team/**"' },
   ],
   operands: [{ name: 'FROM', isRequired: true }],
@@ -75,11 +104,15 @@ export const importCommand: Command = {
   async run(invocation) {
     const { terminal, stop } = invocation;
     const [from = ''] = invocation.operands;
-    const { dryRun, mode, tags: tagging, only, jobs, json } = await readOwnFlags(Flags, invocation);
+    const flags = await readOwnFlags(Flags, invocation);
+    setMaxListeners(LISTENERS_PER_JOB * flags.jobs, stop);
+    const { dryRun, mode, tags: tagging, only, jobs, json } = flags;
     const { data } = await invocation.config(Settings);
-    const source = await RegistryFolder.open(from);
-    const deps = { clock: systemClock, terminal, source };
-    const options: ImportOptions = { jobs, tagging, isWanted: wanted(only) };
+    const isWanted = wanted(only);
+    const named = only.every((pattern) => !pattern.includes('*')) ? only : [];
+    using opened = await openSource({ clock: systemClock }, from, { ...pick(flags), named });
+    const deps = { clock: systemClock, terminal, source: opened.source };
+    const options: ImportOptions = { jobs, tagging, isWanted };
     if (dryRun) {
       const counted = await countImages(deps, { ...options, problems: 'tell' }, stop);
       const { counts, blobs, bytes } = counted;
@@ -87,8 +120,7 @@ export const importCommand: Command = {
       return counts.problems.count > 0 ? EXIT.failed : EXIT.done;
     }
     using target = await AdminClient.open(await socketFor(data, from), { mode, maxCalls: 2 * jobs });
-    const counted = await countImages(deps, { ...options, problems: 'later' }, stop);
-    const total = { manifests: counted.counts.manifests.brought, bytes: counted.bytes };
+    const total = opened.kind === 'folder' ? await totalOf(deps, options, stop) : undefined;
     const { counts, runMs, failure } = await runImport({ ...deps, target }, { ...options, total }, stop);
     terminal.out(
       json ? jsonText({ isDryRun: false, ...counts, runMs: Math.round(runMs) }) : renderImport(counts, runMs),
@@ -99,6 +131,21 @@ export const importCommand: Command = {
     throw failure;
   },
 };
+
+function pick(flags: Readonly<Static<typeof Flags>>): Omit<SourceOptions, 'named'> {
+  const { user, passwordFile, authority, alsoAllowed } = flags;
+  return { user, passwordFile, authority, alsoAllowed };
+}
+
+/** Reading a folder twice is quick; asking a registry everything twice is not. */
+async function totalOf(
+  deps: Parameters<typeof countImages>[0],
+  options: ImportOptions,
+  signal: AbortSignal,
+): Promise<{ readonly manifests: number; readonly bytes: number }> {
+  const { counts, bytes } = await countImages(deps, { ...options, problems: 'later' }, signal);
+  return { manifests: counts.manifests.brought, bytes };
+}
 
 /** A registry that serves in the place of the container has its data in a folder of the container's. */
 async function socketFor(data: string, from: string): Promise<string> {

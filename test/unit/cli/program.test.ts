@@ -70,7 +70,8 @@ To begin, start a registry on this host, and push to it from another terminal:
                 took so long
   gc            delete blobs that no manifest names any more, on all hosts
   audit         show who pushed, mounted and deleted what, when, and from where
-  import        bring in the images of a registry:2, from its folder
+  import        bring in the images of a registry:2, from its folder or its
+                address
   user add      make a user of the fleet, who logs in at every node
   user list     list the users of the fleet and what they may do
   user grant    let a user or robot do something in some repositories
