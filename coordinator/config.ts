@@ -1,9 +1,7 @@
 // The settings of a coordinator. Each default's reason stands beside it; the reference in the docs is made from here.
 
 import Type, { type Static } from 'typebox';
-import { Check, Default, Errors } from 'typebox/value';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
-import { AppError } from '../shared/runtime/errors.ts';
 import { address, bytes, choice, count, duration, list, onOff, text } from '../shared/runtime/settings.ts';
 
 const MINUTE_MS = 60_000;
@@ -220,13 +218,3 @@ export const CoordinatorConfig = Type.Object(
   { additionalProperties: false },
 );
 export type CoordinatorConfig = Readonly<Static<typeof CoordinatorConfig>>;
-
-/** @throws {AppError} `config_invalid` naming every bad key at once, so that an operator fixes a file in one go. */
-export function parseCoordinatorConfig(raw: unknown): CoordinatorConfig {
-  const value: unknown = Default(CoordinatorConfig, structuredClone(raw));
-  if (Check(CoordinatorConfig, value)) return Object.freeze(value);
-  const lines = Errors(CoordinatorConfig, value).map(
-    (error) => `${error.instancePath === '' ? '/' : error.instancePath}: ${error.message}`,
-  );
-  throw new AppError('config_invalid', `the settings of the coordinator are not right:\n${lines.join('\n')}`);
-}

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { CoordinatorCore } from '../../coordinator/coordinator-core.ts';
-import { parseCoordinatorConfig } from '../../coordinator/config.ts';
+import { coordinatorConfig } from './coordinator-config.ts';
 import { FleetDatabase } from '../../coordinator/database/fleet-database.ts';
 import { InProcessLink } from '../../coordinator/sessions/in-process-link.ts';
 import { DigestLocks } from '../../node/content/digest-locks.ts';
@@ -191,7 +191,7 @@ export class CollectionWorld {
     const { clock } = this;
     const metrics = new Metrics();
     this.#database = FleetDatabase.open(join(this.#folder, 'coordinator.db'), { metrics });
-    const config = parseCoordinatorConfig({
+    const config = coordinatorConfig({
       data: this.#folder,
       listen: '127.0.0.1:0',
       graceMs: 0,

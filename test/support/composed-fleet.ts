@@ -4,7 +4,7 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Check, Default, Errors } from 'typebox/value';
-import { parseCoordinatorConfig } from '../../coordinator/config.ts';
+import { coordinatorConfig } from './coordinator-config.ts';
 import { startCoordinator, type AdminAccess, type RunningCoordinator } from '../../coordinator/coordinator.ts';
 import { NodeConfig } from '../../node/config.ts';
 import { SessionLink } from '../../node/coordinator-link/session-link.ts';
@@ -73,7 +73,7 @@ export class ComposedFleet implements AsyncDisposable {
 
   /** Starts it again, on the same port and folder. */
   async startCoordinator(): Promise<void> {
-    const config = parseCoordinatorConfig({
+    const config = coordinatorConfig({
       ...this.#overrides,
       data: join(this.folder, 'coordinator'),
       listen: `127.0.0.1:${this.#coordinatorPort}`,

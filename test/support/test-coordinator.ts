@@ -14,7 +14,7 @@ import {
 import { systemClock } from '../../shared/runtime/clock.ts';
 import { createLogger, silentLogger } from '../../shared/runtime/log.ts';
 import { Metrics } from '../../shared/runtime/metrics.ts';
-import { parseCoordinatorConfig } from '../../coordinator/config.ts';
+import { coordinatorConfig } from './coordinator-config.ts';
 import { startCoordinator, type AdminAccess, type RunningCoordinator } from '../../coordinator/coordinator.ts';
 
 export interface TestCoordinator {
@@ -25,7 +25,7 @@ export interface TestCoordinator {
 /** Starts one in `data`. The caller disposes `running`. */
 export async function startTestCoordinator(data: string, settings: object = {}): Promise<TestCoordinator> {
   let admin: AdminAccess | undefined;
-  const running = await startCoordinator(parseCoordinatorConfig({ data, listen: '127.0.0.1:0', ...settings }), {
+  const running = await startCoordinator(coordinatorConfig({ data, listen: '127.0.0.1:0', ...settings }), {
     clock: systemClock,
     log:
       process.env['SHOAL_TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug', format: 'pretty' }),
