@@ -7,6 +7,7 @@ import type { Metrics } from '../shared/runtime/metrics.ts';
 import type { CoordinatorLink } from '../shared/protocol/coordinator-methods.ts';
 import { ResourceStack } from '../shared/runtime/resource-stack.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
+import { LocalAdmin } from './access/local-admin.ts';
 import { openPolicy, type AccessDeps, type OpenedAccess } from './access/open-policy.ts';
 import type { NodeConfig } from './config.ts';
 import { startDebugServer } from './health/debug-server.ts';
@@ -51,11 +52,12 @@ export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promis
       isLocal: isLoopback(parseHostPort(http).host),
     }),
   );
+  const localAdmin = new LocalAdmin(policy);
   const app = createRegistryApp(
     {
       ...deps,
       health: unlessNobodyGetsIn(deps.health, policy),
-      access: policy.access,
+      access: localAdmin,
       tokens: policy.tokens,
       log: log.child({ part: 'registry' }),
       makeServer: tls?.makeServer,
@@ -65,10 +67,13 @@ export async function serveRegistry(config: NodeConfig, deps: ServeDeps): Promis
   opening.defer(() => drain(app, { clock, drainMs }));
   await listening(listenHttp(app, http), { address: http, flag: '--http' });
   await startDebug(opening, config, deps);
+  const scheme = tls === undefined ? 'http' : 'https';
+  const address = takenAddress(app.server.address(), http);
+  await localAdmin.publish(dataFolder(config.data).nodeAccess, { scheme, listen: http, address });
   const resources = opening.move();
   return {
-    scheme: tls === undefined ? 'http' : 'https',
-    address: takenAddress(app.server.address(), http),
+    scheme,
+    address,
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
 }

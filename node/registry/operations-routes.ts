@@ -2,6 +2,9 @@
 
 import type { FastifyPluginCallback } from 'fastify';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import type { AccessPolicy } from './access.ts';
+import { requireAccess } from './operator-access.ts';
+import type { RegistrySite } from './registry-site.ts';
 
 /** Whether the node can serve: joined, or able to serve on its own, and no health check fails. */
 export interface Health {
@@ -10,8 +13,8 @@ export interface Health {
   isReady(): { readonly ready: boolean; readonly reason?: string | undefined };
 }
 
-/** `/`, for load balancers that look there; `/healthz`, `/readyz` and `/metrics`. */
-export function operationsRoutes(deps: { readonly health: Health; readonly metrics: Metrics }): FastifyPluginCallback {
+/** `/`, for load balancers that look there; `/healthz` and `/readyz`. Open to everybody: they tell nothing of what is here. */
+export function operationsRoutes(deps: { readonly health: Health }): FastifyPluginCallback {
   return (app, _options, done) => {
     app.get('/', (_request, reply) => reply.header('cache-control', 'no-cache').send(''));
     app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
@@ -23,6 +26,17 @@ export function operationsRoutes(deps: { readonly health: Health; readonly metri
         .type('text/plain')
         .send(text);
     });
+    done();
+  };
+}
+
+/** `/metrics`: for everybody with a login, whatever its rights, since numbers tell how busy this host is and of what version. */
+export function metricsRoutes(
+  deps: { readonly access: AccessPolicy; readonly metrics: Metrics },
+  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
+): FastifyPluginCallback {
+  return (app, _options, done) => {
+    requireAccess(app, { ...deps, site }, { type: 'base' });
     app.get('/metrics', async (_request, reply) => {
       const { contentType, body } = await deps.metrics.text();
       return reply.header('content-type', contentType).send(body);

@@ -4,10 +4,9 @@ import type { FastifyPluginCallback } from 'fastify';
 import type { PullDetail, PullList } from '../../shared/protocol/pull-report.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { AccessPolicy } from './access.ts';
-import { askerOf } from './asker-of.ts';
+import { requireAccess } from './operator-access.ts';
 import type { RegistrySite } from './registry-site.ts';
 import { Query } from './query.ts';
-import { sendFailure } from './send-failure.ts';
 
 /** Reports of late pulls. */
 export interface PullReports {
@@ -28,10 +27,7 @@ export function pullRoutes(
   site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
-    app.addHook('onRequest', async (request) => {
-      await deps.access.authorize(askerOf(site, request.raw), [{ type: 'catalog' }]);
-    });
-    app.setErrorHandler((error, _request, reply) => sendFailure(reply, error));
+    requireAccess(app, { ...deps, site }, { type: 'catalog' });
     app.get('/pulls', (request, reply) => {
       const text = new Query(request.originalUrl.split('?')[1] ?? '').first('limit') ?? String(LISTED);
       const limit = wholeNumber(text);

@@ -21,7 +21,7 @@ import { exchange } from './api-exchange.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { answerClientError, limitConnections, type ClientErrorDeps, type ResponsesUnderWay } from './client-error.ts';
 import { errorAnswer } from './oci-error.ts';
-import { operationsRoutes, type Health } from './operations-routes.ts';
+import { metricsRoutes, operationsRoutes, type Health } from './operations-routes.ts';
 import { pullRoutes, type PullReports } from './pull-routes.ts';
 import { DEFAULT_REGISTRY_OPTIONS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
 import { ReferenceMetrics } from './reference-metrics.ts';
@@ -107,6 +107,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   app.addHook('onRequest', (request, reply, done) => beginOperation(site, { raw: request.raw, reply, done }));
   closeAfterLastAnswer(app);
   void app.register(operationsRoutes(deps));
+  void app.register(metricsRoutes(deps, site));
   void app.register(pullRoutes(deps, site));
   void app.register(searchRoutes({ access: deps.access, manifests: deps.content.manifests }, site));
   return app;

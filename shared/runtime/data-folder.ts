@@ -5,6 +5,7 @@
 //   <data>/admin.json      how the command line on this host reaches the coordinator, private
 //   <data>/node.json       the node's identity, private
 //   <data>/noise-seed      the node's key in hyperswarm, private; made when it is first used
+//   <data>/node-access.json  how the command line on this host reaches the node, private
 //   <data>/access-policy.json  the users of the fleet as this node heard of them, private
 //   <data>/store/          blobs, partial blobs, upload sessions
 //   <data>/local/node.sock commands on this host reach the node here, private
@@ -19,6 +20,7 @@ export interface DataFolder {
   readonly nodeIdentity: string;
   readonly noiseSeed: string;
   readonly accessPolicy: string;
+  readonly nodeAccess: string;
   readonly store: string;
   readonly known: string;
   readonly nodeSocket: string;
@@ -32,6 +34,7 @@ export function dataFolder(data: string): DataFolder {
     adminAccess: join(data, 'admin.json'),
     nodeIdentity: join(data, 'node.json'),
     noiseSeed: join(data, 'noise-seed'),
+    nodeAccess: join(data, 'node-access.json'),
     accessPolicy: join(data, 'access-policy.json'),
     store: join(data, 'store'),
     known: join(data, 'known'),

@@ -26,10 +26,15 @@ const REDACTED = [
   '*.password',
 ];
 
-/** The root logger of a process. */
-export function createLogger(options: { readonly level: LogLevel; readonly format: LogFormat }): PinoLogger {
+/** The root logger of a process. @param options.sink takes its JSON lines in the place of stderr. */
+export function createLogger(options: {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  readonly sink?: { write(line: string): void };
+}): PinoLogger {
   const { format } = options;
-  const destination = format === 'json' ? pino.destination({ dest: 2, sync: true }) : stderrIn(format);
+  const stderr = format === 'json' ? pino.destination({ dest: 2, sync: true }) : stderrIn(format);
+  const destination = options.sink ?? stderr;
   return pino(
     {
       level: options.level,

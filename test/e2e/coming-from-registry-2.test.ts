@@ -29,6 +29,7 @@ const commands = [
   'busybox',
   'curl',
   'openssl',
+  'htpasswd',
   'update-ca-certificates',
   'unshare',
 ];
@@ -160,6 +161,9 @@ test('Every block of the page is one that these tests run', () => {
     'certificate',
     'with the certificate',
     'docker trusts it',
+    'password file',
+    'with passwords',
+    'log in',
     'certificate for an address',
     'docker trusts the address',
     'on port 443',
@@ -232,6 +236,33 @@ describe('The page for those who come from registry:2', needs({ namespaces: true
     assert.match(output, /\{"repositories":\["team\/busybox"\]\}/);
     assert.match(await client.refusalOf('pull', `${server.host.address}:5000/team/busybox:v1`), /x509|certificate/);
     assert.match(untrusted, /x509/);
+  });
+
+  test('works as printed with passwords and a certificate', async () => {
+    await using owner = new ResourceStack();
+    const { server, client } = await open('passwords', owner);
+    await server.type('certificate');
+    await server.type('password file');
+    await using _program = await server.start('with passwords', 5000, { tls: true });
+    const image = 'registry.example:5000/team/busybox:v1';
+    // Trusts the certificate and names the image; its push is refused, as nobody has logged in yet.
+    await assert.rejects(client.type('docker trusts it'), /no basic auth credentials|unauthorized|401/i);
+    const wrong = await client.refusalOf(
+      'login',
+      '--username',
+      'testuser',
+      '--password',
+      'wrong',
+      'registry.example:5000',
+    );
+    const nobody = await client.refusalOf('pull', image);
+
+    const output = await client.type('log in');
+
+    assert.match(wrong, /401|unauthorized/i);
+    assert.match(nobody, /no basic auth credentials|unauthorized/i);
+    assert.match(output, /Login Succeeded/);
+    assert.match(await client.refusalOf('pull', image), /no basic auth credentials|unauthorized/i);
   });
 
   test('works as printed with a certificate for an address', async () => {

@@ -21,7 +21,7 @@ const image = 'localhost:5000/public/hello:v1';
 
 describe(
   'A registry with users',
-  needs({ namespaces: true, commands: ['docker', 'dockerd', 'skopeo', 'busybox'] }),
+  needs({ namespaces: true, commands: ['docker', 'dockerd', 'podman', 'skopeo', 'busybox'] }),
   () => {
     const resources = new ResourceStack();
     let folder: string;
@@ -88,6 +88,32 @@ describe(
       assert.notEqual(anonymous.code, 0);
       const pushed = await skopeo('copy', '--dest-tls-verify=false', '--dest-creds=alice:right', ...source, target);
       assert.equal(pushed.code, 0, pushed.stderr);
+
+      const podman = new ImageClients(host, folder);
+      await assert.rejects(podman.podmanCopy(image, `${image}-3`), /unauthorized|authentication required|denied/i);
+      await podman.podmanCopy(image, `${image}-3`, '--creds', 'alice:right');
+      await podman.podmanPull(`${image}-3`);
+    });
+
+    test('With users of the fleet, docker logs in as one, and a robot pushes', async () => {
+      await using _program = await start({ htpasswd: undefined, scheme: 'token' });
+      const shoal = (...args: string[]) =>
+        tryCommand(['scripts/shoal', ...args, '--data', join(folder, 'data')], { namespace: host.namespace });
+      await shoal('user', 'grant', 'anonymous', 'pull', 'public/**');
+      const robot = await shoal('robot', 'create', 'ci', 'pull,push', 'public/**', '--ttl', '1h');
+      assert.equal(robot.code, 0, robot.stderr);
+      const loginAs = (password: string) =>
+        dockerd.tryDocker('login', '--username', 'ci', '--password', password, 'localhost:5000');
+      assert.notEqual((await loginAs('wrong-password')).code, 0);
+      const right = await loginAs(robot.stdout.trim());
+      assert.equal(right.code, 0, right.stderr);
+      await dockerd.docker('push', '--quiet', image);
+      await dockerd.docker('logout', 'localhost:5000');
+      await dockerd.docker('pull', '--quiet', image);
+
+      assert.equal((await shoal('robot', 'revoke', 'ci')).code, 0);
+
+      assert.notEqual((await loginAs(robot.stdout.trim())).code, 0);
     });
   },
 );

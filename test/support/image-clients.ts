@@ -46,6 +46,16 @@ export class ImageClients {
     return text.trim();
   }
 
+  /** Pulls `source` without a login into a new store of podman's, and pushes it as `target`. @param flags of the push */
+  async podmanCopy(source: string, target: string, ...flags: readonly string[]): Promise<void> {
+    await using store = await openTemporaryFolder('pm');
+    const policy = join(store.path, 'policy.json');
+    await writeFile(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
+    const shared = ['--quiet', '--tls-verify=false', '--signature-policy', policy];
+    await this.#podman(store.path, 'pull', ...shared, source);
+    await this.#podman(store.path, 'push', ...shared, ...flags, source, `docker://${target}`);
+  }
+
   async #podman(folder: string, ...args: readonly string[]): Promise<string> {
     const store = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--tmpdir', join(folder, 'tmp')];
     const command = ['podman', ...store, '--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', ...args];

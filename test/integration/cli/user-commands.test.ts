@@ -1,6 +1,7 @@
 // Users and robots by the command line, and how they then log in.
 
 import assert from 'node:assert/strict';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ResourceStack } from '../../../shared/runtime/resource-stack.ts';
@@ -13,11 +14,13 @@ describe('shoal user and shoal robot', () => {
   const resources = new ResourceStack();
   let data: string;
   let wire: RegistryWire;
+  let http: string;
   before(async () => {
     data = join(resources.use(await openTemporaryFolder('users')).path, 'data');
     const { terminal } = resources.use(await startShoal('up', '--data', data, '--access-scheme', 'token'));
     const port = /localhost:(\d+)/.exec(terminal.output)?.[1];
-    wire = new RegistryWire(`http://127.0.0.1:${port}`);
+    http = `127.0.0.1:${port}`;
+    wire = new RegistryWire(`http://${http}`);
   });
   after(() => resources[Symbol.asyncDispose]());
 
@@ -46,6 +49,24 @@ describe('shoal user and shoal robot', () => {
     await comesTo('alice let in', 200, () => statusOf('alice', 'typed password'));
     await comesTo('bob let in', 404, () => statusOf('bob', 'piped password', '/v2/team/app/tags/list'));
     assert.equal(await statusOf('bob', 'piped password', '/v2/other/app/tags/list'), 403);
+  });
+
+  test('Commands on the host of a node see its pulls without a login; others do not', async () => {
+    const own = await run('pulls', '--json');
+    await using folder = await openTemporaryFolder('stranger');
+    const stranger = await shoal('pulls', '--http', http, '--data', folder.path);
+
+    assert.equal(own.code, 0, own.messages);
+    assert.deepEqual((JSON.parse(own.output) as { pulls: unknown }).pulls, []);
+    assert.equal(stranger.code, 1);
+    assert.match(stranger.messages, /lets only its users see this/);
+    const path = join(data, 'node-access.json');
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
+    const { secret } = JSON.parse(await readFile(path, 'utf8')) as { readonly secret: string };
+    const headers = { authorization: `Bearer ${secret}` };
+    assert.equal((await wire.send('GET', '/metrics', { headers })).status, 200);
+    assert.equal((await wire.send('GET', '/v2/team/app/tags/list', { headers })).status, 401);
+    assert.equal((await wire.send('POST', '/v2/team/app/blobs/uploads/', { headers })).status, 401);
   });
 
   test('What cannot be is refused with what to do, and no password is taken from the command line', async () => {
