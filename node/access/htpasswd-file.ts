@@ -41,6 +41,8 @@ export class HtpasswdFile implements Accounts {
   readonly #deps: HtpasswdDeps;
   readonly #path: string;
   #entries: ReadonlyMap<string, string> = new Map();
+  /** Accounts of the entries, made when they are asked for. */
+  readonly #accounts = new Map<string, Account>();
   #state = '';
   #lookedMs = -Infinity;
 
@@ -67,13 +69,21 @@ export class HtpasswdFile implements Accounts {
     const hash = this.#entries.get(user);
     const isKnown = hash !== undefined && BCRYPT_HASH.test(hash);
     const isRight = await this.#deps.bcrypt.compare(password, isKnown ? hash : DUMMY_HASH);
-    return isKnown && isRight ? accountOf(user, hash) : undefined;
+    return isKnown && isRight ? this.#account(user, hash) : undefined;
   }
 
   async find(user: string): Promise<Account | undefined> {
     await this.#refresh();
     const hash = this.#entries.get(user);
-    return hash === undefined ? undefined : accountOf(user, hash);
+    return hash === undefined ? undefined : this.#account(user, hash);
+  }
+
+  /** With a version of a hash that is still the one of the file: it may have been read again while a password was computed. */
+  #account(user: string, hash: string): Account {
+    if (this.#entries.get(user) !== hash) return accountOf(user, hash);
+    const kept = this.#accounts.get(user) ?? accountOf(user, hash);
+    this.#accounts.set(user, kept);
+    return kept;
   }
 
   /** A file that cannot be read now leaves those in who were in before. */
@@ -95,6 +105,7 @@ export class HtpasswdFile implements Accounts {
     if (state === this.#state) return;
     if (size > MAX_FILE_BYTES) throw new AppError('config_invalid', 'the htpasswd file is too large');
     this.#entries = parseHtpasswd(await readFile(this.#path, 'utf8'));
+    this.#accounts.clear();
     this.#state = state;
     this.#lookedMs = this.#deps.clock.nowMs();
     const others = [...this.#entries].filter(([, hash]) => !BCRYPT_HASH.test(hash)).length;

@@ -12,8 +12,15 @@ import { firstByteCommand } from './first-byte-command.ts';
 import { UsageError } from './flag-values.ts';
 import { lackOf } from './lack.ts';
 import { localCommand } from './local-command.ts';
+import { loginCommand } from './login-command.ts';
 
-const COMMANDS: readonly BenchCommand[] = [localCommand, fleetCommand, firstByteCommand, coordinatorCommand];
+const COMMANDS: readonly BenchCommand[] = [
+  localCommand,
+  fleetCommand,
+  firstByteCommand,
+  coordinatorCommand,
+  loginCommand,
+];
 
 const COMMON_FLAGS = {
   json: { type: 'boolean', default: false },

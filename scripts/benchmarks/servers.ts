@@ -30,11 +30,15 @@ export async function startReference(folder: string): Promise<Server> {
   return start(['docker-registry', 'serve', config], folder, httpPort);
 }
 
-/** `shoal up`: coordinator and origin node in one process. */
-export async function startUp(folder: string): Promise<Server> {
+/** `shoal up`: coordinator and origin node in one process. @param more further flags */
+export async function startUp(folder: string, more: readonly string[] = []): Promise<Server> {
   const [httpPort, listenPort, swarmPort] = [await freePort(), await freePort(), await freePort()];
   const flags = ['--http', loopback(httpPort), '--listen', loopback(listenPort)];
-  return startShoal(['up', '--data', join(folder, 'data'), ...flags, ...swarmFlags(swarmPort)], folder, httpPort);
+  return startShoal(
+    ['up', '--data', join(folder, 'data'), ...flags, ...swarmFlags(swarmPort), ...more],
+    folder,
+    httpPort,
+  );
 }
 
 /** A coordinator of its own, for nodes in processes of their own. */
