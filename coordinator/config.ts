@@ -4,6 +4,8 @@ import Type, { type Static } from 'typebox';
 import { dataSetting, logSettings } from '../shared/runtime/base-settings.ts';
 import { address, bytes, choice, count, duration, list, onOff, text } from '../shared/runtime/settings.ts';
 
+import { notificationSettings } from './notification-settings.ts';
+
 const MINUTE_MS = 60_000;
 
 /** Schema of a coordinator's settings; see shared/runtime/settings.ts. */
@@ -176,6 +178,7 @@ export const CoordinatorConfig = Type.Object(
       },
       { default: {}, additionalProperties: false },
     ),
+    notifications: notificationSettings,
     audit: Type.Object(
       {
         maxEntries: count({
@@ -190,6 +193,11 @@ export const CoordinatorConfig = Type.Object(
           minimum: 60 * MINUTE_MS,
           maximum: 3650 * 24 * 60 * MINUTE_MS,
           description: 'How long they are kept. A year: what an audit asks for.',
+        }),
+        pulls: onOff({
+          default: false,
+          description:
+            'Whether the audit log holds pulls, too. They are by far the most: a hundred hosts that pull an image of ten layers make over a thousand entries.',
         }),
       },
       { default: {}, additionalProperties: false },

@@ -5,6 +5,7 @@ import type { Clock, Scheduled } from '../shared/runtime/clock.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import { AuditLog } from './audit/audit-log.ts';
+import { PullRecorder } from './changes/pull-recorder.ts';
 import { ChangeRecorder } from './changes/change-recorder.ts';
 import { CachedCopies } from './cache/cached-copies.ts';
 import { Collection } from './collection/collection.ts';
@@ -12,6 +13,7 @@ import type { CoordinatorConfig } from './config.ts';
 import type { FleetDatabase } from './database/fleet-database.ts';
 import { Directory } from './directory/directory.ts';
 import type { RendezvousDesk } from './hyperswarm/rendezvous-desk.ts';
+import { Notifications } from './notifications/notifications.ts';
 import { CopyRecord } from './replication/copy-record.ts';
 import { Replication, type ReplicationDeps, type ReplicationOptions } from './replication/replication.ts';
 import { removeNode } from './roster/remove-node.ts';
@@ -35,6 +37,8 @@ export interface CoordinatorCoreDeps {
   readonly database: FleetDatabase;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Where the reference registry's names go, if they are wanted. */
+  readonly referenceMetrics?: Metrics | undefined;
   /** Absent while hyperswarm is off. */
   readonly rendezvous?: RendezvousDesk | undefined;
   readonly renewCertificate: (nodeId: string, csrPem: string) => string;
@@ -52,6 +56,7 @@ export class CoordinatorCore implements AsyncDisposable {
   readonly audit: AuditLog;
   readonly collection: Collection;
   readonly complaints: PeerComplaints;
+  readonly notifications: Notifications;
   readonly rollouts: RolloutReader;
   readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
@@ -71,6 +76,8 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#deps = deps;
     const { clock, database, log, metrics } = deps;
     const { config, fleetId, seed } = options;
+    // First, since it refuses settings that are wrong: nothing runs yet that would have to be stopped.
+    this.notifications = new Notifications(deps, config.notifications);
     const { sessions } = this;
     const directory = new Directory({ seed, graceMs: config.graceMs });
     this.#directory = directory;
@@ -100,10 +107,10 @@ export class CoordinatorCore implements AsyncDisposable {
       { times, everyMs, untagged, retryMs: config.orderRetryMs },
     );
     this.rollouts = new RolloutReader({ clock, database, directory, images: this.#images, sessions });
-    this.audit = new AuditLog(deps, { ...config.audit, pulls: false });
+    this.audit = new AuditLog(deps, config.audit);
     this.#methods = sessionMethods({
       ...deps,
-      changes: new ChangeRecorder({ clock, keepers: [this.audit] }),
+      ...this.#recorders(config),
       copies: config.durability.copies,
       times,
       complaints: this.complaints,
@@ -124,6 +131,15 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#keepHouse();
   }
 
+  /** What keeps account of who did what. */
+  #recorders(config: CoordinatorConfig): { readonly changes: ChangeRecorder; readonly pullRecorder: PullRecorder } {
+    const { clock, database } = this.#deps;
+    const changes = new ChangeRecorder({ clock, keepers: [this.audit, this.notifications.outbox] });
+    const areWanted = config.audit.pulls || this.notifications.wantsPulls;
+    const { includeReferences } = config.notifications;
+    return { changes, pullRecorder: new PullRecorder({ changes, clock, database }, { areWanted, includeReferences }) };
+  }
+
   /** Begins a session of a node whose certificate was checked; the carrier ends it with `Session.end`. */
   readonly openSession = (nodeId: string, carrier: SessionCarrier): Session =>
     new Session({ methods: this.#methods, carrier, onEnd: (session) => this.#sessionEnded(session) }, { nodeId });
@@ -141,6 +157,7 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#housekeeping?.cancel();
     this.audit[Symbol.dispose]();
     this.#cachedCopies[Symbol.dispose]();
+    await this.notifications[Symbol.asyncDispose]();
     await this.collection[Symbol.asyncDispose]();
     await this.#replication[Symbol.asyncDispose]();
     this.#copyRecord.close();

@@ -41,6 +41,8 @@ export interface CoordinatorDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Where the reference registry's names of what is counted here go, if they are wanted. */
+  readonly referenceMetrics?: Metrics | undefined;
   /** Of this program, for status. */
   readonly version: string;
   /** Takes the administrator's certificate at start and when it may have changed, for the command line on this host. */
@@ -82,7 +84,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const authority = await openAuthority(folder.authority, { clock, log });
   const database = FleetDatabase.open(folder.database, { metrics });
   starting.defer(() => database[Symbol.dispose]());
-  const shared = { clock, database, log, metrics };
+  const shared = { clock, database, log, metrics, referenceMetrics: deps.referenceMetrics };
   const enrolment = new Enrolment({ authority, ...shared });
   const rendezvous = await RendezvousPoint.open(config, { authority, ...shared });
   if (rendezvous !== undefined) starting.use(rendezvous);
@@ -97,7 +99,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
       { config, fleetId: authority.fleetId, seed: randomInt(2 ** 31) },
     ),
   );
-  const { audit, collection, complaints, rollouts, roster, sessions, traffics, users } = core;
+  const { complaints, notifications, roster, sessions, traffics } = core;
   const status = new FleetStatusReader(
     { clock, database, complaints, roster, sessions, traffics },
     { fleetId: authority.fleetId, version: deps.version, copies: config.durability.copies },
@@ -109,7 +111,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   const sockets = new OpenSockets(server, { maxStrangers: config.limits.strangers });
   const access = new Access({ clock, database }, authority);
   let isReady = false;
-  const api = { access, audit, collection, enrolment, removeNode: core.removeNode, rollouts, status, users };
+  const api = { ...apiOf(core), access, enrolment, status };
   const app = createHttpApp({ ...api, log, metrics, isReady: () => isReady }, server);
   await app.ready();
   starting.defer(() => app.close());
@@ -128,12 +130,19 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   });
   const address = formatHostPort({ host: reachableHost(config.listen), port });
   await keepFresh({ ...deps, log }, { authority, server, hosts, tls, address, resources: starting });
+  notifications.start();
   isReady = true;
-  starting.defer(() => {
-    isReady = false;
-  });
+  starting.defer(() => (isReady = false));
   log.info({ address, fleet: authority.fleetId }, 'coordinator started');
   return running({ authority, core, enrolment, log, clock }, { port, resources: starting.move() });
+}
+
+/** What the HTTPS API needs of the core. */
+function apiOf(
+  core: CoordinatorCore,
+): Pick<CoordinatorCore, 'audit' | 'collection' | 'notifications' | 'removeNode' | 'rollouts' | 'users'> {
+  const { audit, collection, notifications, removeNode, rollouts, users } = core;
+  return { audit, collection, notifications, removeNode, rollouts, users };
 }
 
 function running(

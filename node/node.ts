@@ -24,6 +24,7 @@ import type { Content } from './content/content.ts';
 import type { KnownIndex } from './content/known-index.ts';
 import { Announcer } from './coordinator-link/announcer.ts';
 import { Orders } from './coordinator-link/orders.ts';
+import { PullTeller } from './coordinator-link/pull-teller.ts';
 import { keepReporting } from './coordinator-link/reporter.ts';
 import { Removals } from './coordinator-link/removals.ts';
 import { Evictor } from './eviction/evictor.ts';
@@ -112,13 +113,13 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const { swarm, links } = await startSwarm(config, { ...parts, pulls, swarmAddress });
   const holding = startHolding(config, { ...parts, swarm });
   opening.use(keepReporting({ link, blobs: store.blobs, swarm, links, clock, log }));
+  const pullEvents = opening.use(new PullTeller({ link, clock, log, metrics }));
   opening.use(keepRenewed({ identity, link, clock, log, random }));
 
   const { content, upstreams } = await openContent(config, { ...parts, ...holding, known, swarm, images });
   link.start();
-  const registry = opening.use(
-    await serveRegistry(config, { ...deps, link, content, upstreams, checks, health, pulls }),
-  );
+  const serving = { ...deps, link, content, upstreams, checks, health, pulls, pullEvents };
+  const registry = opening.use(await serveRegistry(config, serving));
   opening.defer(() => health.stop());
   const imports = importsOf({ ...holding, link, known, store, announcer, content });
   opening.use(await startAdminServer({ log: log.child({ part: 'admin' }), imports }, folder.nodeSocket));

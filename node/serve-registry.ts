@@ -19,7 +19,7 @@ import { openTls } from './tls/open-tls.ts';
 
 type RegistryApp = ReturnType<typeof createRegistryApp>;
 
-export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'upstreams' | 'health' | 'pulls'> {
+export interface ServeDeps extends Pick<RegistryDeps, 'content' | 'upstreams' | 'health' | 'pulls' | 'pullEvents'> {
   /** This node, which signs the tokens that are given out here. */
   readonly identity: AccessDeps['identity'];
   readonly link: CoordinatorLink;

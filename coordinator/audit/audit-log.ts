@@ -6,7 +6,7 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import type { ChangeKeeper } from '../changes/change-recorder.ts';
-import type { Occasion, RegistryChange } from '../changes/registry-change.ts';
+import type { RecordedChange } from '../changes/registry-change.ts';
 import type { AuditRow } from '../database/audit-table.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 
@@ -45,10 +45,11 @@ export class AuditLog implements ChangeKeeper, Disposable {
     this.#scheduleTrim(TRIM_PAUSE_MS);
   }
 
-  add({ by, nodeId, atMs }: Occasion, changes: readonly RegistryChange[]): void {
+  add(changes: readonly RecordedChange[]): void {
     const { audit } = this.#deps.database;
     const kept = this.#options.pulls ? changes : changes.filter(({ action }) => action !== 'pull');
-    for (const { action, kind, repository, digest, tag, mediaType, fromRepository } of kept) {
+    for (const { action, kind, repository, digest, tag, mediaType, fromRepository, occasion } of kept) {
+      const { by, nodeId, atMs } = occasion;
       const { user, address, userAgent, requestId } = by;
       audit.add({
         atMs,

@@ -2,12 +2,12 @@
 
 import type { Requester } from '../../shared/protocol/requester.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import type { Occasion, RecordChanges, RegistryChange } from './registry-change.ts';
+import type { Occasion, RecordChanges, RecordedChange } from './registry-change.ts';
 
 /** Who keeps account. */
 export interface ChangeKeeper {
   /** Part of a transaction. */
-  add(occasion: Occasion, changes: readonly RegistryChange[]): void;
+  add(changes: readonly RecordedChange[]): void;
 }
 
 export class ChangeRecorder {
@@ -24,7 +24,12 @@ export class ChangeRecorder {
     if (by === undefined) return () => undefined;
     return (changes) => {
       const occasion: Occasion = { by, nodeId, atMs: this.#clock.wallMs() };
-      for (const keeper of this.#keepers) keeper.add(occasion, changes);
+      this.record(changes.map((change) => ({ ...change, occasion })));
     };
+  }
+
+  /** Part of the caller's transaction. */
+  record(changes: readonly RecordedChange[]): void {
+    for (const keeper of this.#keepers) keeper.add(changes);
   }
 }

@@ -32,5 +32,12 @@ export interface Occasion {
   readonly atMs: number;
 }
 
+/** A change as those hear of it who keep account. */
+export interface RecordedChange extends RegistryChange {
+  readonly occasion: Occasion;
+  /** Of what may be told more than once: counted once. */
+  readonly eventId?: string;
+}
+
 /** Writes changes down. Part of the caller's transaction: they are kept when what they tell of is, and else never were. */
 export type RecordChanges = (changes: readonly RegistryChange[]) => void;

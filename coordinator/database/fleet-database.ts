@@ -16,6 +16,7 @@ import { CopyTable } from './copy-table.ts';
 import { GrantTable } from './grant-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { NodeTable } from './node-table.ts';
+import { NotificationTable } from './notification-table.ts';
 import { openSqlite } from './open-sqlite.ts';
 import { RemovalTable } from './removal-table.ts';
 import { RepositoryBlobTable } from './repository-blob-table.ts';
@@ -46,7 +47,8 @@ export type DatabaseOperation =
   | 'roster'
   | 'token'
   | 'audit'
-  | 'users';
+  | 'users'
+  | 'notify';
 
 /** When a change is safe from a loss of power: when it returns, or with the next that is. */
 type Flush = 'now' | 'with-next';
@@ -71,6 +73,7 @@ export class FleetDatabase implements Disposable {
   readonly cachedManifests: CachedManifestTable;
   readonly untagged: UntaggedManifestTable;
   readonly audit: AuditTable;
+  readonly notifications: NotificationTable;
   readonly #db: Sqlite.Database;
   readonly #time: HistogramMetric;
   readonly #transaction: Sqlite.Transaction<(run: () => unknown) => unknown>;
@@ -103,6 +106,7 @@ export class FleetDatabase implements Disposable {
     this.cachedManifests = new CachedManifestTable(db);
     this.untagged = new UntaggedManifestTable(db);
     this.audit = new AuditTable(db);
+    this.notifications = new NotificationTable(db);
   }
 
   /** Opens or makes the database. The caller closes it. @throws {AppError} `config_invalid` as `openSqlite`. */

@@ -191,4 +191,28 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX cached_manifests_by_use ON cached_manifests (used_ms);
   `,
+  `
+  -- Events for receivers of notifications: the outbox while they wait, then the delivery log; see notification-table.ts. Each
+  -- is written once for each endpoint, so that every row stands for itself. \`at_ms\` is when it happened.
+  CREATE TABLE notifications (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    endpoint TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'failed', 'dropped')),
+    queued_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    tried_ms INTEGER,
+    status INTEGER,
+    problem TEXT,
+    UNIQUE (endpoint, event_id)
+  ) STRICT;
+  CREATE INDEX notifications_waiting ON notifications (endpoint, id, due_ms) WHERE state = 'waiting';
+  CREATE INDEX notifications_waiting_pulls ON notifications (endpoint, id) WHERE state = 'waiting' AND action = 'pull';
+  CREATE INDEX notifications_ended ON notifications (endpoint, id, state, at_ms) WHERE state <> 'waiting';
+  `,
 ];

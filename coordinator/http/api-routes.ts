@@ -8,9 +8,11 @@ import { AuditQuery } from '../../shared/protocol/audit-api.ts';
 import { EnrolRequest, RenewRequest, TokenRequest } from '../../shared/protocol/admin-api.ts';
 import { CollectionRequest, KeptQuery } from '../../shared/protocol/collection-api.ts';
 import { NewPassword, NewRobot, NewUser, RightChange } from '../../shared/protocol/users-api.ts';
+import { NotificationQuery, RedeliverRequest } from '../../shared/protocol/notifications-api.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Collection } from '../collection/collection.ts';
+import type { Notifications } from '../notifications/notifications.ts';
 import type { RolloutReader } from '../rollout/rollout-reader.ts';
 import type { Enrolment } from '../roster/enrolment.ts';
 import type { FleetStatusReader } from '../roster/fleet-status.ts';
@@ -22,6 +24,7 @@ export interface ApiDeps {
   readonly audit: Pick<AuditLog, 'read'>;
   readonly collection: Pick<Collection, 'kept' | 'start' | 'state'>;
   readonly enrolment: Enrolment;
+  readonly notifications: Pick<Notifications, 'read' | 'redeliver'>;
   readonly status: FleetStatusReader;
   readonly rollouts: Pick<RolloutReader, 'read'>;
   readonly removeNode: (nodeId: string) => void;
@@ -69,6 +72,14 @@ export function addApiRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/api/collection/kept', async (request) => {
     access.requireAdmin(request.raw.socket);
     return deps.collection.kept(parseQuery(KeptQuery, request.query));
+  });
+  app.get('/api/notifications', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return deps.notifications.read(parseQuery(NotificationQuery, request.query));
+  });
+  app.post('/api/notifications/redeliver', async (request) => {
+    access.requireAdmin(request.raw.socket);
+    return deps.notifications.redeliver(parseBody(RedeliverRequest, request.body));
   });
   app.delete('/api/nodes/:id', async (request) => {
     access.requireAdmin(request.raw.socket);

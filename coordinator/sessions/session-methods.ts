@@ -5,6 +5,7 @@ import { SESSION_PROTOCOL, type Params, type Result } from '../../shared/protoco
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { PullRecorder } from '../changes/pull-recorder.ts';
 import type { ChangeRecorder } from '../changes/change-recorder.ts';
 import type { CachedCopies } from '../cache/cached-copies.ts';
 import { releaseCopy } from '../collection/release-copy.ts';
@@ -30,6 +31,7 @@ import type { Methods, Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 
 export interface SessionServices {
+  readonly pullRecorder: PullRecorder;
   /** Keeps account of what is done to repositories. */
   readonly changes: ChangeRecorder;
   readonly clock: Clock;
@@ -103,6 +105,7 @@ export function sessionMethods(services: SessionServices): Methods {
       return {};
     },
     'holdings.announce': (session, params) => announce(services, session, params),
+    'pulls.tell': ({ nodeId }, { pulls }) => services.pullRecorder.record(nodeId, pulls),
     'peer.report': (session, params) => {
       if (database.nodes.find(params.nodeId) !== undefined) complaints.add(session.nodeId, params);
       return {};

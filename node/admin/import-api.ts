@@ -10,7 +10,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { isRepositoryName, isTag } from '../../shared/oci/reference.ts';
 import { MAX_BLOB_BYTES } from '../../shared/pieces/piece-table.ts';
-import { DigestText } from '../../shared/protocol/coordinator-methods.ts';
+import { DigestText } from '../../shared/protocol/value-shapes.ts';
 import { ADOPTION_MODES, ADOPTION_WAYS } from '../content/blob-store.ts';
 import { MAX_TAGS_AT_ONCE } from '../import/import-target.ts';
 

@@ -8,6 +8,8 @@ import { gcCommand } from './commands/gc.ts';
 import { importCommand } from './commands/import.ts';
 import { nodeRemoveCommand } from './commands/node-remove.ts';
 import { nodeCommand } from './commands/node.ts';
+import { notificationsListCommand } from './commands/notifications-list.ts';
+import { notificationsRedeliverCommand } from './commands/notifications-redeliver.ts';
 import { pullsCommand } from './commands/pulls.ts';
 import { robotCreateCommand } from './commands/robot-create.ts';
 import { robotListCommand } from './commands/robot-list.ts';
@@ -37,6 +39,8 @@ export const COMMANDS: readonly Command[] = [
   pullsCommand,
   gcCommand,
   auditCommand,
+  notificationsListCommand,
+  notificationsRedeliverCommand,
   importCommand,
   userAddCommand,
   userListCommand,

@@ -11,7 +11,12 @@ import { Metrics } from '../../shared/runtime/metrics.ts';
 /** @throws as `startCoordinator`. The caller disposes what it gets. */
 export async function startOwnCoordinator(
   config: CoordinatorConfig,
-  deps: { readonly clock: Clock; readonly log: Logger; readonly version: string },
+  deps: {
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly version: string;
+    readonly referenceMetrics?: Metrics | undefined;
+  },
 ): Promise<RunningCoordinator> {
   // Loaded here alone: a node has no use for SQLite.
   const { startCoordinator } = await import('../../coordinator/coordinator.ts');

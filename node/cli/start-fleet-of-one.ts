@@ -19,7 +19,10 @@ export async function startFleetOfOne(
   deps: { readonly clock: Clock; readonly log: Logger; readonly version: string; readonly resources: ResourceStack },
 ): Promise<RunningNode> {
   const { log, resources } = deps;
-  const coordinator = resources.use(await startOwnCoordinator(config, deps));
+  const metrics = new Metrics(); // apart from the coordinator's: each has its own page
+  // But for dashboards made for the reference registry, which is one process with one page.
+  const referenceMetrics = config.registry.referenceMetrics ? metrics : undefined;
+  const coordinator = resources.use(await startOwnCoordinator(config, { ...deps, referenceMetrics }));
   const identity = await ownMembership(deps, {
     path: dataFolder(config.data).nodeIdentity,
     fleetId: coordinator.fleetId,
@@ -27,7 +30,6 @@ export async function startFleetOfOne(
     enrol: (request) => coordinator.enrolOwn(request),
   });
   const { startNode } = await import('../node.ts');
-  const metrics = new Metrics(); // apart from the coordinator's: each has its own page
   metrics.collectProcess();
   const { random } = Math;
   const makeLink: NodeDeps['makeLink'] = (hello) => coordinator.linkInProcess({ nodeId: identity.nodeId, hello });

@@ -9,7 +9,7 @@ import { logSection } from './sections/log.ts';
 import { pagingSection } from './sections/paging.ts';
 import { storageSection } from './sections/storage.ts';
 import { proxySection } from './sections/proxy.ts';
-import { notificationsSection } from './sections/unsupported.ts';
+import { notificationsSection } from './sections/notifications.ts';
 import { validationSection } from './sections/validation.ts';
 import { versionSection } from './sections/version.ts';
 import { withoutEffectSection } from './sections/without-effect.ts';

@@ -4,6 +4,7 @@ import type { ApiPath } from '../../shared/oci/api-path.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Content } from '../content/content.ts';
+import type { PullEvents } from '../content/pull-events.ts';
 import { accessNeeds, type AccessPolicy } from './access.ts';
 import { emptyAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
@@ -25,6 +26,7 @@ export interface DispatchDeps {
   readonly access: AccessPolicy;
   /** Present when this registry gives out tokens itself. */
   readonly tokens?: TokenSource | undefined;
+  readonly pullEvents?: PullEvents | undefined;
   readonly log: Logger;
 }
 
@@ -72,7 +74,7 @@ function changesContent(path: ApiPath, method: string): boolean {
 }
 
 function createRoutes(deps: DispatchDeps & { readonly bodyMemory: ByteBudget }, options: RegistryOptions): Routes {
-  const { content, log, bodyMemory } = deps;
+  const { content, log, pullEvents, bodyMemory } = deps;
   const { manifests, blobs, uploads } = content;
   const { deletion } = options;
   return {
@@ -82,9 +84,9 @@ function createRoutes(deps: DispatchDeps & { readonly bodyMemory: ByteBudget }, 
     extension: extensionRoutes,
     uploads: uploadsRoutes({ uploads, blobs, log }),
     upload: uploadRoutes({ uploads, blobs, log }),
-    blob: blobRoutes({ blobs, log }, { isDeletable: deletion.blobs }),
+    blob: blobRoutes({ blobs, pullEvents, log }, { isDeletable: deletion.blobs }),
     manifest: manifestRoutes(
-      { manifests, log, bodyMemory },
+      { manifests, pullEvents, log, bodyMemory },
       {
         areTagsDeletable: deletion.tags,
         areManifestsDeletable: deletion.manifests,

@@ -7,6 +7,7 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { Blobs } from '../content/content.ts';
+import type { PullEvents } from '../content/pull-events.ts';
 import { API_VERSION, bareAnswer, emptyAnswer, type Answer, type BlobPart } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { allowsRange, entityTag, matchesEntityTag } from './conditional.ts';
@@ -16,13 +17,16 @@ const BLOB_TYPE = 'application/octet-stream';
 /** A year: bytes under a digest never change. */
 const CACHE_CONTROL = 'max-age=31536000';
 
-export function blobRoutes(
-  deps: { readonly blobs: Blobs; readonly log: Logger },
-  options: { readonly isDeletable: boolean },
-): Methods<'blob'> {
+interface BlobRouteDeps {
+  readonly blobs: Blobs;
+  readonly pullEvents?: PullEvents | undefined;
+  readonly log: Logger;
+}
+
+export function blobRoutes(deps: BlobRouteDeps, options: { readonly isDeletable: boolean }): Methods<'blob'> {
   return {
-    GET: (path, request) => getBlob(deps.blobs, path, request),
-    HEAD: (path, request) => headBlob(deps.blobs, path, request),
+    GET: (path, request) => getBlob(deps, path, request),
+    HEAD: (path, request) => headBlob(deps, path, request),
     DELETE: (path, request) => {
       if (!options.isDeletable) throw switchedOff('blobs', 'GET, HEAD');
       return deleteBlob(deps, path, request);
@@ -30,28 +34,39 @@ export function blobRoutes(
   };
 }
 
-async function getBlob(blobs: Blobs, path: PathOf<'blob'>, request: ApiRequest): Promise<Answer> {
+async function getBlob(deps: BlobRouteDeps, path: PathOf<'blob'>, request: ApiRequest): Promise<Answer> {
   const digest = heldDigest(path.digest);
-  if (matchesEntityTag(request.headers['if-none-match'], digest)) return headBlob(blobs, path, request);
+  if (matchesEntityTag(request.headers['if-none-match'], digest)) return headBlob(deps, path, request);
   const ifRange = request.headers['if-range'];
   const range = allowsRange(typeof ifRange === 'string' ? ifRange : undefined, digest)
     ? request.headers.range
     : undefined;
   const ranges = (sizeBytes: number): readonly ByteRange[] | undefined => rangesRead(range, sizeBytes);
-  const reader = await blobs.open(path.repository, digest, ranges, request.signal);
+  const reader = await deps.blobs.open(path.repository, digest, ranges, request.signal);
   if (reader === undefined) throw blobUnknown(digest);
+  tellPull(deps, request, { repository: path.repository, digest, sizeBytes: reader.sizeBytes });
   return answerFrom(reader, digest, range);
 }
 
 /** Never opens the blob, so it never starts a download. `Range` means nothing here. */
-async function headBlob(blobs: Blobs, path: PathOf<'blob'>, request: ApiRequest): Promise<Answer> {
+async function headBlob(deps: BlobRouteDeps, path: PathOf<'blob'>, request: ApiRequest): Promise<Answer> {
   const digest = heldDigest(path.digest);
-  const stat = await blobs.stat(path.repository, digest, request.signal);
+  const stat = await deps.blobs.stat(path.repository, digest, request.signal);
   if (stat === undefined) throw blobUnknown(digest);
   if (matchesEntityTag(request.headers['if-none-match'], digest)) {
     return bareAnswer(304, 'Docker-Content-Digest', digest, 'ETag', entityTag(digest));
   }
+  tellPull(deps, request, { repository: path.repository, digest, sizeBytes: stat.sizeBytes });
   return { status: 200, headers: blobHeaders(digest, BLOB_TYPE, stat.sizeBytes) };
+}
+
+function tellPull(
+  { pullEvents }: BlobRouteDeps,
+  request: ApiRequest,
+  blob: { readonly repository: string; readonly digest: Digest; readonly sizeBytes: number },
+): void {
+  if (pullEvents?.areWanted !== true) return;
+  pullEvents.add({ kind: 'blob', ...blob, mediaType: BLOB_TYPE, by: request.requester });
 }
 
 async function deleteBlob(

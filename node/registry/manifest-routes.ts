@@ -6,6 +6,7 @@ import { isTag } from '../../shared/oci/reference.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { ManifestPush, ManifestReference, Manifests, PulledManifest } from '../content/content.ts';
+import type { PullEvents } from '../content/pull-events.ts';
 import { API_VERSION, bareAnswer, emptyAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import type { BudgetShare, ByteBudget } from './byte-budget.ts';
@@ -20,6 +21,7 @@ const MAX_WARNING_CHARS = 4096;
 
 export interface ManifestRouteDeps {
   readonly manifests: Manifests;
+  readonly pullEvents?: PullEvents | undefined;
   readonly log: Logger;
   /** What the bodies of all pushes may take. */
   readonly bodyMemory: ByteBudget;
@@ -36,21 +38,27 @@ export interface ManifestRouteOptions {
 
 export function manifestRoutes(deps: ManifestRouteDeps, options: ManifestRouteOptions): Methods<'manifest'> {
   return {
-    GET: (path, request) => getManifest(deps.manifests, path, request),
-    HEAD: (path, request) => getManifest(deps.manifests, path, request),
+    GET: (path, request) => getManifest(deps, path, request),
+    HEAD: (path, request) => getManifest(deps, path, request),
     PUT: (path, request) => putManifest(deps, options, path, request),
     DELETE: (path, request) => deleteManifest(deps, options, path, request),
   };
 }
 
 /** Neither `Accept` nor `Range` changes what is sent: a manifest that is there is 200, in the bytes that were pushed. */
-async function getManifest(manifests: Manifests, path: PathOf<'manifest'>, request: ApiRequest): Promise<Answer> {
+async function getManifest(deps: ManifestRouteDeps, path: PathOf<'manifest'>, request: ApiRequest): Promise<Answer> {
+  const { manifests, pullEvents } = deps;
   const reference = heldReference(path.reference);
   const pulled = await pull(manifests, path.repository, reference, request);
   const { digest, bytes, mediaType, warning } = pulled;
   const warningHeader = warning === undefined ? [] : warningLine(warning);
   if (matchesEntityTag(request.headers['if-none-match'], digest)) {
     return bareAnswer(304, 'Docker-Content-Digest', digest, 'ETag', entityTag(digest), ...warningHeader);
+  }
+  if (pullEvents?.areWanted === true) {
+    const { repository } = path;
+    const { requester: by } = request;
+    pullEvents.add({ kind: 'manifest', repository, ...reference, digest, mediaType, sizeBytes: bytes.byteLength, by });
   }
   const length = String(bytes.byteLength);
   const headers = [

@@ -13,6 +13,7 @@ import type { LineSink, Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { Seldom } from '../../shared/runtime/seldom.ts';
 import type { Content } from '../content/content.ts';
+import type { PullEvents } from '../content/pull-events.ts';
 import { AccessLog } from './access-log.ts';
 import type { AccessPolicy } from './access.ts';
 import { createDispatch } from './api-dispatch.ts';
@@ -63,6 +64,8 @@ export interface RegistryDeps {
   readonly tokens?: TokenSource | undefined;
   readonly health: Health;
   readonly pulls: PullReports;
+  /** Told of what clients pull; absent where nobody hears of it. */
+  readonly pullEvents?: PullEvents | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;

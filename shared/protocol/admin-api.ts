@@ -7,6 +7,7 @@
 //   GET  /api/nodes       any certificate of this fleet              every node that ever joined
 //   GET  /api/rollout     any certificate of this fleet              how far an image is (rollout.ts)
 //   GET  /api/audit       an admin certificate                       who did what (audit-api.ts)
+//   GET  /api/notifications …                                        who is told of changes (notifications-api.ts)
 //   DELETE /api/nodes/ID  an admin certificate                       takes a node out of the fleet, for good
 //   …    /api/users, /api/robots, /api/rights    an admin certificate      users of the fleet (users-api.ts)
 //   GET  /api/session     a node's certificate; a WebSocket upgrade  the session of session-codec.ts
@@ -16,7 +17,8 @@
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { ERROR_CODES } from '../runtime/errors.ts';
-import { DigestText, PeerLinks } from './coordinator-methods.ts';
+import { PeerLinks } from './coordinator-methods.ts';
+import { DigestText } from './value-shapes.ts';
 
 /** Where a node opens its session. */
 export const SESSION_PATH = '/api/session';

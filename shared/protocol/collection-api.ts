@@ -5,7 +5,7 @@
 //   GET  /api/collection/kept   an admin certificate   what is kept, page by page
 
 import Type, { type Static, type TSchema } from 'typebox';
-import { DigestText } from './coordinator-methods.ts';
+import { DigestText } from './value-shapes.ts';
 
 /** Manifests and blobs named in a result, the rest is only counted: an answer stays below 8 MiB. */
 export const MAX_NAMED_CONTENT = 20_000;

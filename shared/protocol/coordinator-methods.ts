@@ -7,12 +7,23 @@
 // In one process (`shoal up`) the same calls are made without a socket; between hosts they travel as
 // messages of session-codec.ts over one WebSocket.
 
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import { SignedPolicy } from '../access/access-policy.ts';
-import { classifyDigest, isDigest, type Digest } from '../oci/digest.ts';
-import { isHostPort } from '../runtime/host-port.ts';
 import { LABEL_PATTERN } from '../runtime/label.ts';
 import { Requester } from './requester.ts';
+import { ToldPulls } from './told-pull.ts';
+import {
+  Address,
+  AnyDigestText,
+  Bytes,
+  DigestText,
+  NodeId,
+  object,
+  OwnAddress,
+  Repository,
+  SizeBytes,
+  Tag,
+} from './value-shapes.ts';
 
 /** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
 export const SESSION_PROTOCOL = 1;
@@ -22,27 +33,6 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 export const MAX_ANNOUNCED = 2000;
 /** Blobs whose copies are counted in one call; a node that wants more asks again. */
 export const MAX_COUNTED = 500;
-
-const object = <P extends Record<string, TSchema>>(properties: P) =>
-  Type.Object(properties, { additionalProperties: false });
-
-const Bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
-export const DigestText = Type.Refine(
-  Type.Unsafe<Digest>({ type: 'string' }),
-  (value) => typeof value === 'string' && isDigest(value),
-);
-/** A digest of any algorithm: what a manifest may name without our being able to hold it. */
-const AnyDigestText = Type.Refine(
-  Type.String({ maxLength: 512 }),
-  (value) => classifyDigest(value).type !== 'malformed',
-);
-const Repository = Type.String({ minLength: 1, maxLength: 255 });
-const Tag = Type.String({ minLength: 1, maxLength: 128 });
-const SizeBytes = Type.Integer({ minimum: 0, maximum: 8 * 1024 ** 4 });
-const NodeId = Type.String({ minLength: 1, maxLength: 64 });
-const Address = Type.String({ minLength: 1, maxLength: 300, description: 'host:port' });
-/** Where a node says that it may be dialled: what could not be dialled is refused before others hear of it. */
-const OwnAddress = Type.Refine(Address, (value) => typeof value === 'string' && isHostPort(value));
 
 /** Where a host stands; absent for hosts that do not say. */
 const Label = Type.String({ pattern: LABEL_PATTERN });
@@ -313,6 +303,14 @@ export const METHODS = {
   'blob.copies': {
     params: object({ digests: Type.Array(DigestText, { maxItems: MAX_COUNTED }) }),
     result: object({ counts: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MAX_COUNTED }) }),
+  },
+  /**
+   * What clients of this node pulled, and whether that is wanted at all. Said at the start of each session, perhaps with nothing. An
+   * event that was told before, by its id, is not counted again.
+   */
+  'pulls.tell': {
+    params: object({ pulls: ToldPulls }),
+    result: object({ areWanted: Type.Boolean() }),
   },
   /** A peer misbehaved. Counted, shown in status. */
   'peer.report': {

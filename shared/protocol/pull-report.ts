@@ -4,7 +4,7 @@
 
 import Type, { type Static, type TProperties } from 'typebox';
 import { ERROR_CODES } from '../runtime/errors.ts';
-import { DigestText } from './coordinator-methods.ts';
+import { DigestText } from './value-shapes.ts';
 
 /** Peers told of one by one in the report of one blob, those that gave most; the others are added up in one line. */
 export const MAX_PEERS_TOLD = 32;

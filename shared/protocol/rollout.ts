@@ -3,7 +3,7 @@
 
 import Type, { type Static, type TProperties } from 'typebox';
 import { isRepositoryName, isTag } from '../oci/reference.ts';
-import { DigestText } from './coordinator-methods.ts';
+import { DigestText } from './value-shapes.ts';
 
 /** Hosts told one by one at most; whoever asks for more gets these. More fit on no screen. */
 export const MAX_HOSTS_TOLD = 200;

@@ -1,26 +1,18 @@
 // `shoal audit`
 
 import Type from 'typebox';
-import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { AuditPage, MAX_AUDIT_PAGE, type AuditEntry } from '../../../shared/protocol/audit-api.ts';
-import { callCoordinator, type CoordinatorTarget } from '../../../shared/protocol/coordinator-api.ts';
-import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
-import { createLogger } from '../../../shared/runtime/log.ts';
 import { choice, count, onOff, text } from '../../../shared/runtime/settings.ts';
-import { NodeConfig } from '../../config.ts';
+import { ADMIN_HOST_NOTE, adminSettings, openAdminSession } from '../admin-session.ts';
 import { renderAudit } from '../audit-view.ts';
 import type { Command } from '../command.ts';
-import { adminTarget, withAdvice } from '../fleet-access.ts';
-import { chooseFormat } from '../log-format.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { parsePointInTime } from '../point-in-time.ts';
 
 /** Most entries that one command prints: the most that the log can hold. */
 const MAX_ENTRIES = 1_000_000;
-
-const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
 
 const Flags = Type.Object(
   {
@@ -29,7 +21,9 @@ const Flags = Type.Object(
     ),
     user: Type.Optional(text({ placeholder: 'NAME', description: 'By this user.' })),
     anonymous: onOff({ default: false, description: 'By those without a login.' }),
-    action: Type.Optional(choice({ choices: ['push', 'mount', 'delete'], description: 'Of this kind.' })),
+    action: Type.Optional(
+      choice({ choices: ['push', 'pull', 'mount', 'delete'], description: 'Of this kind; pulls need audit.pulls.' }),
+    ),
     since: Type.Optional(text({ placeholder: 'TIME', description: 'From then on: 24h, 7d, 2026-03-01.' })),
     until: Type.Optional(text({ placeholder: 'TIME', description: 'Before then, written alike.' })),
     limit: count({ default: 50, minimum: 1, maximum: MAX_ENTRIES, description: 'How many at most, the newest.' }),
@@ -44,7 +38,7 @@ export const auditCommand: Command = {
   about: [
     'Lists the audit log of the fleet, the newest first: the user (a dash for somebody without a login), what was done, from which address, through which node.',
     'The coordinator writes each entry together with the change itself, so none is missing. It keeps audit.maxEntries of them, and none for longer than audit.maxAgeMs.',
-    "Run it on the coordinator's host, as the user that the coordinator runs as.",
+    ADMIN_HOST_NOTE,
   ],
   examples: [
     { does: 'What did alice do this week?', line: 'shoal audit --user alice --since 7d' },
@@ -52,22 +46,17 @@ export const auditCommand: Command = {
     { does: 'All of a month, for a spreadsheet:', line: 'shoal audit --since 30d --limit 1000000 --json' },
   ],
   flags: flagsOf(Flags),
-  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  settings: adminSettings,
   async run(invocation) {
-    const { terminal, stop } = invocation;
+    const { terminal } = invocation;
     const { limit, json, ...conditions } = await readOwnFlags(Flags, invocation);
     const query = queryOf(conditions, systemClock.wallMs());
-    const config = await invocation.config(Settings);
-    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
-    const target = await adminTarget(config.data, log);
+    const call = await openAdminSession(invocation);
     const shown: AuditEntry[] = [];
     let before: number | undefined;
     for (let left = limit; left > 0;) {
-      const page = await readPage(
-        target,
-        { ...query, ...beforeOf(before), limit: Math.min(left, MAX_AUDIT_PAGE) },
-        stop,
-      );
+      const path = pathOf({ ...query, ...beforeOf(before), limit: Math.min(left, MAX_AUDIT_PAGE) });
+      const page = await call({ method: 'GET', path, answer: AuditPage });
       if (json) for (const entry of page.entries) terminal.out(`${JSON.stringify(entry)}\n`);
       else shown.push(...page.entries);
       left -= page.entries.length;
@@ -83,6 +72,11 @@ type Query = Readonly<Record<string, string | number>>;
 
 function beforeOf(before: number | undefined): Query {
   return before === undefined ? {} : { before };
+}
+
+function pathOf(query: Query): string {
+  const pairs = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+  return `/api/audit?${new URLSearchParams(pairs).toString()}`;
 }
 
 function queryOf(
@@ -107,16 +101,4 @@ function queryOf(
     ...(since === undefined ? {} : { sinceMs: parsePointInTime(since, nowMs, '--since') }),
     ...(until === undefined ? {} : { untilMs: parsePointInTime(until, nowMs, '--until') }),
   };
-}
-
-async function readPage(target: CoordinatorTarget, query: Query, signal: AbortSignal): Promise<AuditPage> {
-  const parameters = new URLSearchParams(
-    Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
-  );
-  const call = { method: 'GET', path: `/api/audit?${parameters.toString()}`, answer: AuditPage } as const;
-  try {
-    return await callCoordinator({ clock: systemClock }, target, call, signal);
-  } catch (error) {
-    throw withAdvice(error, 'Is it running? Start it with `shoal up` or `shoal coordinator`');
-  }
 }

@@ -1,5 +1,6 @@
 // `health`
 
+import { present } from '../../../shared/runtime/present.ts';
 import { asSetting, mapped, type GivenSetting } from '../registry-key.ts';
 import type { RegistrySection } from '../registry-section.ts';
 import type { RegistryValues } from '../registry-values.ts';
@@ -54,8 +55,4 @@ function timing(item: RegistryValues): object {
     ...present('intervalMs', item.number('interval')),
     ...present('threshold', item.number('threshold')),
   };
-}
-
-function present(name: string, value: unknown): object {
-  return value === undefined ? {} : { [name]: value };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { REGISTRY_COMMANDS } from '../../../node/cli/commands.ts';
 import { runProgram } from '../../../node/cli/program.ts';
+import { EventReceiver } from '../../support/event-receiver.ts';
 import { eventually } from '../../support/eventually.ts';
 import { findFreePorts } from '../../support/free-ports.ts';
 import { recordingTerminal } from '../../support/recording-terminal.ts';
@@ -162,6 +163,57 @@ describe('registry serve', () => {
       VALIDATION_MANIFESTS_URLS_ALLOW: String.raw`['^https?://([^/]+\.)*example\.com/']`,
     });
     assert.equal(await pushTo(serving.wire), 201);
+  });
+
+  test('tells receivers of pushes and pulls as the original does, with its metrics', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    await using receiver = await EventReceiver.start();
+    const [debug = 0] = await findFreePorts(1);
+    await using serving = await serve(folder.path, {
+      NOTIFICATIONS_ENDPOINTS_0_NAME: 'ci',
+      NOTIFICATIONS_ENDPOINTS_0_URL: receiver.url,
+      NOTIFICATIONS_ENDPOINTS_0_IGNOREDMEDIATYPES: '[application/octet-stream]',
+      HTTP_DEBUG_ADDR: `127.0.0.1:${debug}`,
+      HTTP_DEBUG_PROMETHEUS_ENABLED: 'true',
+    });
+
+    await pushManifest(serving.wire, 'v1');
+    await receiver.until((posts) => posts.length === 1);
+    // Whether pulls are wanted a node learns a moment after its start.
+    await eventually({ what: 'a pull to be told' }, async () => {
+      await serving.wire.send('GET', '/v2/team/app/manifests/v1', { headers: { 'user-agent': 'curl/8' } });
+      return receiver.events.some(({ action }) => action === 'pull');
+    });
+    const metrics = await new RegistryWire(`http://127.0.0.1:${debug}`).send('GET', '/metrics');
+
+    const [pushed, pulled] = receiver.events;
+    assert.deepEqual([pushed?.action, pushed?.target.repository, pushed?.target.tag], ['push', 'team/app', 'v1']);
+    assert.equal(pushed?.target.url, `${serving.wire.baseUrl}/v2/team/app/manifests/${pushed?.target.digest}`);
+    assert.deepEqual(
+      [pulled?.target.tag, pulled?.target.digest, pulled?.request.method, pulled?.request.useragent],
+      ['v1', pushed?.target.digest, 'GET', 'curl/8'],
+    );
+    assert.match(metrics.body.toString(), /^registry_notifications_status_total\{code="200 OK",endpoint="ci"\} \d+$/m);
+    assert.match(
+      metrics.body.toString(),
+      /^registry_notifications_events_total\{type="Successes",endpoint="ci"\} \d+$/m,
+    );
+  });
+
+  test('says what is wrong with an endpoint, without its secrets', async () => {
+    const environment = {
+      SHOAL_NOTIFICATIONS_ENDPOINTS:
+        '[{"name":"a","url":"http://x","headers":{"Authorization":["Bearer s3cret"]},"nonsense":1}]',
+      SHOAL_DATA: '/nonexistent',
+    };
+    const terminal = recordingTerminal({ environment });
+    const { signal } = new AbortController();
+
+    const code = await runProgram(REGISTRY_COMMANDS, { name: 'registry', args: ['serve'], terminal, stop: signal });
+
+    assert.equal(code, 2);
+    assert.match(terminal.messages, /SHOAL_NOTIFICATIONS_ENDPOINTS: this is not right; 0/);
+    assert.doesNotMatch(terminal.messages, /s3cret/);
   });
 
   test('says what is wrong with a configuration, and does not start', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AuditLog, type AuditOptions } from '../../../coordinator/audit/audit-log.ts';
-import type { Occasion, RegistryChange } from '../../../coordinator/changes/registry-change.ts';
+import type { RecordedChange, RegistryChange } from '../../../coordinator/changes/registry-change.ts';
 import { FleetDatabase } from '../../../coordinator/database/fleet-database.ts';
 import { silentLogger as log } from '../../../shared/runtime/log.ts';
 import { Metrics } from '../../../shared/runtime/metrics.ts';
@@ -37,8 +37,9 @@ async function openLog(options: Partial<AuditOptions> = {}): Promise<Opened> {
       return audit;
     },
     add: (repository, change = {}) => {
-      const occasion: Occasion = { by: someRequester(), nodeId: 'n1', atMs: clock.wallMs() };
-      database.change('audit', () => audit.add(occasion, [{ action: 'push', kind: 'blob', repository, ...change }]));
+      const occasion = { by: someRequester(), nodeId: 'n1', atMs: clock.wallMs() };
+      const added: RecordedChange = { action: 'push', kind: 'blob', repository, occasion, ...change };
+      database.change('audit', () => audit.add([added]));
     },
     reopen: (more) => {
       audit[Symbol.dispose]();
@@ -101,8 +102,8 @@ test('What is taken back was never in the log', async () => {
 
   assert.throws(() =>
     opened.database.change('audit', () => {
-      const occasion: Occasion = { by: someRequester(), nodeId: 'n1', atMs: 0 };
-      opened.audit.add(occasion, [{ action: 'push', kind: 'blob', repository: 'a' }]);
+      const occasion = { by: someRequester(), nodeId: 'n1', atMs: 0 };
+      opened.audit.add([{ action: 'push', kind: 'blob', repository: 'a', occasion }]);
       throw new Error('not after all');
     }),
   );

@@ -55,33 +55,43 @@ To begin, start a registry on this host, and push to it from another terminal:
     shoal up --data ./.shoal
     docker push localhost:5000/team/app:v1
 
-  up            run a coordinator and a node in one process: all that a single
-                host needs
-  coordinator   run the coordinator alone, on a host of its own
-  node          run a node; its first start needs --coordinator and --join
-  serve         take the place of a registry:2 container, with its configuration
-                file
-  token create  print a token that lets a new host join the fleet
-  node remove   take a host out of the fleet, for good
-  status        show the fleet: nodes, roles, health, blobs, running downloads
-  rollout       follow an image through the fleet: which hosts have it, how far
-                the others are
-  pulls         show what this host pulled lately, from which peers, and why it
-                took so long
-  gc            delete blobs that no manifest names any more, on all hosts
-  audit         show who pushed, mounted and deleted what, when, and from where
-  import        bring in the images of a registry:2, from its folder or its
-                address
-  user add      make a user of the fleet, who logs in at every node
-  user list     list the users of the fleet and what they may do
-  user grant    let a user or robot do something in some repositories
-  user revoke   take a right back
-  user passwd   give a user another password
-  user remove   take a user out of the fleet, with all rights
-  robot create  make a robot account for CI and hosts, and print its secret once
-  robot list    list robot accounts, when they end and what they may do
-  robot revoke  take a robot account away, with its secret and rights
-  version       print the version and the protocol numbers
+  up                       run a coordinator and a node in one process: all that
+                           a single host needs
+  coordinator              run the coordinator alone, on a host of its own
+  node                     run a node; its first start needs --coordinator and
+                           --join
+  serve                    take the place of a registry:2 container, with its
+                           configuration file
+  token create             print a token that lets a new host join the fleet
+  node remove              take a host out of the fleet, for good
+  status                   show the fleet: nodes, roles, health, blobs, running
+                           downloads
+  rollout                  follow an image through the fleet: which hosts have
+                           it, how far the others are
+  pulls                    show what this host pulled lately, from which peers,
+                           and why it took so long
+  gc                       delete blobs that no manifest names any more, on all
+                           hosts
+  audit                    show who pushed, mounted and deleted what, when, and
+                           from where
+  notifications list       tell which receivers get events, and what became of
+                           each
+  notifications redeliver  send an event of the delivery log again, or all that
+                           failed
+  import                   bring in the images of a registry:2, from its folder
+                           or its address
+  user add                 make a user of the fleet, who logs in at every node
+  user list                list the users of the fleet and what they may do
+  user grant               let a user or robot do something in some repositories
+  user revoke              take a right back
+  user passwd              give a user another password
+  user remove              take a user out of the fleet, with all rights
+  robot create             make a robot account for CI and hosts, and print its
+                           secret once
+  robot list               list robot accounts, when they end and what they may
+                           do
+  robot revoke             take a robot account away, with its secret and rights
+  version                  print the version and the protocol numbers
 
 \`shoal help <command>\` shows what a command does, with examples and every flag.
 

@@ -157,7 +157,6 @@ http: 5000
 `,
     {
       CATALOG_MAXENTRIES: 'many',
-      NOTIFICATIONS_ENDPOINTS: '[{name: a}]',
       LOG_LEVEL: 'loud',
       STORAGE_OTHER_BUCKET: 'b',
     },
@@ -171,7 +170,6 @@ http: 5000
     'REGISTRY_STORAGE_OTHER_BUCKET: there is no such key',
     'http in FILE: write its keys indented below it',
     'REGISTRY_CATALOG_MAXENTRIES: "many" is not right; write a whole number',
-    'REGISTRY_NOTIFICATIONS_ENDPOINTS: not supported by this version; what you mean by it would not happen, so take it out to go on without it',
     'version in FILE: write 0.1',
     'REGISTRY_LOG_LEVEL: write one of panic, fatal, error, warn, warning, info, debug, trace',
     'proxy.remoteurl is missing; there is nothing that this is the login of',
@@ -288,4 +286,57 @@ test('Whatever a file and variables hold, they are read or refused with a clear 
     }),
     { numRuns: 60 },
   );
+});
+
+test('Endpoints of notifications become ours, from a file and from variables', async () => {
+  const settings = await settingsOf(`
+version: 0.1
+notifications:
+  events:
+    includereferences: true
+  endpoints:
+    - name: ci
+      url: https://ci.example/events
+      headers: {Authorization: [Bearer x]}
+      timeout: 500ms
+      threshold: 5
+      backoff: 2s
+      ignoredmediatypes: [application/octet-stream]
+      ignore:
+        mediatypes: [application/x]
+        actions: [pull]
+    - {name: off, disabled: true, url: https://off.example, timeout: 0, threshold: 0}
+`);
+
+  assert.equal(settings['notifications.includeReferences'], true);
+  assert.deepEqual(settings['notifications.endpoints'], [
+    {
+      name: 'ci',
+      url: 'https://ci.example/events',
+      headers: { Authorization: ['Bearer x'] },
+      timeoutMs: 500,
+      threshold: 5,
+      backoffMs: 2000,
+      ignoredMediaTypes: ['application/octet-stream', 'application/x'],
+      ignoredActions: ['pull'],
+    },
+    { name: 'off', url: 'https://off.example', disabled: true },
+  ]);
+  const variables = {
+    NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES: 'true',
+    NOTIFICATIONS_ENDPOINTS_0_NAME: 'env',
+    NOTIFICATIONS_ENDPOINTS_0_URL: 'http://10.0.0.9/',
+    NOTIFICATIONS_ENDPOINTS_0_HEADERS_Authorization: '[Bearer y]',
+    NOTIFICATIONS_ENDPOINTS_0_IGNORE_ACTIONS: '[pull, delete]',
+  };
+  const given = await settingsOf(undefined, variables);
+  assert.equal(given['notifications.includeReferences'], true);
+  assert.deepEqual(given['notifications.endpoints'], [
+    {
+      name: 'env',
+      url: 'http://10.0.0.9/',
+      headers: { authorization: ['Bearer y'] },
+      ignoredActions: ['pull', 'delete'],
+    },
+  ]);
 });

@@ -1,0 +1,55 @@
+// `shoal notifications redeliver`
+
+import Type from 'typebox';
+import { RedeliverResponse } from '../../../shared/protocol/notifications-api.ts';
+import { AppError } from '../../../shared/runtime/errors.ts';
+import { choice, text } from '../../../shared/runtime/settings.ts';
+import { ADMIN_HOST_NOTE, adminSettings, openAdminSession } from '../admin-session.ts';
+import type { Command } from '../command.ts';
+import { showCount } from '../human-units.ts';
+import { flagsOf, readOwnFlags } from '../own-flags.ts';
+
+const Flags = Type.Object(
+  {
+    all: Type.Optional(
+      choice({ choices: ['failed', 'dropped'], description: 'All that were given up, or found their queue full.' }),
+    ),
+    endpoint: Type.Optional(text({ placeholder: 'NAME', description: 'To this endpoint alone.' })),
+  },
+  { additionalProperties: false },
+);
+
+export const notificationsRedeliverCommand: Command = {
+  words: ['notifications', 'redeliver'],
+  summary: 'send an event of the delivery log again, or all that failed',
+  about: [
+    'Puts events of the delivery log back into the queue, as if they were new: with the id and the content that they had. `shoal notifications list` shows the ids.',
+    'Events that find no room in the queue stay where they are; send them again when it is shorter.',
+    ADMIN_HOST_NOTE,
+  ],
+  examples: [
+    { does: 'One event, whatever became of it:', line: 'shoal notifications redeliver 0f8e2c1a-…' },
+    { does: 'After the receiver was away for days:', line: 'shoal notifications redeliver --all failed --endpoint ci' },
+  ],
+  operands: [{ name: 'EVENT', isRequired: false }],
+  flags: flagsOf(Flags),
+  settings: adminSettings,
+  async run(invocation) {
+    const [eventId] = invocation.operands;
+    const { all, endpoint } = await readOwnFlags(Flags, invocation);
+    if ((eventId === undefined) === (all === undefined))
+      throw new AppError('config_invalid', 'say which: the id of one event, or --all failed, or --all dropped');
+    const call = await openAdminSession(invocation);
+    const body = {
+      ...(eventId === undefined ? {} : { eventId }),
+      ...(all === undefined ? {} : { state: all }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+    };
+    const path = '/api/notifications/redeliver';
+    const { count } = await call({ method: 'POST', path, body, answer: RedeliverResponse });
+    if (count === 0)
+      throw new AppError('not_supported', 'there is no such event in the delivery log, or no room in the queue for it');
+    invocation.terminal.out(`${showCount(count, 'event')} will be sent again\n`);
+    return 0;
+  },
+};
