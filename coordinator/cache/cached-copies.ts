@@ -8,10 +8,13 @@ import type { FleetDatabase } from '../database/fleet-database.ts';
 import { cacheManifest } from './cache-manifest.ts';
 import { CopyExpiry, type CopyExpiryOptions } from './copy-expiry.ts';
 import { CopyUses } from './copy-uses.ts';
+import { FetchLeases } from './fetch-leases.ts';
 import { TagChecks } from './tag-checks.ts';
 
 /** Dispose it to stop looking for old ones. */
 export class CachedCopies implements Disposable {
+  /** Who fetches what. */
+  readonly leases = new FetchLeases();
   readonly #deps: { readonly clock: Clock; readonly database: FleetDatabase };
   readonly #tagChecks = new TagChecks();
   readonly #uses: CopyUses;

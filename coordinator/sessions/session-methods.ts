@@ -124,10 +124,22 @@ export function sessionMethods(services: SessionServices): Methods {
 }
 
 /** What nodes say of copies of upstreams. */
-function cacheMethods({ cachedCopies }: SessionServices): Pick<Methods, 'cache.manifest' | 'cache.checked'> {
+function cacheMethods({
+  cachedCopies,
+  clock,
+  directory,
+}: SessionServices): Pick<Methods, 'cache.manifest' | 'cache.checked' | 'cache.lease' | 'cache.unlease'> {
   return {
     'cache.manifest': (_, params) => {
       cachedCopies.keep(params);
+      return {};
+    },
+    'cache.lease': ({ nodeId }, { digest }) => {
+      if (directory.isAvailable(digest, nodeId)) return { state: 'held' };
+      return { state: cachedCopies.leases.take(digest, nodeId, clock.nowMs()) ? 'turn' : 'wait' };
+    },
+    'cache.unlease': ({ nodeId }, { digest }) => {
+      cachedCopies.leases.end(digest, nodeId);
       return {};
     },
     'cache.checked': (_, params) => {

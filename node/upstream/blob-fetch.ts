@@ -23,7 +23,7 @@ const RETRY_MS = 100;
 /** A fetch that every client left goes on for so long, since clients try again; then it is thrown away. */
 const LINGER_MS = 60_000;
 
-/** Where the bytes come from: an upstream, or a node of the fleet that fetches from there. */
+/** Where the bytes come from. */
 export interface BlobOrigin {
   /** Begins at a byte. @returns undefined when it does not have the blob. */
   open(

@@ -9,6 +9,7 @@ import type { AdoptedBlob, ArrivingBlob, ArrivingStore, BlobStore } from '../con
 import type { DigestLocks } from '../content/digest-locks.ts';
 import type { KnownIndex } from '../content/known-index.ts';
 import { BlobFetch, type BlobOrigin } from './blob-fetch.ts';
+import { keepTurn, waitForTurn } from './fleet-turns.ts';
 
 /** Fetches at once; who asks for one more is told to come again. An image has ten or twenty layers, clients ask for some at a time. */
 const MAX_FETCHES = 256;
@@ -68,10 +69,21 @@ export class BlobFetches implements AsyncDisposable {
     const fetch = new BlobFetch({ ...this.#deps, keep }, { digest, origin });
     const entry = { fetch, repositories };
     this.#running.set(digest, entry);
+    const turn = keepTurn(this.#deps, digest);
     void fetch.done.then(() => {
+      turn.end();
       if (this.#running.get(digest) === entry) this.#running.delete(digest);
     });
     return fetch;
+  }
+
+  /**
+   * Waits until this host is the one of the fleet that fetches a blob. Its turn ends with the fetch that is started then, or by itself.
+   * @returns `held` when another host has it.
+   */
+  turn(digest: Digest, signal: AbortSignal): Promise<'turn' | 'held'> {
+    if (this.isRunning(digest)) return Promise.resolve('turn');
+    return waitForTurn(this.#deps, digest, signal);
   }
 
   /** Says that a repository holds a blob whose bytes are on this host. @returns false when they are not. */

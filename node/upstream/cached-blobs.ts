@@ -144,9 +144,23 @@ export class CachedBlobs implements Blobs {
       if ((await client.blobSize(remote, digest, signal)) === undefined) return undefined;
       if (await fetches.recordHere(digest, repository, signal)) return 'held';
     }
+    const turn = await fetches.turn(digest, signal);
+    if (turn === 'held' && (await this.#holdAlso(cached, digest, signal))) return 'held';
     return fetches.start(digest, repository, {
       open: (fromByte, stop) => client.blob(remote, digest, fromByte, stop),
     });
+  }
+
+  /** Another host has it: this repository holds it too, when its upstream has it. @returns false when it must be fetched after all. */
+  async #holdAlso(
+    { upstream, remote, repository }: CachedRepository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { held, clientOf } = this.#deps;
+    if ((await held.stat(repository, digest, signal)) !== undefined) return true;
+    if ((await clientOf(upstream).blobSize(remote, digest, signal)) === undefined) return false;
+    return held.mount({ repository, digest }, signal);
   }
 
   #counted(reader: BlobReader, result: 'hit' | 'miss'): BlobReader {

@@ -194,6 +194,16 @@ export const METHODS = {
     }),
     result: object({}),
   },
+  /**
+   * Asks for the turn to fetch a blob from its upstream, or to go on with it: `wait` while another node does, `held` when a node
+   * within reach has it.
+   */
+  'cache.lease': {
+    params: object({ digest: DigestText }),
+    result: object({ state: Type.Union([Type.Literal('turn'), Type.Literal('wait'), Type.Literal('held')]) }),
+  },
+  /** This node fetches a blob no more. */
+  'cache.unlease': { params: object({ digest: DigestText }), result: object({}) },
   /** A node compared a tag with its upstream: it still points there. */
   'cache.checked': { params: object({ repository: Repository, tag: Tag, digest: DigestText }), result: object({}) },
   /** Removes a tag, or a manifest with every tag pointing to it. @throws `manifest_unknown`, `repository_unknown` */
