@@ -17,6 +17,7 @@ import type {
   PulledManifest,
 } from '../content/content.ts';
 import { demandOwn } from './cached-uploads.ts';
+import { mergedCatalog } from './merged-catalog.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 import type { CachedRepository, UpstreamNames } from './upstream-name.ts';
@@ -90,7 +91,10 @@ export class CachedManifests implements Manifests {
     page: { readonly last?: string | undefined; readonly limit: number },
     signal: AbortSignal,
   ): ReturnType<Manifests['repositories']> {
-    return this.#deps.held.repositories(page, signal);
+    const { held, names } = this.#deps;
+    const { defaultUpstream } = names;
+    const list = (each: typeof page): ReturnType<Manifests['repositories']> => held.repositories(each, signal);
+    return defaultUpstream === undefined ? list(page) : mergedCatalog(list, defaultUpstream, page);
   }
 
   referrers(query: Parameters<Manifests['referrers']>[0], signal: AbortSignal): ReturnType<Manifests['referrers']> {

@@ -61,6 +61,11 @@ export class UpstreamNames {
     this.#default = defaultName;
   }
 
+  /** The one that names without an upstream's stand for. */
+  get defaultUpstream(): string | undefined {
+    return this.#default;
+  }
+
   /** The upstream that a client calls so in `?ns=`. */
   ofNamespace(namespace: string): string | undefined {
     return this.#byNamespace.get(namespace.toLowerCase());

@@ -341,6 +341,7 @@ describe('The page for those who come from registry:2', needs({ namespaces: true
     const pulled = async (): Promise<string> => {
       const output = await client.type('pull through the cache');
       assert.match(output, /"tags":\["latest"\]/);
+      assert.match(output, /\{"repositories":\["library\/alpine"\]\}/);
       return client.motdOf('alpine:latest');
     };
     {
