@@ -1,7 +1,7 @@
 // Who of the fleet takes part in hyperswarm, and which of the nodes are named to all as a way into the DHT, beside the
 // coordinator's own. Pure.
 
-import type { Rendezvous } from '../../shared/protocol/coordinator-methods.ts';
+import type { Rendezvous } from '../../shared/protocol/rendezvous.ts';
 
 /** Nodes that are named beside the coordinator's own DHT nodes: with three, one may be replaced while another is down. */
 export const MAX_STABLE_NODES = 5;

@@ -10,6 +10,7 @@
 import Type, { type Static } from 'typebox';
 import { SignedPolicy } from '../access/access-policy.ts';
 import { LABEL_PATTERN } from '../runtime/label.ts';
+import { Bootstrap, NoiseKey, Rendezvous } from './rendezvous.ts';
 import { Requester } from './requester.ts';
 import { ToldPulls } from './told-pull.ts';
 import {
@@ -23,6 +24,7 @@ import {
   Repository,
   SizeBytes,
   Tag,
+  type DeepReadonly,
 } from './value-shapes.ts';
 
 /** Both ends must speak the same number; a coordinator refuses another with `protocol_mismatch`. */
@@ -40,12 +42,6 @@ const Label = Type.String({ pattern: LABEL_PATTERN });
 const MAX_PIECE_CLASSES = 1024;
 
 const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
-
-/** A public key of hyperswarm or the topic of a fleet there, as text. */
-const NoiseKey = Type.String({ pattern: '^[0-9a-f]{64}$' });
-/** Addresses of DHT nodes that one list holds at most. */
-export const MAX_BOOTSTRAP = 16;
-const Bootstrap = Type.Array(Address, { minItems: 1, maxItems: MAX_BOOTSTRAP });
 
 /**
  * A node as others may dial it.
@@ -128,16 +124,6 @@ const NodeReport = object({
 });
 /** What a node tells about itself for `shoal status`. */
 export type NodeReport = Readonly<Static<typeof NodeReport>>;
-
-/** Where the nodes of a fleet find each other without the coordinator; see node/swarm/hyperswarm/. */
-export const Rendezvous = object({
-  /** `IPv4:port` of DHT nodes that are always there: the coordinator's and those of stable nodes. */
-  bootstrap: Bootstrap,
-  topic: NoiseKey,
-  /** For two nodes that cannot reach each other at all; they keep to its rate by themselves, or are cut off. */
-  relay: Type.Optional(object({ noiseKey: NoiseKey, address: Address, bytesPerSecond: Type.Integer({ minimum: 1 }) })),
-});
-export type Rendezvous = DeepReadonly<Static<typeof Rendezvous>>;
 
 /** On whose behalf a change is made; absent for what a node does of its own accord, of which nobody is told. */
 const by = Type.Optional(Requester);
@@ -356,13 +342,6 @@ export const METHODS = {
 export type MethodName = keyof typeof METHODS;
 export type Params<M extends MethodName> = DeepReadonly<Static<(typeof METHODS)[M]['params']>>;
 export type Result<M extends MethodName> = DeepReadonly<Static<(typeof METHODS)[M]['result']>>;
-
-/** The same shape with every array and object readonly; bytes and plain values as they are. */
-type DeepReadonly<T> = T extends Uint8Array | string | number | boolean | undefined
-  ? T
-  : T extends object
-    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
-    : T;
 
 /** Every event of the coordinator. */
 export const CoordinatorEvent = Type.Union([

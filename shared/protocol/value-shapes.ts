@@ -32,3 +32,10 @@ export const NodeId = Type.String({ minLength: 1, maxLength: 64 });
 export const Address = Type.String({ minLength: 1, maxLength: 300, description: 'host:port' });
 /** Where a node says that it may be dialled: what could not be dialled is refused before others hear of it. */
 export const OwnAddress = Type.Refine(Address, (value) => typeof value === 'string' && isHostPort(value));
+
+/** The same shape with every array and object readonly; bytes and plain values as they are. */
+export type DeepReadonly<T> = T extends Uint8Array | string | number | boolean | undefined
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;

@@ -4,7 +4,8 @@
 import { loadHyperswarm, type HyperswarmPackages } from '../../../shared/hyperswarm/load-packages.ts';
 import { noiseKeyText, openNoiseKey } from '../../../shared/hyperswarm/noise-key.ts';
 import type { TlsMaterial } from '../../../shared/identity/tls-material.ts';
-import type { CoordinatorLink, Params, Rendezvous } from '../../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorLink, Params } from '../../../shared/protocol/coordinator-methods.ts';
+import type { Rendezvous } from '../../../shared/protocol/rendezvous.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import { ResourceStack } from '../../../shared/runtime/resource-stack.ts';

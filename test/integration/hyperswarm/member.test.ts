@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { HyperswarmMember } from '../../../node/swarm/hyperswarm/hyperswarm-member.ts';
 import type { RendezvousMemory } from '../../../node/content/peer-memory.ts';
 import type { LoadedHyperswarm } from '../../../shared/hyperswarm/load-packages.ts';
-import type { Rendezvous } from '../../../shared/protocol/coordinator-methods.ts';
+import type { Rendezvous } from '../../../shared/protocol/rendezvous.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_STABLE_NODES, RendezvousDesk } from '../../../coordinator/hyperswarm/rendezvous-desk.ts';
-import { MAX_BOOTSTRAP } from '../../../shared/protocol/coordinator-methods.ts';
+import { MAX_BOOTSTRAP } from '../../../shared/protocol/rendezvous.ts';
 
 const own = ['10.0.0.1:5120', '10.0.0.1:5121', '10.0.0.1:5122', '10.0.0.1:5123'];
 const topic = 'ab'.repeat(32);
