@@ -142,6 +142,11 @@ const peerSettings = Type.Object(
           'The most that this node sends to, and the most that it gets from, nodes of other zones in a second. Not set: no cap of its own. For thin or dear links; a blob comes into a zone once, through several hosts, so the zone gets this many times the number of those.',
       }),
     ),
+    slowLink: onOff({
+      default: false,
+      description:
+        'The link of this host is much slower than those of most others, or its upload cap is. On: others get what it passes on besides what they get from faster hosts, and never wait for it; it gets blobs at its own pace all the same. Off: that is found out anew within the first tenth of a pull.',
+    }),
     backgroundFill: onOff({
       default: true,
       isReloadable: true,

@@ -100,6 +100,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
       swarmAddress,
       ...(config.zone === undefined ? {} : { zone: config.zone }),
       ...(config.rack === undefined ? {} : { rack: config.rack }),
+      hasSlowLink: config.peers.slowLink,
     }),
   );
   const checks = opening.use(openHealthChecks(config, { clock, log }));

@@ -18,6 +18,8 @@ export interface NodeTraits {
   /** Nodes without a zone are one zone of their own. */
   readonly zone?: string | undefined;
   readonly rack?: string | undefined;
+  /** Its link is much slower than those of the others, as its operator said. */
+  readonly hasSlowLink?: boolean | undefined;
 }
 
 export class DirectoryNode implements RingPlace {
@@ -28,6 +30,10 @@ export class DirectoryNode implements RingPlace {
   zone = '';
   /** Empty for nodes without one. */
   rack = '';
+  /** As its operator said. */
+  hasSlowLink = false;
+  /** It said in a pull that it falls behind its neighbours: believed until this time. */
+  slowUntilMs = 0;
   reach: NodeReach = { type: 'lost' };
   /** Swarms in which it downloads. */
   readonly joinedSwarms = new Set<Digest>();
@@ -39,6 +45,11 @@ export class DirectoryNode implements RingPlace {
   constructor(nodeId: string, options: { readonly seed: number }) {
     this.nodeId = nodeId;
     this.places = drawPlaces(nodeId, options.seed);
+  }
+
+  /** What it cannot get fast it cannot pass on fast: others are not to wait for it. Origins keep their places. */
+  get isSlow(): boolean {
+    return !this.isOrigin && (this.hasSlowLink || this.slowUntilMs > 0);
   }
 
   /** May be handed out to others. */

@@ -17,6 +17,11 @@ export interface DirectoryOptions {
 
 /** Blobs that one node may be downloading as far as we know; one more is refused. Far above any real use. */
 const MAX_SWARMS_PER_NODE = 10_000;
+/**
+ * A node that fell behind is held for slow for so long. It is seen anew in the first tenth of a pull; and what made it slow, such as
+ * a backup, may be over.
+ */
+const SLOW_FOR_MS = 3_600_000;
 
 export class Directory {
   readonly #options: DirectoryOptions;
@@ -26,6 +31,8 @@ export class Directory {
   /** Only swarms with members. */
   readonly #swarms = new Map<Digest, Swarm>();
   readonly #inGrace = new Set<DirectoryNode>();
+  /** Those that said that they fall behind. */
+  readonly #foundSlow = new Set<DirectoryNode>();
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
@@ -39,9 +46,10 @@ export class Directory {
       this.#nodes.set(nodeId, node);
     }
     const changes = new NeighbourChanges();
-    const { isOrigin, zone = '', rack = '' } = traits;
+    const { isOrigin, zone = '', rack = '', hasSlowLink = false } = traits;
     if (node.zone !== zone) this.#moveTo(zone, node, changes);
     node.rack = rack;
+    node.hasSlowLink = hasSlowLink;
     node.isOrigin = isOrigin;
     if (isOrigin) this.#origins.add(node);
     else this.#origins.delete(node);
@@ -74,15 +82,31 @@ export class Directory {
     return changes.list();
   }
 
-  /** Ends the grace of nodes that did not come back in time. */
+  /** Ends the grace of nodes that did not come back in time, and forgets who fell behind long ago. */
   expire(nowMs: number): NeighbourChange[] {
     const changes = new NeighbourChanges();
+    for (const node of this.#foundSlow) {
+      if (node.slowUntilMs > nowMs) continue;
+      node.slowUntilMs = 0;
+      this.#foundSlow.delete(node);
+    }
     for (const node of this.#inGrace) {
       if (node.reach.type !== 'grace' || node.reach.untilMs > nowMs) continue;
       node.reach = { type: 'lost' };
       this.#inGrace.delete(node);
       for (const digest of linkedSwarms(node)) this.#swarms.get(digest)?.holderWent(node, changes);
     }
+    return changes.list();
+  }
+
+  /** A node says that it gets much less than its neighbours. In swarms that it is in, and comes to later, it becomes a leaf. */
+  fallBehind(nodeId: string, nowMs: number): NeighbourChange[] {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined || node.reach.type !== 'connected' || node.isOrigin) return [];
+    const changes = new NeighbourChanges();
+    node.slowUntilMs = nowMs + SLOW_FOR_MS;
+    this.#foundSlow.add(node);
+    for (const digest of node.joinedSwarms) this.#swarms.get(digest)?.slowedDown(node, changes);
     return changes.list();
   }
 
@@ -96,6 +120,7 @@ export class Directory {
     for (const digest of linkedSwarms(node)) this.#swarms.get(digest)?.holderWent(node, changes);
     this.#leaveAll(node, changes);
     this.#inGrace.delete(node);
+    this.#foundSlow.delete(node);
     this.#origins.delete(node);
     this.#nodes.delete(nodeId);
     return changes.list();

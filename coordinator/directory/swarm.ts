@@ -67,6 +67,13 @@ export class Swarm {
     this.#reroute(member.zone, changes);
   }
 
+  /** A member is slow from now on. */
+  slowedDown(member: DirectoryNode, changes: NeighbourChanges): void {
+    if (!this.hasMember(member)) return;
+    this.#zone(member.zone).slowedDown(member, changes);
+    this.#reroute(member.zone, changes);
+  }
+
   /** A member stops downloading. */
   leave(member: DirectoryNode, changes: NeighbourChanges): void {
     this.#zone(member.zone).leave(member, changes);
@@ -158,10 +165,10 @@ export class Swarm {
     const outer = this.#zone(source);
     const givers = outer.givers();
     return {
-      isInside: (node) => inner.hasMember(node),
+      isInside: (node) => inner.hasFastMember(node),
       isOutside: (node) => givers.has(node),
       isServer: (node) => outer.isServer(node),
-      insides: () => inner.members,
+      insides: () => inner.fastMembers(),
       outsides: () => givers.list(),
       servers: () => outer.servers(),
       load: (node) => this.#load.get(node) ?? 0,

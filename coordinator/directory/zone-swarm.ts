@@ -2,7 +2,8 @@
 //
 //   member ── member    up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
 //                       places coincide (spare-links.ts)
-//   member ── holder    up to 8 holders per member, 32 members per holder
+//   leaf ── member      who is slow stands on no ring and has two members (leaf-links.ts), at most one leaf for three others
+//   member ── holder    up to 8 holders per member, 32 members per holder; origins are not linked to leaves
 //
 // Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
 // first arrivals would fill each other's places; a holder such as an origin is linked to 32 members at most; whoever
@@ -12,6 +13,7 @@
 // Since members are connected among themselves, every member has a path to a holder as soon as one member is linked to one.
 
 import type { Digest } from '../../shared/oci/digest.ts';
+import { LeafLinks } from './leaf-links.ts';
 import type { NeighbourChanges } from './neighbour-changes.ts';
 import { Ring, RING_COUNT } from './ring.ts';
 import { crowdedMember } from './rack-spread.ts';
@@ -32,6 +34,9 @@ export const HOLDERS_PER_MEMBER = 8;
  */
 const ENOUGH_GIVERS = 3;
 
+/** At most this part of the members are leaves: those who are slow like most others are not slow. */
+const LEAF_SHARE = 0.25;
+
 /** Those of a zone who give to other zones: members, and holders while there are few members, or many of them. */
 export interface ZoneGivers {
   has(node: DirectoryNode): boolean;
@@ -44,6 +49,7 @@ export class ZoneSwarm {
   readonly #holders: Ring<DirectoryNode>;
   readonly #rings: readonly Ring<DirectoryNode>[];
   readonly #spares = new SpareLinks<DirectoryNode>();
+  readonly #leaves = new LeafLinks<DirectoryNode>();
   /** Each member with the holders it is linked to. */
   readonly #members = new Map<DirectoryNode, Set<DirectoryNode>>();
   /** Each holder that is linked with its members. */
@@ -67,9 +73,9 @@ export class ZoneSwarm {
     return this.#waiting.size > 0;
   }
 
-  /** Those who download, in the order they came. */
-  get members(): Iterable<DirectoryNode> {
-    return this.#members.keys();
+  /** Those who download and are not slow, in the order they came. */
+  *fastMembers(): Generator<DirectoryNode> {
+    for (const member of this.#members.keys()) if (!this.#leaves.has(member)) yield member;
   }
 
   /** True when somebody has the blob whole and can give it. */
@@ -80,6 +86,10 @@ export class ZoneSwarm {
 
   hasMember(node: DirectoryNode): boolean {
     return this.#members.has(node);
+  }
+
+  hasFastMember(node: DirectoryNode): boolean {
+    return this.#members.has(node) && !this.#leaves.has(node);
   }
 
   /** Has the blob whole and can give it. A holder that downloads it says by that that it cannot. */
@@ -98,7 +108,7 @@ export class ZoneSwarm {
     const mayServe = (holder: DirectoryNode): boolean =>
       !areMembersEnough || (spareServers >= ENOUGH_GIVERS && !holder.isOrigin);
     return {
-      has: (node) => this.#members.has(node) || (this.isServer(node) && mayServe(node)),
+      has: (node) => this.hasFastMember(node) || (this.isServer(node) && mayServe(node)),
       list: () => this.#listGivers(mayServe),
     };
   }
@@ -111,7 +121,7 @@ export class ZoneSwarm {
   *#listGivers(mayServe: (holder: DirectoryNode) => boolean): Generator<DirectoryNode> {
     for (const holder of this.#holders.list())
       if (!holder.isOrigin && this.isServer(holder) && mayServe(holder)) yield holder;
-    yield* this.#members.keys();
+    yield* this.fastMembers();
     for (const holder of this.#holders.list())
       if (holder.isOrigin && this.isServer(holder) && mayServe(holder)) yield holder;
   }
@@ -130,15 +140,33 @@ export class ZoneSwarm {
 
   join(member: DirectoryNode, changes: NeighbourChanges): void {
     if (this.#members.has(member)) return;
+    const isLeaf = member.isSlow && this.#leaves.count + 1 <= (this.#members.size + 1) * LEAF_SHARE;
     this.#reshape(changes, member, () => {
       this.#members.set(member, new Set());
-      for (const ring of this.#rings) ring.add(member);
+      if (isLeaf) this.#leaves.add(member);
+      else for (const ring of this.#rings) ring.add(member);
     });
     this.holderWent(member, changes); // it would not ask if it could serve
     this.#waiting.add(member);
     const holders = this.#chooseHolders(member, HOLDERS_PER_MEMBER);
     for (const holder of holders) this.#link(holder, member, changes);
     if (holders.length === 0) this.#takePlace(member, changes);
+  }
+
+  /** A member turned out to be slow: its neighbours are joined as if it had left, and its places at origins go to others. */
+  slowedDown(member: DirectoryNode, changes: NeighbourChanges): void {
+    const isLeafToBe = this.hasFastMember(member) && this.#leaves.count + 1 <= this.#members.size * LEAF_SHARE;
+    if (!isLeafToBe) return;
+    this.#reshape(changes, member, () => {
+      for (const ring of this.#rings) ring.remove(member);
+      this.#leaves.remove(member);
+      this.#leaves.add(member);
+    });
+    for (const holder of this.#members.get(member) ?? []) {
+      if (!holder.isOrigin) continue;
+      this.#unlink(holder, member, changes);
+      this.#grantFree(holder, changes);
+    }
   }
 
   /** A member stops downloading. Its places at holders go to members that have none. */
@@ -152,8 +180,8 @@ export class ZoneSwarm {
     const fellows = this.#fellows(member);
     this.#depart(member, changes);
     for (const fellow of fellows) {
-      if ((this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER) < HOLDERS_PER_MEMBER)
-        this.#link(member, fellow, changes);
+      const holderCount = this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER;
+      if (holderCount < HOLDERS_PER_MEMBER && this.#mayLink(member, fellow)) this.#link(member, fellow, changes);
     }
     this.#grantFree(member, changes);
   }
@@ -190,43 +218,65 @@ export class ZoneSwarm {
     if (!this.#holders.has(holder)) return;
     for (const member of this.#waiting) {
       if (!this.#hasPlace(holder)) return;
+      if (!this.#mayLink(holder, member)) continue;
       this.#link(holder, member, changes);
     }
   }
 
   /** All places are taken: one that a crowded rack has goes to a member of another, who passes on what it gets there. */
   #takePlace(member: DirectoryNode, changes: NeighbourChanges): void {
+    if (this.#leaves.has(member)) return;
     let lookedAt = 0;
     for (const [holder, members] of this.#linked) {
       if (++lookedAt > HOLDERS_PER_MEMBER) return;
       const crowded = this.isServer(holder) ? crowdedMember(members, member.rack) : undefined;
       if (crowded === undefined) continue;
-      members.delete(crowded);
-      const left = this.#members.get(crowded);
-      left?.delete(holder);
-      if (!this.#fellows(crowded).has(holder)) changes.remove(this.digest, crowded.nodeId, { nodeId: holder.nodeId });
-      if (left?.size === 0) this.#waiting.add(crowded);
+      this.#unlink(holder, crowded, changes);
       this.#link(holder, member, changes);
       return;
     }
   }
 
-  /** Reachable holders with a free place, going round from the member's own place; origins only when others do not suffice. */
+  /**
+   * Reachable holders with a free place, going round from the member's own place; origins only when others do not suffice, and
+   * slow ones last.
+   */
   #chooseHolders(member: DirectoryNode, wanted: number): DirectoryNode[] {
     const chosen: DirectoryNode[] = [];
     const origins: DirectoryNode[] = [];
+    const slow: DirectoryNode[] = [];
     for (const holder of this.#holders.from(member)) {
       if (chosen.length >= wanted) break;
-      if (!this.#hasPlace(holder)) continue;
+      if (!this.#hasPlace(holder) || !this.#mayLink(holder, member)) continue;
       if (holder.isOrigin) origins.push(holder);
+      else if (holder.isSlow) slow.push(holder);
       else chosen.push(holder);
     }
-    return [...chosen, ...origins].slice(0, wanted);
+    return [...chosen, ...origins, ...slow].slice(0, wanted);
   }
 
   /** May be linked to one more member. */
   #hasPlace(holder: DirectoryNode): boolean {
     return this.isServer(holder) && (this.#linked.get(holder)?.size ?? 0) < MEMBERS_PER_HOLDER;
+  }
+
+  /** What an origin alone has does not go out through those who pass it on slowly. */
+  #mayLink(holder: DirectoryNode, member: DirectoryNode): boolean {
+    return !holder.isOrigin || !this.#leaves.has(member);
+  }
+
+  /** Takes a place at a holder from a member. */
+  #unlink(holder: DirectoryNode, member: DirectoryNode, changes: NeighbourChanges): void {
+    const members = this.#linked.get(holder);
+    members?.delete(member);
+    if (members?.size === 0) {
+      this.#linked.delete(holder);
+      holder.servedSwarms.delete(this.digest);
+    }
+    const left = this.#members.get(member);
+    left?.delete(holder);
+    if (left?.size === 0) this.#waiting.add(member);
+    if (!this.#fellows(member).has(holder)) changes.remove(this.digest, member.nodeId, { nodeId: holder.nodeId });
   }
 
   #link(holder: DirectoryNode, member: DirectoryNode, changes: NeighbourChanges): void {
@@ -248,6 +298,7 @@ export class ZoneSwarm {
     if (holders === undefined) return;
     this.#reshape(changes, member, () => {
       this.#members.delete(member);
+      this.#leaves.remove(member);
       for (const ring of this.#rings) ring.remove(member);
     });
     this.#waiting.delete(member);
@@ -261,6 +312,20 @@ export class ZoneSwarm {
       }
       this.#grantFree(holder, changes);
     }
+    while (this.#leaves.count > this.#members.size * LEAF_SHARE) this.#promoteLeaf(changes);
+  }
+
+  /** So many of the others are done that a leaf is slow no more in comparison. */
+  #promoteLeaf(changes: NeighbourChanges): void {
+    const leaf = this.#leaves.first;
+    if (leaf === undefined) return;
+    this.#reshape(changes, leaf, () => {
+      this.#leaves.remove(leaf);
+      for (const ring of this.#rings) ring.add(leaf);
+    });
+    if (this.#members.get(leaf)?.size === 0) {
+      for (const holder of this.#chooseHolders(leaf, 1)) this.#link(holder, leaf, changes);
+    }
   }
 
   /** The other members that a member is linked to. */
@@ -272,6 +337,8 @@ export class ZoneSwarm {
       fellows.delete(member);
       return fellows;
     }
+    for (const other of this.#leaves.of(member)) fellows.add(other);
+    if (this.#leaves.has(member)) return fellows;
     for (const other of this.#onRings(member)) fellows.add(other);
     for (const other of this.#spares.of(member)) fellows.add(other);
     return fellows;
@@ -289,13 +356,15 @@ export class ZoneSwarm {
   }
 
   #balance(touched: Iterable<DirectoryNode>, willChange: (member: DirectoryNode) => void): void {
+    const candidates = (leaf: DirectoryNode): Iterable<DirectoryNode> => this.#rings[0]?.from(leaf) ?? [];
+    this.#leaves.balance({ candidates, willChange });
     if (this.#isMesh) {
       this.#spares.clear();
       return;
     }
     const members: DirectoryNode[] = [];
     for (const node of touched) {
-      if (this.#members.has(node)) members.push(node);
+      if (this.hasFastMember(node)) members.push(node);
       else this.#spares.remove(node);
     }
     this.#spares.balance(members, { around: (member) => this.#onRings(member), willChange });
@@ -312,6 +381,7 @@ export class ZoneSwarm {
     for (const node of touched) {
       remember(node);
       for (const other of this.#spares.of(node)) remember(other);
+      for (const other of this.#leaves.of(node)) remember(other);
     }
 
     change();

@@ -104,6 +104,11 @@ export function sessionMethods(services: SessionServices): Methods {
       sessions.tell(directory.complain(nodeId, digest, { classes, nowMs: services.clock.nowMs() }));
       return {};
     },
+    'swarm.behind': ({ nodeId }) => {
+      services.log.info({ node: nodeId }, 'a node gets a blob much more slowly than its neighbours');
+      sessions.tell(directory.fallBehind(nodeId, services.clock.nowMs()));
+      return {};
+    },
     'holdings.announce': (session, params) => announce(services, session, params),
     'pulls.tell': ({ nodeId }, { pulls }) => services.pullRecorder.record(nodeId, pulls),
     'peer.report': (session, params) => {
@@ -153,7 +158,7 @@ function cacheMethods({
 function hello(services: SessionServices, session: Session, params: Params<'session.hello'>): Result<'session.hello'> {
   const { clock, database, directory, log, replication, sessions } = services;
   const { nodeId } = session;
-  const { protocol, version, isOrigin, swarmAddress, zone, rack } = params;
+  const { protocol, version, isOrigin, swarmAddress, zone, rack, hasSlowLink } = params;
   if (protocol !== SESSION_PROTOCOL) {
     const text = `the coordinator speaks session protocol ${SESSION_PROTOCOL}, the node ${protocol}; run the same version on both`;
     throw new AppError('protocol_mismatch', text, { detail: { coordinator: SESSION_PROTOCOL, node: protocol } });
@@ -172,7 +177,7 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
   // With an older session goes what it had joined: the node says again what it downloads.
   if (sessions.get(nodeId) !== undefined) sessions.tell(directory.disconnect(nodeId, clock.nowMs()));
   sessions.set(session);
-  sessions.tell(directory.setNode(nodeId, { isOrigin, zone, rack }));
+  sessions.tell(directory.setNode(nodeId, { isOrigin, zone, rack, hasSlowLink }));
   sessions.tell(directory.connect(nodeId));
   if (isOrigin) replication.originConnected(nodeId);
   log.info({ node: nodeId, origin: isOrigin, version }, 'a node connected');

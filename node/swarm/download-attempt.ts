@@ -14,6 +14,7 @@ import { isSameTable } from '../../shared/pieces/piece-table.ts';
 import type { NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { PartialBlob } from '../content/blob-store.ts';
+import { PaceReports } from './pace-reports.ts';
 import type { PullRecord } from '../pulls/pull-record.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import type { LocatedBlob } from './blob-locator.ts';
@@ -86,6 +87,7 @@ export class DownloadAttempt {
   /** Who sent bytes that do not fit the table. */
   readonly #offenders = new Set<string>();
   readonly #signal: AbortSignal;
+  readonly #reports: PaceReports;
   /** What the coordinator said before the blob was open, or before it confirmed the table. */
   readonly #early: NeighbourNews[] = [];
   #wasEarlyLost = false;
@@ -103,6 +105,7 @@ export class DownloadAttempt {
     this.#options = options;
     this.#owner = owner;
     this.#signal = AbortSignal.any([signal, this.#over.signal]); // both go with this download, so that nothing outlives it
+    this.#reports = new PaceReports(deps, options.digest, this.#signal);
     for (const { nodeId } of options.located.neighbours) this.#vouchers.add(nodeId);
   }
 
@@ -226,7 +229,7 @@ export class DownloadAttempt {
       room: this.#room,
       badPiece: (connection: PeerConnection, piece: number) => this.#badPiece(connection, piece),
       locateAgain: async () => (await this.#locateAgain()).neighbours,
-      lagging: (classes: readonly number[]) => this.#lagging(classes),
+      lagging: (classes: readonly number[]) => this.#reports.lagging(classes),
     };
     const giver = await fetchSmallBlob(deps, { digest, partial, neighbours: located.neighbours }, this.#signal);
     blob.has.add(0);
@@ -247,7 +250,8 @@ export class DownloadAttempt {
           channels.close(channel);
         },
         stalled: (channel) => this.#stalled(channel.connection.peerId),
-        lagging: (classes) => this.#lagging(classes),
+        lagging: (classes) => this.#reports.lagging(classes),
+        fellBehind: () => this.#reports.fellBehind(),
         namedOf: (nodeId) => this.#keeper?.namedOf(nodeId),
         complete: resolve,
         failed: reject,
@@ -377,17 +381,6 @@ export class DownloadAttempt {
   #takeEarly(): void {
     for (const news of this.#early.splice(0)) this.neighboursChanged(news);
     if (this.#wasEarlyLost) void this.#keeper?.relocate();
-  }
-
-  /** Tells the coordinator, which gives these classes to other links when others say so too. */
-  #lagging(classes: readonly number[]): void {
-    const { link, log } = this.#deps;
-    const { digest } = this.#options;
-    if (!link.isConnected) return;
-    log.info({ digest, classes }, 'pieces of another zone fall behind; telling the coordinator');
-    link.call('blob.lagging', { digest, classes }, this.#signal).catch((error: unknown) => {
-      if (!this.#signal.aborted) log.debug({ err: error, digest }, 'pieces that fall behind were not told');
-    });
   }
 
   #giveUp(end: 'revoked' | 'deserted'): void {

@@ -25,6 +25,8 @@ export interface ExchangeOwner {
   stalled(channel: BlobChannel): void;
   /** Some classes of pieces come into this zone much later than the others. */
   lagging(classes: readonly number[]): void;
+  /** Pieces come here much more slowly than to the neighbours. */
+  fellBehind(): void;
   /** What a node was named for; undefined for one that was not named. */
   namedOf(nodeId: string): NamedShare | undefined;
   complete(): void;
@@ -369,6 +371,7 @@ export class PieceExchange {
     const silentMs = nowMs - Math.max(this.lastByteMs, this.#lastAnnounceMs);
     this.#shares.tick({ isPartial: this.#isPartial, silentMs, hasMore: () => this.#hasOtherZoneMore() }, nowMs);
     this.#scheduler.tick(nowMs);
+    if (this.#scheduler.fellBehind(nowMs)) this.#owner.fellBehind();
     this.#timer = this.#clock.schedule(TICK_MS, () => this.#tick());
   }
 }

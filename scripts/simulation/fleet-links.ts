@@ -31,6 +31,8 @@ export class FleetLinks {
       readonly hosts: number;
       readonly holders: number;
       readonly isOrigin: boolean;
+      /** The first so many after the holders say that their links are slow. */
+      readonly declaredSlow: number;
       readonly seed: number;
       readonly zones: Zones;
     },
@@ -40,7 +42,8 @@ export class FleetLinks {
     for (let host = 0; host < options.hosts; host += 1) {
       const isHolder = host < options.holders;
       const zone = options.zones.count === 1 ? '' : `zone-${options.zones.of(host)}`;
-      this.#directory.setNode(name(host), { isOrigin: isHolder && options.isOrigin, zone });
+      const hasSlowLink = !isHolder && host < options.holders + options.declaredSlow;
+      this.#directory.setNode(name(host), { isOrigin: isHolder && options.isOrigin, zone, hasSlowLink });
       this.#directory.connect(name(host));
       if (isHolder) for (const digest of digests) this.#directory.addHolding(name(host), digest);
     }
@@ -60,6 +63,11 @@ export class FleetLinks {
   ): Pair[] {
     const digest = this.#digests[blob];
     return digest === undefined ? [] : this.#pairsOf(this.#directory.complain(name(host), digest, complaint));
+  }
+
+  /** A host says that it gets much less than its neighbours. */
+  fallBehind(host: number, nowMs: number): Pair[] {
+    return this.#pairsOf(this.#directory.fallBehind(name(host), nowMs));
   }
 
   /** Hosts that start at one moment: nobody has dialled before all have joined. */

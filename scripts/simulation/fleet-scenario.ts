@@ -24,7 +24,12 @@ export interface FleetScenario {
   /** When each puller, counted from 0, starts. Default all at 0. */
   readonly arrivalMs?: (puller: number) => number;
   /** The first so many pullers have `rate` times `share`, both ways. */
-  readonly slow?: { readonly hosts: number; readonly share: number };
+  readonly slow?: {
+    readonly hosts: number;
+    readonly share: number;
+    /** They say so to the coordinator. */
+    readonly areDeclared?: boolean;
+  };
   /** The last so many pullers announce every piece, have none, and pull nothing. */
   readonly liars?: number;
   readonly deaths?: readonly Death[];

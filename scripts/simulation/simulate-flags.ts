@@ -26,6 +26,7 @@ export const SIMULATE_FLAGS = {
   'piece-size': { type: 'string' },
   'slow-hosts': { type: 'string', default: '0' },
   'slow-rate': { type: 'string', default: '10%' },
+  'slow-declared': { type: 'boolean', default: false },
   kill: { type: 'string', default: '0' },
   'kill-at': { type: 'string', default: '50%' },
   'kill-noticed': { type: 'string', default: '1s' },
@@ -61,6 +62,7 @@ Links
 What goes wrong
   --slow-hosts N|N%     hosts with a slow link, of which nobody was told (default 0)
   --slow-rate SHARE     what they have of the others' rates (default 10%)
+  --slow-declared       they say so, as peers.slowLink does
   --kill N|N%           hosts that die without a word (default 0)
   --kill-at SHARE       when, as a share of the time that the pull must take (default 50%)
   --kill-noticed TIME   how long nobody notices (default 1s)
@@ -115,7 +117,11 @@ export function scenarioOf(flags: SimulateFlags): FleetScenario {
     holders: wholeNumber('--origins', flags.origins, { from: 1, to: MAX_HOSTS }),
     latencyMs: parseTime('--latency', flags.latency),
     verifyMsPerMib: parseTime('--verify', flags.verify),
-    slow: { hosts: slowHosts, share: parseShare('--slow-rate', flags['slow-rate']) },
+    slow: {
+      hosts: slowHosts,
+      share: parseShare('--slow-rate', flags['slow-rate']),
+      areDeclared: flags['slow-declared'],
+    },
     isRead: flags.read,
     ...pieceSizeOf(flags),
     ...zonesOf(flags, rate),

@@ -10,12 +10,8 @@ import { SerialWork } from './core/serial-work.ts';
 import { VirtualTimers } from './core/virtual-timers.ts';
 import { FleetLinks, type Pair } from './fleet-links.ts';
 import type { Death, FleetOutcome, FleetScenario } from './fleet-scenario.ts';
-import {
-  SimulatedHost,
-  type SimulatedBlob,
-  type SimulatedChannel,
-  type SimulatedConnection,
-} from './simulated-host.ts';
+import type { SimulatedBlob } from './host-options.ts';
+import { SimulatedHost, type SimulatedChannel, type SimulatedConnection } from './simulated-host.ts';
 import { MESSAGE, Wires } from './wires.ts';
 import { Zones } from './zones.ts';
 
@@ -81,6 +77,7 @@ export class SimulatedFleet {
         hosts: count,
         holders: this.#holders,
         isOrigin: scenario.holderKind !== 'pusher',
+        declaredSlow: scenario.slow?.areDeclared === true ? scenario.slow.hosts : 0,
         seed: scenario.seed,
         zones: this.#zones,
       },
@@ -163,6 +160,8 @@ export class SimulatedFleet {
           const complaint = { classes, nowMs: this.#nowMs };
           this.#after(this.#scenario.latencyMs, () => this.#link(this.#links.complain(host.number, blob, complaint)));
         },
+        fellBehind: (host) =>
+          this.#after(latencyMs, () => this.#link(this.#links.fallBehind(host.number, this.#nowMs))),
         completed: (host, blob) => this.#completed(host, blob),
         count: this.#count,
       },

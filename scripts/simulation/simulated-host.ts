@@ -1,6 +1,5 @@
 // One host of a simulated fleet: the schedulers, upload queues and hand-outs of the product, with wires for connections.
 
-import type { Digest } from '../../shared/oci/digest.ts';
 import { pieceCount, pieceLength } from '../../shared/pieces/piece-table.ts';
 import { HandOuts, type HandOutChannel } from '../../node/swarm/scheduler/hand-outs.ts';
 import { isNewsTo } from '../../node/swarm/scheduler/have-news.ts';
@@ -11,15 +10,8 @@ import { pipelineDepth } from '../../node/swarm/scheduler/pipeline-depth.ts';
 import { UploadQueue, type QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
 import { ZoneShares, type NamedShare } from '../../node/swarm/scheduler/zone-shares.ts';
 import { FRAME_BYTES, messageBytes, payloadOverheadBytes } from './control-bytes.ts';
-import type { HostOptions } from './host-options.ts';
+import type { HostOptions, SimulatedBlob } from './host-options.ts';
 import { MESSAGE, type Wires } from './wires.ts';
-
-/** A blob of the image. */
-export interface SimulatedBlob {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  readonly pieceBytes: number;
-}
 
 /** What all hosts share. */
 export interface HostDeps {
@@ -35,6 +27,8 @@ export interface HostDeps {
   readonly namedOf: (connection: SimulatedConnection, blob: number) => NamedShare | undefined;
   /** Classes of pieces come into the zone of a host much later than the others. */
   readonly lagging: (host: SimulatedHost, blob: number, classes: readonly number[]) => void;
+  /** A host gets much less than its neighbours. */
+  readonly fellBehind: (host: SimulatedHost) => void;
   /** A blob is here whole. */
   readonly completed: (host: SimulatedHost, blob: number) => void;
   /** Pieces that come and those that come for nothing. */
@@ -122,17 +116,20 @@ export class SimulatedHost {
       },
       { pieceCount: has.length, depth: 2, random: this.#deps.random },
     );
-    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) scheduler.pieceKept(piece);
     if (this.#options.isRead) scheduler.setReaders([has.firstMissing(0)]);
     this.#downloads[blob] = scheduler;
-    this.#shares[blob] = new ZoneShares(
+    const shares = new ZoneShares(
       {
         setShare: (slot, share) => scheduler.setShare(slot, share, this.#deps.nowMs()),
         lagging: (classes) => this.#deps.lagging(this, blob, classes),
       },
       { pieceCount: has.length },
     );
-    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) this.#shares[blob].pieceHere(piece);
+    this.#shares[blob] = shares;
+    for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) {
+      scheduler.pieceKept(piece);
+      shares.pieceHere(piece);
+    }
   }
 
   /** Everything that runs here is lost but the pieces. */
@@ -215,10 +212,8 @@ export class SimulatedHost {
     const download = this.#downloads[blob];
     switch (kind) {
       case MESSAGE.have:
-        if (channel.isHandOut) {
-          this.#handOuts.has(channel, value);
-          this.#handOuts.tick();
-        }
+        if (channel.isHandOut) this.#handOuts.has(channel, value);
+        if (channel.isHandOut) this.#handOuts.tick();
         if (download === undefined) channel.remoteHas?.add(value);
         else download.neighbourHas(slot, value, nowMs);
         return;
@@ -310,6 +305,7 @@ export class SimulatedHost {
         download.bytesArrived(connection.slot, nowMs);
       }
       download.tick(nowMs);
+      if (download.fellBehind(nowMs)) this.#deps.fellBehind(this);
     }
   }
 
@@ -376,7 +372,7 @@ export class SimulatedHost {
   #sendNext(connection: SimulatedConnection): void {
     if (connection.sending !== undefined || this.isDead) return;
     const upload = connection.queue.take();
-    const cut = upload === undefined ? undefined : this.#deps.blobs[upload.channel];
+    const cut = this.#deps.blobs[upload?.channel ?? -1];
     if (upload === undefined || cut === undefined) return;
     connection.sending = upload;
     const bytes = pieceLength(cut, upload.pieceIndex);

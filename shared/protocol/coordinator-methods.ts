@@ -139,6 +139,7 @@ export const METHODS = {
       swarmAddress: OwnAddress,
       zone: Type.Optional(Label),
       rack: Type.Optional(Label),
+      hasSlowLink: Type.Optional(Type.Boolean()),
     }),
     result: object({ fleetId: Type.String(), nodeId: NodeId, removedNodes: Type.Array(NodeId) }),
   },
@@ -269,6 +270,8 @@ export const METHODS = {
     params: object({ digest: DigestText, classes: PieceShareShape.properties.classes }),
     result: object({}),
   },
+  /** Said by a node that gets a blob much more slowly than its neighbours do: for a while nobody is to wait for it. */
+  'swarm.behind': { params: object({}), result: object({}) },
   /**
    * What this node holds whole. A session starts with a snapshot in one or more parts (`snapshot: 'begin'`, then
    * `'continue'`; `'end'` on the last, a lone part is `'whole'`), which replaces what was known; deltas follow (`snapshot` absent).

@@ -55,7 +55,12 @@ export function enrolTestNode(running: RunningCoordinator, name: string): TestNo
 /** What a test node says at the start. */
 export function helloOf(
   name: string,
-  options: { readonly isOrigin?: boolean; readonly zone?: string; readonly rack?: string } = {},
+  options: {
+    readonly isOrigin?: boolean;
+    readonly zone?: string;
+    readonly rack?: string;
+    readonly hasSlowLink?: boolean;
+  } = {},
 ): Params<'session.hello'> {
   return {
     ...options,

@@ -78,6 +78,10 @@ export class ToldFleet {
     this.apply(this.directory.setNode(nodeId, { isOrigin: false, zone }));
   }
 
+  fallBehind(nodeId: string, nowMs = 0): void {
+    this.apply(this.directory.fallBehind(nodeId, nowMs));
+  }
+
   complain(nodeId: string, classes: readonly number[], nowMs: number): void {
     this.apply(this.directory.complain(nodeId, this.digest, { classes, nowMs }));
   }

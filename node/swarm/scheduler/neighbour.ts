@@ -36,6 +36,8 @@ export class Neighbour implements PipelineUser {
   creditAskedMs = 0;
   /** It handed every piece out once. */
   isPassOver = false;
+  /** Pieces that it told of since it came, one by one. */
+  toldCount = 0;
   /** Requests kept open here. */
   depth: number;
   lastByteMs: number;
@@ -97,6 +99,7 @@ export class Neighbour implements PipelineUser {
   /** It got a piece. @returns true when that may be asked of it and could not before. */
   gained(piece: number): boolean {
     const isNew = this.#announced.add(piece);
+    if (isNew) this.toldCount += 1;
     if (this.has === this.#announced) return isNew;
     return isInShare(this.#share, piece) && this.has.add(piece);
   }

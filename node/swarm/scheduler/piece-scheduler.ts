@@ -1,9 +1,6 @@
 // Decides which neighbour is asked for which piece of one blob. No sockets, no timers, no clock, no chance of its own: the
-// node feeds it what happens, the simulator feeds it what it makes up, and both run these very lines.
-//
-//   wanted ──request──▶ asked ──last byte──▶ arrived ──hash holds──▶ held
-//      ▲                  │ reject, deadline, gone        │ hash is wrong
-//      └──────────────────┴───────────────────────────────┘
+// node feeds it what happens, the simulator feeds it what it makes up, and both run these very lines. What becomes of each
+// piece is told in piece-states.ts.
 
 import { isInShare, type PieceShare } from '../../../shared/pieces/piece-share.ts';
 import { creditsToAsk } from './credits.ts';
@@ -11,10 +8,12 @@ import { areHoldersFew } from './few-holders.ts';
 import { longestAsked } from './longest-asked.ts';
 import { LostPieces } from './lost-pieces.ts';
 import { Neighbour } from './neighbour.ts';
+import { OwnPace } from './own-pace.ts';
 import { PeerPipeline } from './peer-pipeline.ts';
 import type { PieceNeeds } from './piece-needs.ts';
 import { NO_PIECE, PiecePicker } from './piece-picker.ts';
-import { PieceSet } from './piece-set.ts';
+import type { PieceSet } from './piece-set.ts';
+import { PieceStates } from './piece-states.ts';
 import { RequestTimes } from './request-times.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 
@@ -37,12 +36,10 @@ export class PieceScheduler {
   readonly #options: Required<SchedulerOptions>;
   readonly #picker: PiecePicker;
   readonly #neighbours: Array<Neighbour | undefined> = [];
-  /** Requests out for each piece. */
-  readonly #askedCounts: Uint8Array;
-  /** Arrived, hash not known yet. */
-  readonly #arrived: PieceSet;
+  readonly #pieces: PieceStates;
   readonly #lost: LostPieces;
   readonly #times: RequestTimes;
+  readonly #pace = new OwnPace();
   #neighbourCount = 0;
   /** Who is asked first when all are: another each time that there is little room, so that none has it all. */
   #firstTurn = 0;
@@ -52,8 +49,7 @@ export class PieceScheduler {
     this.#options = { firstDeadlineMs: 3000, minDeadlineMs: 500, mayAsk: () => true, ...options };
     this.#times = new RequestTimes(this.#options);
     this.#picker = new PiecePicker(options.pieceCount);
-    this.#askedCounts = new Uint8Array(options.pieceCount);
-    this.#arrived = new PieceSet(options.pieceCount);
+    this.#pieces = new PieceStates(this.#picker, options.pieceCount);
     this.#lost = new LostPieces(options.pieceCount);
   }
 
@@ -68,7 +64,7 @@ export class PieceScheduler {
 
   /** What is to be fetched; undefined for everything alike. What was asked for and is not needed any more still comes. */
   setNeeds(needs: PieceNeeds | undefined, nowMs: number): void {
-    this.#picker.setNeeds(needs, (piece) => this.#isFree(piece));
+    this.#picker.setNeeds(needs, (piece) => this.#pieces.isFree(piece));
     this.#chooseSeeder(nowMs);
     this.#fillAll(nowMs);
   }
@@ -155,7 +151,7 @@ export class PieceScheduler {
     this.#neighbours[id] = undefined;
     this.#neighbourCount -= 1;
     if (!neighbour.isSeeder) this.#picker.countHolder(neighbour.has, -1);
-    for (const asked of neighbour.leave()) this.#giveBack(asked.pieceIndex);
+    for (const asked of neighbour.leave()) this.#pieces.givenBack(asked.pieceIndex);
     this.#chooseSeeder(nowMs);
     this.#fillAll(nowMs);
   }
@@ -176,7 +172,7 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined || neighbour.openCredits === 0) return false;
     neighbour.openCredits -= 1;
-    if (this.#isHere(piece)) {
+    if (this.#pieces.isHere(piece)) {
       this.#fill(neighbour, nowMs);
       return false;
     }
@@ -189,27 +185,23 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     const asked = neighbour?.remove(piece);
     if (neighbour !== undefined && asked !== undefined) {
-      this.#release(piece);
+      this.#pieces.answered(piece);
       neighbour.answered(nowMs);
       this.#times.measure(neighbour, nowMs - asked.askedMs, nowMs);
     }
-    if (!this.#picker.isHeld(piece)) {
-      this.#arrived.add(piece);
-      this.#picker.wanted.remove(piece);
-    }
-    if (this.#askedCounts[piece] !== 0) this.#cancelElsewhere(piece, nowMs);
+    if (!this.#pieces.isHere(piece)) this.#pace.arrived();
+    this.#pieces.arrived(piece);
+    if (this.#pieces.askedCount(piece) > 0) this.#cancelElsewhere(piece, nowMs);
     if (neighbour !== undefined) this.#fillFreed(neighbour, nowMs);
   }
 
   pieceVerified(piece: number): void {
-    this.#arrived.remove(piece);
-    this.#picker.hold(piece);
+    this.#pieces.verified(piece);
   }
 
   /** The hash of an arrived piece was wrong, or it could not be kept. Its sender is the caller's business. */
   pieceBad(piece: number, nowMs: number): void {
-    this.#arrived.remove(piece);
-    this.#giveBackIfFree(piece);
+    this.#pieces.spoiled(piece);
     this.#fillAll(nowMs);
   }
 
@@ -218,7 +210,7 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     if (neighbour?.remove(piece) === undefined) return;
     if (neighbour.lost(piece) && !neighbour.isSeeder) this.#picker.holderRemoved(piece);
-    this.#giveBack(piece);
+    this.#pieces.givenBack(piece);
     this.#fillAll(nowMs);
   }
 
@@ -232,12 +224,20 @@ export class PieceScheduler {
     this.#lookForLost(nowMs);
   }
 
+  /** True when pieces come here much more slowly than to the neighbours; at most once in a while. To be called with `tick`. */
+  fellBehind(nowMs: number): boolean {
+    if (this.#picker.isPartial || !this.#pace.look(this.#neighbours)) return false;
+    this.#chooseSeeder(nowMs);
+    return true;
+  }
+
   /**
    * A neighbour that offers pieces of its own choice is left the choice while few have everything. Of many, pieces are
-   * asked by number: they would choose the same. So are they when only some pieces are needed.
+   * asked by number: they would choose the same. So are they when only some pieces are needed, and by a slow host: what it alone
+   * was given everybody would wait for.
    */
   #chooseSeeder(nowMs: number): void {
-    const areFew = !this.#picker.isPartial && areHoldersFew(this.#neighbours);
+    const areFew = !this.#picker.isPartial && !this.#pace.isBehind && areHoldersFew(this.#neighbours);
     for (const each of this.#neighbours) {
       const isSeeder = areFew && (each?.creditLimit ?? 0) > 0;
       if (each === undefined || each.isSeeder === isSeeder) continue;
@@ -259,7 +259,7 @@ export class PieceScheduler {
     for (const { pieceIndex } of neighbour.asked.filter((asked) => isTaken(asked.pieceIndex))) {
       neighbour.remove(pieceIndex);
       this.#actions.cancel(neighbour.id, pieceIndex);
-      this.#giveBack(pieceIndex);
+      this.#pieces.givenBack(pieceIndex);
     }
   }
 
@@ -297,8 +297,7 @@ export class PieceScheduler {
    * not for what the other is about to give: the two meet somewhere, and no piece comes twice.
    */
   #pick(neighbour: Neighbour, nowMs: number): number {
-    let awaited = 0;
-    if (neighbour.has.isComplete) for (const each of this.#neighbours) awaited += this.#times.awaitedOf(each, nowMs);
+    const awaited = neighbour.has.isComplete ? this.#times.awaited(this.#neighbours, nowMs) : 0;
     if (awaited === 0) return this.#picker.pick(neighbour.has, this.#options.random);
     return this.#picker.wanted.count > awaited ? this.#picker.pickLast() : NO_PIECE;
   }
@@ -317,7 +316,7 @@ export class PieceScheduler {
 
   #fillCredits(seeder: Neighbour, nowMs: number): void {
     const now = { neighbourCount: this.#neighbourCount, wantedCount: this.#picker.wanted.count, nowMs };
-    for (let left = creditsToAsk(seeder, now); left > 0 && this.#options.mayAsk(seeder.id); left -= 1) {
+    for (let left = creditsToAsk(seeder, now); left > 0 && this.#mayAsk(seeder.id); left -= 1) {
       seeder.openCredits += 1;
       seeder.creditAskedMs = nowMs;
       this.#actions.requestAny(seeder.id);
@@ -329,8 +328,8 @@ export class PieceScheduler {
     const mayDouble = (piece: number): boolean =>
       idle.has.has(piece) &&
       this.#picker.isNeeded(piece) &&
-      !this.#isHere(piece) &&
-      (this.#askedCounts[piece] ?? 0) < MAX_ASKED_TWICE;
+      !this.#pieces.isHere(piece) &&
+      this.#pieces.askedCount(piece) < MAX_ASKED_TWICE;
     const late = longestAsked(this.#neighbours, { except: idle, recentMs: this.#times.recentMs, nowMs, mayDouble });
     if (late !== undefined) this.#request(idle, late, nowMs);
   }
@@ -345,16 +344,21 @@ export class PieceScheduler {
 
   /** @returns false when there is no room. */
   #request(neighbour: Neighbour, pieceIndex: number, nowMs: number): boolean {
-    if (!this.#options.mayAsk(neighbour.id)) return false;
+    if (!this.#mayAsk(neighbour.id)) return false;
     this.#ask(neighbour, pieceIndex, { nowMs, isByCredit: false });
     this.#actions.request(neighbour.id, pieceIndex);
     return true;
   }
 
+  #mayAsk(id: number): boolean {
+    const mayAsk = this.#options.mayAsk(id);
+    if (!mayAsk) this.#pace.heldBack();
+    return mayAsk;
+  }
+
   #ask(neighbour: Neighbour, pieceIndex: number, how: { readonly nowMs: number; readonly isByCredit: boolean }): void {
     neighbour.ask({ pieceIndex, askedMs: how.nowMs, isByCredit: how.isByCredit });
-    this.#askedCounts[pieceIndex] = (this.#askedCounts[pieceIndex] ?? 0) + 1;
-    this.#picker.wanted.remove(pieceIndex);
+    this.#pieces.asked(pieceIndex);
     this.#lost.found(pieceIndex);
   }
 
@@ -363,31 +367,10 @@ export class PieceScheduler {
     const freed: Neighbour[] = [];
     for (const other of this.#neighbours) {
       if (other?.remove(piece) === undefined) continue;
-      this.#release(piece);
+      this.#pieces.answered(piece);
       this.#actions.cancel(other.id, piece);
       freed.push(other);
     }
     for (const other of freed) this.#fillFreed(other, nowMs);
-  }
-
-  #isHere(piece: number): boolean {
-    return this.#arrived.has(piece) || this.#picker.isHeld(piece);
-  }
-
-  #isFree(piece: number): boolean {
-    return this.#askedCounts[piece] === 0 && !this.#isHere(piece);
-  }
-
-  #release(piece: number): void {
-    this.#askedCounts[piece] = Math.max(0, (this.#askedCounts[piece] ?? 0) - 1);
-  }
-
-  #giveBack(piece: number): void {
-    this.#release(piece);
-    this.#giveBackIfFree(piece);
-  }
-
-  #giveBackIfFree(piece: number): void {
-    if (this.#isFree(piece)) this.#picker.want(piece);
   }
 }

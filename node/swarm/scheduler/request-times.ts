@@ -44,10 +44,14 @@ export class RequestTimes {
     return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
   }
 
-  /** Pieces that a neighbour is sure to give by its own choice: it has not given each once yet, and is not silent. */
-  awaitedOf(seeder: Neighbour | undefined, nowMs: number): number {
-    if (seeder === undefined || seeder.isPassOver) return 0;
-    return seeder.creditSilentMs(nowMs) < this.deadlineMs(seeder) ? seeder.openCredits : 0;
+  /** Pieces that neighbours are sure to give by their own choice: those that have not given each once yet, and are not silent. */
+  awaited(neighbours: ReadonlyArray<Neighbour | undefined>, nowMs: number): number {
+    let awaited = 0;
+    for (const seeder of neighbours) {
+      if (seeder === undefined || seeder.isPassOver) continue;
+      if (seeder.creditSilentMs(nowMs) < this.deadlineMs(seeder)) awaited += seeder.openCredits;
+    }
+    return awaited;
   }
 }
 

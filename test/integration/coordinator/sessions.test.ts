@@ -16,6 +16,7 @@ import { callCoordinator } from '../../../shared/protocol/coordinator-api.ts';
 import { encodeRequest } from '../../../shared/protocol/session-codec.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
+import { ResourceStack } from '../../../shared/runtime/resource-stack.ts';
 import { Metrics } from '../../../shared/runtime/metrics.ts';
 import { generateKeyPairSync } from 'node:crypto';
 import { makeTestFleet } from '../../support/fleet-identity.ts';
@@ -182,6 +183,29 @@ test('Status is for members of the fleet, and tells nodes, roles and blobs', asy
   assert.equal(node.freeBytes, 5);
 });
 
+test('A node that falls behind its neighbours is named two of them and no origin', async () => {
+  await using folder = await openTemporaryFolder('sessions');
+  const coordinator = await startTestCoordinator(folder.path);
+  await using _running = coordinator.running;
+  await using origin = await connectNode(coordinator, 'origin', { isOrigin: true });
+  const { digest, table } = smallBlob('slow');
+  await origin.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  await using nodes = new ResourceStack();
+  const members = [];
+  for (let index = 0; index < 16; index += 1) {
+    members.push(nodes.use(await connectNode(coordinator, `node-${index}`, { hasSlowLink: index === 15 })));
+  }
+  for (const { link } of members) await link.call('blob.locate', { digest }, signal);
+
+  await members[3]?.link.call('swarm.behind', {}, signal);
+
+  for (const slow of [members[3], members[15]]) {
+    const answer = await slow?.link.call('blob.locate', { digest }, signal);
+    assert.equal(answer?.neighbours.length, 2);
+    assert.ok(answer.neighbours.every(({ nodeId }) => nodeId !== origin.nodeId));
+  }
+});
+
 test('A node of another zone is named its share, and status tells zones, racks and what crossed', async () => {
   await using folder = await openTemporaryFolder('sessions');
   const coordinator = await startTestCoordinator(folder.path);
@@ -234,7 +258,12 @@ test('A node renews its certificate in its session and without one', async () =>
 async function connectNode(
   coordinator: TestCoordinator,
   name: string,
-  options: { readonly isOrigin?: boolean; readonly zone?: string; readonly rack?: string } = {},
+  options: {
+    readonly isOrigin?: boolean;
+    readonly zone?: string;
+    readonly rack?: string;
+    readonly hasSlowLink?: boolean;
+  } = {},
   node: TestNode = enrolTestNode(coordinator.running, name),
 ): Promise<LinkedNode> {
   const { fleetId, port } = coordinator.running;

@@ -54,20 +54,21 @@ class Fleet extends ToldFleet {
 
 test('Whatever nodes do, links are symmetric, bounded, connected, lead to a holder, and events tell the truth', () => {
   const command = fc.record({
-    action: fc.constantFrom('join', 'join', 'join', 'leave', 'hold', 'withdraw', 'lose', 'return'),
+    action: fc.constantFrom('join', 'join', 'join', 'leave', 'hold', 'withdraw', 'lose', 'return', 'slow'),
     node: fc.nat(39),
   });
   fc.assert(
     fc.property(fc.array(command, { maxLength: 160, size: 'max' }), fc.integer(), (commands, seed) => {
       const fleet = new Fleet(seed);
       for (let index = 0; index < 40; index += 1)
-        fleet.add(`n${index}`, { isOrigin: index < 2, rack: `r${index % 4}` });
+        fleet.add(`n${index}`, { isOrigin: index < 2, rack: `r${index % 4}`, hasSlowLink: index % 7 === 3 });
       for (const { action, node } of commands) {
         const nodeId = `n${node}`;
         const isThere = fleet.reachable.has(nodeId);
         if (action === 'join' && isThere) fleet.join(nodeId);
         if (action === 'leave') fleet.leave(nodeId);
         if (action === 'hold' && isThere) fleet.hold(nodeId);
+        if (action === 'slow') fleet.fallBehind(nodeId);
         if (action === 'withdraw') fleet.withdraw(nodeId);
         if (action === 'lose' && isThere) fleet.lose(nodeId);
         if (action === 'return' && !isThere) fleet.return(nodeId);
