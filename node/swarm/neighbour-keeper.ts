@@ -176,7 +176,6 @@ export class NeighbourKeeper {
 
   async #connect(known: Known): Promise<void> {
     const { peers, clock, use } = this.#deps;
-    const { nodeId } = known.peer;
     known.state = 'connecting';
     try {
       const connection = await peers.connect(known.peer, this.#stop.signal);
@@ -187,7 +186,7 @@ export class NeighbourKeeper {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       known.state = 'idle';
-      known.retryAtMs = clock.nowMs() + Math.max(TICK_MS, peers.backoffLeftMs(nodeId));
+      known.retryAtMs = clock.nowMs() + Math.max(TICK_MS, peers.backoffLeftMs(known.peer));
       known.failedDials += 1;
       this.#note(known, error);
     }

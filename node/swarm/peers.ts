@@ -52,6 +52,8 @@ export interface PeersUser extends ConnectionUser {
 }
 
 interface Failure {
+  /** Where the node could not be reached. */
+  readonly address: string;
   count: number;
   untilMs: number;
 }
@@ -139,9 +141,10 @@ export class Peers {
     return withSignal(dial, signal);
   }
 
-  /** How long a node that failed is left alone from now, in milliseconds. */
-  backoffLeftMs(nodeId: string): number {
-    return Math.max(0, (this.#failures.get(nodeId)?.untilMs ?? 0) - this.#clock.nowMs());
+  /** How long a node that failed is left alone from now, in milliseconds; at another address than the one that failed not at all. */
+  backoffLeftMs({ nodeId, address }: Pick<Peer, 'nodeId' | 'address'>): number {
+    const failure = this.#failures.get(nodeId);
+    return failure?.address === address ? Math.max(0, failure.untilMs - this.#clock.nowMs()) : 0;
   }
 
   /** True for a node that was removed, or is cut off for wrong pieces. @param digest counts its offences with this blob too. */
@@ -209,7 +212,7 @@ export class Peers {
   }
 
   async #dial(peer: Peer): Promise<PeerConnection> {
-    const leftMs = this.backoffLeftMs(peer.nodeId);
+    const leftMs = this.backoffLeftMs(peer);
     if (leftMs > 0) throw new AppError('blob_unavailable', 'peer failed just now', { detail: { peer: peer.nodeId } });
     if (this.#connections.size >= this.#options.maxConnections) {
       throw new AppError('blob_unavailable', 'too many peer connections are open');
@@ -224,7 +227,7 @@ export class Peers {
       // The other side dialled at the same moment and its stream won: it will be here at once.
       const arrived = this.#connections.get(peer.nodeId);
       if (arrived !== undefined) return arrived;
-      this.#countFailure(peer.nodeId);
+      this.#countFailure(peer);
       throw error;
     } finally {
       settled.abort();
@@ -357,8 +360,9 @@ export class Peers {
     return { connection, stop };
   }
 
-  #countFailure(nodeId: string): void {
-    const failure = this.#failures.get(nodeId) ?? { count: 0, untilMs: 0 };
+  #countFailure({ nodeId, address }: Peer): void {
+    const last = this.#failures.get(nodeId);
+    const failure = last?.address === address ? last : { address, count: 0, untilMs: 0 };
     const ceilingMs = Math.min(MAX_BACKOFF_MS, this.#options.backoffMs * 2 ** failure.count);
     failure.count += 1;
     // Half of it is chance: a fleet must not come back in step.
