@@ -100,15 +100,7 @@ export function sessionMethods(services: SessionServices): Methods {
       session.dropEventsOf(digest);
       return {};
     },
-    'blob.lagging': ({ nodeId }, { digest, classes }) => {
-      sessions.tell(directory.complain(nodeId, digest, { classes, nowMs: services.clock.nowMs() }));
-      return {};
-    },
-    'swarm.behind': ({ nodeId }) => {
-      services.log.info({ node: nodeId }, 'a node gets a blob much more slowly than its neighbours');
-      sessions.tell(directory.fallBehind(nodeId, services.clock.nowMs()));
-      return {};
-    },
+    ...paceMethods(services),
     'holdings.announce': (session, params) => announce(services, session, params),
     'pulls.tell': ({ nodeId }, { pulls }) => services.pullRecorder.record(nodeId, pulls),
     'peer.report': (session, params) => {
@@ -149,6 +141,26 @@ function cacheMethods({
     },
     'cache.checked': (_, params) => {
       cachedCopies.checked(params);
+      return {};
+    },
+  };
+}
+
+/** What members say of the pace at which pieces come. */
+function paceMethods({
+  clock,
+  directory,
+  log,
+  sessions,
+}: SessionServices): Pick<Methods, 'blob.lagging' | 'swarm.behind'> {
+  return {
+    'blob.lagging': ({ nodeId }, { digest, classes }) => {
+      sessions.tell(directory.complain(nodeId, digest, { classes, nowMs: clock.nowMs() }));
+      return {};
+    },
+    'swarm.behind': ({ nodeId }) => {
+      log.info({ node: nodeId }, 'a node gets a blob much more slowly than its neighbours');
+      sessions.tell(directory.fallBehind(nodeId, clock.nowMs()));
       return {};
     },
   };

@@ -262,10 +262,7 @@ export const METHODS = {
     params: object({ digest: DigestText, otherZoneBytes: Type.Optional(SizeBytes) }),
     result: object({}),
   },
-  /**
-   * Said by a node that was given shares: these classes of pieces come into its zone much later than the others. When others
-   * say so too, other links get them.
-   */
+  /** Said by a gateway: these classes of pieces come into its zone much later. When others say so too, other links get them. */
   'blob.lagging': {
     params: object({ digest: DigestText, classes: PieceShareShape.properties.classes }),
     result: object({}),
@@ -274,8 +271,8 @@ export const METHODS = {
   'swarm.behind': { params: object({}), result: object({}) },
   /**
    * What this node holds whole. A session starts with a snapshot in one or more parts (`snapshot: 'begin'`, then
-   * `'continue'`; `'end'` on the last, a lone part is `'whole'`), which replaces what was known; deltas follow (`snapshot` absent).
-   * What comes next is gathered for a random part of `spreadMs`, so that a large fleet does not say it all in one moment.
+   * `'continue'`; `'end'` on the last, a lone part is `'whole'`), which replaces what was known; deltas follow (`snapshot` absent),
+   * gathered for a random part of `spreadMs`.
    */
   'holdings.announce': {
     params: object({
