@@ -29,12 +29,19 @@ export class BasicPolicy implements AccessPolicy {
     return subject;
   }
 
-  async #subjectOf({ authorization, clientAddress }: Asker): Promise<Subject> {
-    const credentials = parseAuthorization(authorization);
+  async #subjectOf(asker: Asker): Promise<Subject> {
+    const credentials = parseAuthorization(asker.authorization);
     if (credentials.type === 'none') return undefined;
     if (credentials.type !== 'basic') throw basicRefusal(this.#realm);
     const { user, password } = credentials;
-    const account = await this.#logins.verify({ user, password, clientAddress });
+    const account = await this.#logins.verify({
+      user,
+      password,
+      // Asked for by a login that is not remembered; finding it out costs more than remembering does.
+      get clientAddress() {
+        return asker.clientAddress;
+      },
+    });
     if (account === undefined) throw basicRefusal(this.#realm);
     return account.name;
   }

@@ -13,12 +13,14 @@ import { noiseKeyText } from '../../shared/hyperswarm/noise-key.ts';
 import { destroyInTime, openBootstrapNode } from '../../shared/hyperswarm/private-dht.ts';
 import type { TlsMaterial } from '../../shared/identity/tls-material.ts';
 import { systemClock } from '../../shared/runtime/clock.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
 import { silentLogger } from '../../shared/runtime/log.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import { makeTestFleet, type TestFleet } from './fleet-identity.ts';
 
 /** The topic of every private DHT of tests; each has bootstrap nodes of its own, so that they never meet. */
 const TEST_TOPIC = 'ab'.repeat(32);
+const MAX_PORTS_TRIED = 5;
 
 /** A transport, and what it took in. */
 export interface TestTransport extends AsyncDisposable {
@@ -103,8 +105,19 @@ export class PrivateDht implements AsyncDisposable {
 
   /** A member of the fleet with a transport that is reachable, unless `options` say otherwise. */
   async start(nodeId: string, options: TestTransportOptions = {}): Promise<TestTransport> {
+    for (let attempt = 1; ; attempt += 1) {
+      const [port = 0] = await findFreeUdpPorts(1);
+      try {
+        return await this.#startAt(port, nodeId, options);
+      } catch (error) {
+        // Another socket of this machine may take a port between the look and the use.
+        if (attempt === MAX_PORTS_TRIED || !isAppError(error, 'config_invalid')) throw error;
+      }
+    }
+  }
+
+  async #startAt(port: number, nodeId: string, options: TestTransportOptions): Promise<TestTransport> {
     const { packages, identity } = this;
-    const [port = 0] = await findFreeUdpPorts(1);
     const { keyPair = packages.HyperDHT.keyPair(), tls = identity.nodeTls(nodeId), ...rest } = options;
     const { clock = systemClock, address = '127.0.0.1:5110', isKnownKey = () => false, ...others } = rest;
     const { onProven, onTrouble = () => undefined, bootstrap = this.bootstrap, ...changed } = others;

@@ -266,7 +266,9 @@ export function testPathRules(open: OpenRegistry): void {
     });
 
     test('[K-8] A request for the old API or for signatures gets a plain answer', async () => {
-      assert.equal((await speaker.wire.send('GET', '/v1/search?q=x')).status, 404);
+      assert.equal((await speaker.wire.send('GET', '/v1/repositories/library/busybox/images')).status, 404);
+      const found = (await speaker.wire.json('/v1/search?q=no-such-name')) as { readonly num_results: number };
+      assert.equal(found.num_results, 0, 'docker and podman search a registry by this one path of the old API');
       const headers = { 'docker-distribution-api-version': 'registry/2.0' };
       const answer = await speaker.wire.send('GET', '/v2/', { headers });
       assert.equal(answer.headers['x-registry-supports-signatures'], undefined);
