@@ -9,8 +9,8 @@ export type Credentials =
 
 /** Longest header that is looked at, a longer one counts as malformed: tokens with many scopes get long. */
 const MAX_HEADER_CHARS = 16 * 1024;
-/** Longest user name; bcrypt itself reads 72 bytes of a password. */
-const MAX_USER_CHARS = 256;
+/** Longest user name, nobody can have a longer one: names are remembered when a password is wrong. bcrypt itself reads 72 bytes of a password. */
+export const MAX_USER_CHARS = 256;
 
 /**
  * Never throws. `Basic` with an empty user and an empty password counts as none (A-21); schemes are read in any case.

@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { TokenFields, TokenSource } from '../registry/token-routes.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { basicRefusal } from './challenge.ts';
-import { parseAuthorization } from './credentials.ts';
+import { MAX_USER_CHARS, parseAuthorization } from './credentials.ts';
 import type { Logins } from './logins.ts';
 import { ACCESS_TOKEN_SECONDS, type OwnTokens } from './own-tokens.ts';
 import type { RightsOfAll } from './rights.ts';
@@ -80,6 +80,7 @@ export class TokenService implements TokenSource {
   }
 
   async #login(user: string, password: string, clientAddress: string): Promise<Account> {
+    if (user.length > MAX_USER_CHARS) throw this.#refusal();
     const account = await this.#deps.logins.verify({ user, password, clientAddress });
     if (account === undefined) throw this.#refusal();
     return account;
