@@ -35,7 +35,7 @@ export function bearerRefusal(
 function scopeOf(needs: readonly AccessNeed[]): string {
   return needs
     .flatMap((need): Scope[] => {
-      if (need.type === 'base') return [];
+      if (need.type === 'base' || need.type === 'login') return [];
       if (need.type === 'catalog') return [{ type: 'registry', name: 'catalog', actions: ['*'] }];
       const actions = 'allOf' in need ? need.allOf : need.anyOf;
       return [{ type: 'repository', name: need.repository, actions }];

@@ -7,7 +7,7 @@ import type { AccessNeed, AccessPolicy, Asker, Subject } from '../registry/acces
 
 const SECRET_BYTES = 32;
 /** What it opens: pages of operators. */
-const OPENED: readonly AccessNeed['type'][] = ['base', 'catalog'];
+const OPENED: readonly AccessNeed['type'][] = ['base', 'login', 'catalog'];
 
 export class LocalAdmin implements AccessPolicy {
   readonly #access: AccessPolicy;

@@ -7,7 +7,7 @@ import type { AccessNeed, Action, Subject } from '../registry/access.ts';
 
 /** Decides what somebody may do. */
 export interface RightsOfAll {
-  /** Whether somebody may do what a request needs. `base` needs a login, unless anybody may do something without one. */
+  /** Whether somebody may do what a request needs. `base` needs a login, unless anybody may do something without one; `login` always does. */
   allows(subject: Subject, need: AccessNeed): boolean;
   /** The actions in a repository that somebody has; `admin` stands for all. */
   actionsIn(subject: Subject, repository: string): readonly Action[];
@@ -44,6 +44,8 @@ export class Rights implements RightsOfAll {
     switch (need.type) {
       case 'base':
         return subject !== undefined || this.hasAnonymous;
+      case 'login':
+        return subject !== undefined;
       case 'catalog':
         return this.#of(subject).some(({ actions, repositories }) => repositories === '**' && actions.has('admin'));
       case 'repository': {

@@ -29,7 +29,7 @@ export function parseAccessClaim(value: unknown): Scope[] {
 
 /** Whether a token's entries cover what a request needs; several entries for one name add up, and `*` is every action. */
 export function covers(access: readonly Scope[], need: AccessNeed): boolean {
-  if (need.type === 'base') return true;
+  if (need.type === 'base' || need.type === 'login') return true;
   const [type, name] = need.type === 'catalog' ? ['registry', 'catalog'] : ['repository', need.repository];
   const actions = new Set(
     access.filter((scope) => scope.type === type && scope.name === name).flatMap((scope) => scope.actions),

@@ -3,13 +3,16 @@
 
 import type { ApiPath } from '../../shared/oci/api-path.ts';
 import { isRepositoryName } from '../../shared/oci/reference.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Query } from './query.ts';
 
 export type Action = 'pull' | 'push' | 'delete';
 
 export type AccessNeed =
-  /** Valid credentials, no particular right. */
+  /** Valid credentials, no particular right: also a token that anybody may have. */
   | { readonly type: 'base' }
+  /** A login, no particular right. */
+  | { readonly type: 'login' }
   | { readonly type: 'catalog' }
   /** `allOf`: each of these actions is needed. */
   | { readonly type: 'repository'; readonly repository: string; readonly allOf: readonly Action[] }
@@ -35,6 +38,20 @@ export interface AccessPolicy {
    * @throws {AppError} `credentials_required` (detail.challenge for `WWW-Authenticate`), `access_denied`
    */
   authorize(asker: Asker, needs: readonly AccessNeed[]): Subject | Promise<Subject>;
+}
+
+/**
+ * Whether somebody may see all that is here, whatever repository it is in. Never asks for a login.
+ * @throws {AppError} `too_many_requests`
+ */
+export async function maySeeEverything(access: AccessPolicy, asker: Asker): Promise<boolean> {
+  try {
+    await access.authorize(asker, [{ type: 'catalog' }]);
+    return true;
+  } catch (error) {
+    if (isAppError(error, 'access_denied', 'credentials_required')) return false;
+    throw error;
+  }
 }
 
 /** The policy of a registry that listens on loopback: whoever reaches it may do everything. */

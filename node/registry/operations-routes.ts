@@ -36,7 +36,7 @@ export function metricsRoutes(
   site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
-    requireAccess(app, { ...deps, site }, { type: 'base' });
+    requireAccess(app, { ...deps, site }, { type: 'login' });
     app.get('/metrics', async (_request, reply) => {
       const { contentType, body } = await deps.metrics.text();
       return reply.header('content-type', contentType).send(body);
