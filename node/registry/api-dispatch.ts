@@ -82,7 +82,7 @@ function createRoutes(deps: DispatchDeps & { readonly bodyMemory: ByteBudget }, 
     token: tokenRoutes(deps.tokens, { bodyTimeoutMs: options.manifestBodyTimeoutMs }),
     catalog: catalogRoutes({ manifests }, { maxRepositories: options.maxRepositories }),
     extension: extensionRoutes,
-    uploads: uploadsRoutes({ uploads, blobs, log }),
+    uploads: uploadsRoutes({ uploads, blobs, log, access: deps.access }),
     upload: uploadRoutes({ uploads, blobs, log }),
     blob: blobRoutes({ blobs, pullEvents, log }, { isDeletable: deletion.blobs }),
     manifest: manifestRoutes(

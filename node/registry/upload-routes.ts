@@ -12,7 +12,7 @@ import type { ApiRequest } from './api-request.ts';
 import { parseChunkRange } from './content-range.ts';
 import { errorAnswer } from './oci-error.ts';
 import type { Methods, PathOf, Route } from './route.ts';
-import type { Subject } from './access.ts';
+import { maySeeEverything, type AccessPolicy, type Subject } from './access.ts';
 
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const EMPTY_SHA512_DIGEST = digestOf(new Uint8Array(0), 'sha512');
@@ -23,8 +23,12 @@ interface UploadDeps {
   readonly log: Logger;
 }
 
+interface OpeningDeps extends UploadDeps {
+  readonly access: AccessPolicy;
+}
+
 /** Routes of `blobs/uploads/`. */
-export function uploadsRoutes(deps: UploadDeps): Methods<'uploads'> {
+export function uploadsRoutes(deps: OpeningDeps): Methods<'uploads'> {
   return { POST: (path, request) => openUpload(deps, path, request) };
 }
 
@@ -62,7 +66,7 @@ async function requireOwner({ uploads }: UploadDeps, path: PathOf<'upload'>, sub
 }
 
 /** Which form it is, in this order: mount, whole blob, plain session. */
-async function openUpload(deps: UploadDeps, path: PathOf<'uploads'>, request: ApiRequest): Promise<Answer> {
+async function openUpload(deps: OpeningDeps, path: PathOf<'uploads'>, request: ApiRequest): Promise<Answer> {
   const { repository } = path;
   const { query, subject: owner } = request;
   const mount = query.first('mount');
@@ -86,14 +90,18 @@ async function openSession(deps: UploadDeps, repository: string, options: Upload
   return emptyAnswer(202, ...sessionHeaders({ repository, id }, 0));
 }
 
-/** Whatever cannot be mounted, also what makes no sense, becomes a session: the client then pushes the bytes. */
+/**
+ * Whatever cannot be mounted, also what makes no sense, becomes a session: the client then pushes the bytes. A mount that names no
+ * source would give the blobs of all repositories to whoever knows their digests, so it is for those alone who may see them anyway.
+ */
 async function tryMount(
-  deps: UploadDeps,
+  deps: OpeningDeps,
   wanted: { readonly repository: string; readonly mount: string; readonly from: string | undefined },
   request: ApiRequest,
 ): Promise<Answer | undefined> {
   const { repository, mount, from } = wanted;
   if (!isDigest(mount) || (from !== undefined && !isRepositoryName(from))) return undefined;
+  if (from === undefined && !(await maySeeEverything(deps.access, request))) return undefined;
   const isMounted = await deps.blobs.mount({ repository, digest: mount, from, by: request.requester }, request.signal);
   return isMounted ? blobCreated(repository, mount) : undefined;
 }

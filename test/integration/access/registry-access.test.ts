@@ -8,7 +8,7 @@ import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { HttpAnswer } from '../../support/http-exchange.ts';
 import { basicCredentials as basic, HASH_OF_RIGHT as HASH } from '../../support/htpasswd.ts';
-import { assertError, RegistryWire } from '../../support/registry-wire.ts';
+import { assertError, digestText, RegistryWire } from '../../support/registry-wire.ts';
 
 interface Token {
   readonly token: string;
@@ -102,6 +102,72 @@ describe('a registry with tokens', () => {
     assertError(await get('/v2/team/app/tags/list'), 401, 'UNAUTHORIZED');
     assertError(await get('/v2/_catalog'), 401, 'UNAUTHORIZED');
     assert.equal((await wire.send('GET', '/pulls')).status, 401);
+  });
+
+  test('A blob is mounted from anywhere for somebody who may see everything, and from nowhere for others', async () => {
+    const digest = digestText('only for root');
+    const pushed = await wire.send('POST', `/v2/secret/app/blobs/uploads/?digest=${digest}`, {
+      headers: { authorization: basic('root', 'right') },
+      body: 'only for root',
+    });
+    assert.equal(pushed.status, 201);
+    const mount = async (user: string): Promise<number> => {
+      const headers = { 'content-length': 0, authorization: basic(user, 'right') };
+      const path = `/v2/team/${user}/blobs/uploads/?mount=${digest}`;
+      return (await wire.send('POST', path, { headers })).status;
+    };
+
+    assert.equal(await mount('ci'), 202);
+    assertError(await get(`/v2/team/ci/blobs/${digest}`, basic('ci', 'right')), 404, 'BLOB_UNKNOWN');
+    const { token } = await tokenFor(['repository:team/app:pull,push'], basic('ci', 'right'));
+    const headers = { 'content-length': 0, authorization: `Bearer ${token}` };
+    const asBearer = await wire.send('POST', `/v2/team/app/blobs/uploads/?mount=${digest}`, { headers });
+    assert.equal(asBearer.status, 202);
+    assert.equal(await mount('root'), 201);
+  });
+
+  test('Metrics need a login, and a token that anybody gets is none', async () => {
+    const { token } = await tokenFor([]);
+
+    assert.equal((await get('/metrics')).status, 401);
+    assert.equal((await get('/metrics', `Bearer ${token}`)).status, 401);
+    const own = await tokenFor([], basic('reader', 'right'));
+    assert.equal((await get('/metrics', `Bearer ${own.token}`)).status, 200);
+    assert.equal((await get('/metrics', basic('reader', 'right'))).status, 200);
+  });
+
+  test('Names of users that nobody can have are refused before they are remembered', async () => {
+    const form = new URLSearchParams({
+      grant_type: 'password',
+      service: 'shoal',
+      username: 'u'.repeat(257),
+      password: 'wrong',
+    }).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+
+    for (let count = 0; count < 8; count += 1) {
+      const answer = await wire.send('POST', '/v2/auth', { headers, body: form });
+      assert.equal(answer.status, 401); // not 429: nothing was remembered of it
+    }
+  });
+
+  test('Wrong passwords at the token endpoint are slowed down, by GET and by POST alike', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const form = { grant_type: 'password', service: 'shoal', username: 'nobody-there' };
+    const byPost = (count: number): Promise<HttpAnswer> => {
+      const body = new URLSearchParams({ ...form, password: `wrong ${count}` }).toString();
+      return wire.send('POST', '/v2/auth', { headers, body });
+    };
+    const byGet = (count: number): Promise<HttpAnswer> =>
+      get('/v2/auth?service=shoal', basic('nobody-there', `wrong ${count}`));
+
+    // All at once, so that the time that they take does not count.
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, count) => (count % 2 ? byGet : byPost)(count)));
+
+    const slowed = answers.filter(({ status }) => status === 429);
+    assert.equal(answers.filter(({ status }) => status === 401).length + slowed.length, 12);
+    assert.ok(slowed.length > 0, 'none was slowed');
+    for (const answer of slowed) assert.match(String(answer.headers['retry-after']), /^\d+$/);
   });
 
   test('A password with the request itself is as good as a token', async () => {
