@@ -92,6 +92,26 @@ test('The password goes to the upstream and its organisation, and to nobody else
   assert.match(realmOf('/token', 'http://r.example/'), /names no token service/);
 });
 
+test('Neighbours under a name where everybody may have one are strangers, however deep it lies', () => {
+  for (const [realm, url] of [
+    ['https://evil.github.io/t', 'https://mine.github.io/'],
+    ['https://evil.westeurope.cloudapp.azure.com/t', 'https://mine.westeurope.cloudapp.azure.com/'],
+    ['https://evil.s3.amazonaws.com/t', 'https://1234.dkr.ecr.eu-central-1.amazonaws.com/'],
+    ['https://evil.lambda-url.eu-central-1.on.aws/t', 'https://mine.lambda-url.eu-central-1.on.aws/'],
+    ['https://evil.oss-cn-hangzhou.aliyuncs.com/t', 'https://registry.cn-hangzhou.aliyuncs.com/'],
+    ['https://evil.jfrog.io/t', 'https://mine.jfrog.io/'],
+    ['https://evil.uk.com/t', 'https://mine.uk.com/'],
+    ['https://evil.chiyoda.tokyo.jp/t', 'https://mine.shibuya.tokyo.jp/'],
+    ['https://evil.ts.net/t', 'https://mine.ts.net/'],
+    ['https://evil.appspot.com/t', 'https://mine.appspot.com/'],
+    ['https://evil.trycloudflare.com/t', 'https://mine.trycloudflare.com/'],
+    ['https://203.0.113.7.nip.io/t', 'https://192.0.2.1.nip.io/'],
+    ['https://evil.example./t', 'https://mine.example./'],
+    ['https://evil.GitHub.io./t', 'https://mine.github.io./'],
+  ] as const)
+    assert.match(realmOf(realm, url), /wants its password sent to/, realm);
+});
+
 test('Waiting times are seconds or dates, and bounded', () => {
   const nowMs = Date.UTC(2026, 10, 22, 12, 0, 0);
 
