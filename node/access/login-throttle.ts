@@ -1,7 +1,10 @@
 // Slows down who guesses passwords. Pure but for what it remembers.
 //
 // Per client address and user: five wrong passwords cost nothing, each further one doubles the wait, from a second to a minute.
+// Of an IPv6 address its network of 64 bits counts, since whoever has one has all of its addresses (RFC 6177).
 // So a fleet behind one address is not locked out by one host with an old password, and nobody can lock out somebody else.
+
+import { isIPv6 } from 'node:net';
 
 interface Failures {
   readonly count: number;
@@ -24,6 +27,8 @@ const MAX_WAIT_MS = 60_000;
 const FORGET_MS = 15 * 60_000;
 /** Pairs remembered; the one that failed longest ago goes first. */
 const MAX_PAIRS = 10_000;
+/** Parts of an IPv6 address, 16 bits each, that count as one guesser: the smallest network that is given to anybody. */
+const NETWORK_GROUPS = 4;
 
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>();
@@ -52,5 +57,22 @@ export class LoginThrottle {
 }
 
 function keyOf({ user, clientAddress }: Attempt): string {
-  return `${clientAddress} ${user}`;
+  return `${networkOf(clientAddress)} ${user}`;
+}
+
+/** An IPv4 address stays itself, however it is written. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');
+  const first = groupsOf(head);
+  const last = groupsOf(tail);
+  const groups = [...first, ...Array.from({ length: 8 - first.length - last.length }, () => '0'), ...last];
+  return groups
+    .slice(0, NETWORK_GROUPS)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}
+
+function groupsOf(half: string): string[] {
+  return half === '' ? [] : half.split(':');
 }

@@ -55,6 +55,21 @@ test('A grant counts for its user, its actions and its repositories alone', () =
   assert.ok(!rights.allows('other', pull('team/app')));
 });
 
+test('A guesser with a network of IPv6 addresses is one guesser', () => {
+  const throttle = new LoginThrottle();
+  const at = (clientAddress: string) => ({ user: 'alice', clientAddress });
+  for (let count = 0; count < 6; count += 1) throttle.failed(at(`2001:db8:0:7::${count}`), 0);
+
+  for (const address of ['2001:db8:0:7:ffff::1', '2001:0DB8::7:1:2:3:4', '2001:db8:0:7:1:2:3:4%eth0'])
+    assert.equal(throttle.waitMs(at(address), 0), 1000, address);
+  for (const address of ['2001:db8:0:8::1', '2001:db8::7', '::1', '::ffff:10.0.0.1', '10.0.0.1', ''])
+    assert.equal(throttle.waitMs(at(address), 0), 0, address);
+  for (let count = 0; count < 6; count += 1) throttle.failed(at('::ffff:10.0.0.1'), 0);
+  assert.equal(throttle.waitMs(at('::ffff:10.0.0.2'), 0), 0);
+  throttle.succeeded(at('2001:db8:0:7::'));
+  assert.equal(throttle.waitMs(at('2001:db8:0:7::1'), 0), 0);
+});
+
 test('A mount needs the right to pull from its source', () => {
   const rights = rightsOf('ci pull,push team/*');
   const needs = (from: string) =>
