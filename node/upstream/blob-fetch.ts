@@ -88,6 +88,7 @@ export class BlobFetch {
     this.#readerCount += 1;
     try {
       const arriving = await withSignal(this.#opened, signal);
+      if (arriving?.sizeBytes === 0) await this.#verifiedEmpty(signal);
       if (arriving !== undefined) return this.#reader(arriving);
     } catch (error) {
       await this.#leave();
@@ -101,6 +102,12 @@ export class BlobFetch {
   async stop(reason: AppError): Promise<void> {
     this.#stop.abort(reason);
     await this.done;
+  }
+
+  /** A blob without bytes has no last one to keep back: its answer waits for the digest instead. */
+  async #verifiedEmpty(signal: AbortSignal): Promise<void> {
+    await withSignal(this.done, signal);
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #reader(arriving: ArrivingBlob): BlobReader {

@@ -69,6 +69,12 @@ test('Bytes that do not match the digest never make a whole answer', async () =>
   await expectTornThenRight(cache);
 });
 
+test('An empty body under the digest of something else never makes a whole answer', async () => {
+  await using cache = await startCache('/blobs/', (response) => response.writeHead(200, { 'content-length': 0 }).end());
+
+  await expectTornThenRight(cache);
+});
+
 test('A body that breaks off each time is given up, one that breaks off once goes on where it was', async () => {
   let tries = 0;
   await using cache = await startCache('/blobs/', (response) => {
