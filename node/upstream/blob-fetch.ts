@@ -9,6 +9,7 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
@@ -53,6 +54,8 @@ export class BlobFetch {
   readonly #stop = new AbortController();
   readonly #opened: Promise<ArrivingBlob | undefined>;
   #arriving: ArrivingBlob | undefined;
+  /** Readers wait for growth, and a fetch that fails grows no more. */
+  readonly #failed = new AbortController();
   #isVerified = false;
   #isOver = false;
   #failure: Error | undefined;
@@ -134,7 +137,8 @@ export class BlobFetch {
       const lastByte = this.#isVerified ? arriving.sizeBytes : arriving.sizeBytes - 1;
       const end = Math.min(arriving.readableBytes, lastByte);
       if (position < end) return arriving.read(target.subarray(0, end - position), position);
-      await arriving.grown(Math.max(position, arriving.readableBytes), signal);
+      using joined = joinSignals([signal, this.#failed.signal]);
+      await arriving.grown(Math.max(position, arriving.readableBytes), joined.signal);
     }
   }
 
@@ -156,6 +160,7 @@ export class BlobFetch {
       if (this.#isVerified) log.warn({ err: error, digest: this.digest }, 'a blob of an upstream could not be kept');
       else log.warn({ err: this.#failure, digest: this.digest }, 'fetching a blob from an upstream failed');
       if (this.#isVerified) this.#failure = undefined;
+      else this.#failed.abort(this.#failure);
       tellFailed(this.#failure);
     } finally {
       this.#isOver = true;

@@ -69,6 +69,18 @@ test('Bytes that do not match the digest never make a whole answer', async () =>
   await expectTornThenRight(cache);
 });
 
+test('A client is let go when the upstream breaks off and does not come back', { timeout: 15_000 }, async () => {
+  let tries = 0;
+  await using cache = await startCache('/blobs/', (response) => {
+    tries += 1;
+    if (tries > 1) return response.writeHead(500).end();
+    response.writeHead(200, { 'content-length': LAYER.length });
+    return response.write(LAYER.subarray(0, 1_000_000), () => response.destroy());
+  });
+
+  await expectTornThenRight(cache);
+});
+
 test('An empty body under the digest of something else never makes a whole answer', async () => {
   await using cache = await startCache('/blobs/', (response) => response.writeHead(200, { 'content-length': 0 }).end());
 
