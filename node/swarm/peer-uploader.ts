@@ -116,7 +116,7 @@ export class PeerUploader {
   ): Promise<boolean> {
     const { connection, buffers } = this.#deps;
     const { blob } = channel;
-    const buffer = await buffers.acquire();
+    const buffer = await buffers.acquire(part.partBytes);
     const bytes = buffer.subarray(0, part.partBytes);
     let isHandedOver = false;
     try {
