@@ -12,4 +12,6 @@ export interface Accounts {
   verify(user: string, password: string): Promise<Account | undefined>;
   /** The account as it is now, for a refresh token; undefined when it is gone. */
   find(user: string): Promise<Account | undefined>;
+  /** The account as it is now, where that can be told without waiting; undefined when it is gone, and when it takes a look to tell. */
+  findAtOnce(user: string): Account | undefined;
 }

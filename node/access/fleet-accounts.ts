@@ -43,6 +43,10 @@ export class FleetAccounts implements Accounts {
   }
 
   async find(user: string): Promise<Account | undefined> {
+    return this.findAtOnce(user);
+  }
+
+  findAtOnce(user: string): Account | undefined {
     const account = this.#find(user);
     return account === undefined ? undefined : accountOf(account);
   }

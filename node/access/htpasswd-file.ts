@@ -74,6 +74,14 @@ export class HtpasswdFile implements Accounts {
 
   async find(user: string): Promise<Account | undefined> {
     await this.#refresh();
+    return this.#find(user);
+  }
+
+  findAtOnce(user: string): Account | undefined {
+    return this.#isLookDue(this.#deps.clock.nowMs()) ? undefined : this.#find(user);
+  }
+
+  #find(user: string): Account | undefined {
     const hash = this.#entries.get(user);
     return hash === undefined ? undefined : this.#account(user, hash);
   }
@@ -86,11 +94,15 @@ export class HtpasswdFile implements Accounts {
     return kept;
   }
 
+  #isLookDue(nowMs: number): boolean {
+    return nowMs - this.#lookedMs >= LOOK_EVERY_MS;
+  }
+
   /** A file that cannot be read now leaves those in who were in before. */
   async #refresh(): Promise<void> {
     const { clock, log } = this.#deps;
     const nowMs = clock.nowMs();
-    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    if (!this.#isLookDue(nowMs)) return;
     this.#lookedMs = nowMs;
     try {
       await this.#read();

@@ -5,12 +5,26 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { Account, Accounts } from './accounts.ts';
+import { KnownHeaders } from './known-headers.ts';
 import { type Attempt, LoginThrottle } from './login-throttle.ts';
 
 /** How long a right password is remembered; a changed one counts at once, since the account's version is asked for. */
 const REMEMBER_MS = 5 * 60_000;
 /** Logins remembered, the oldest goes first. */
 const MAX_REMEMBERED = 10_000;
+
+const REMEMBERED = { result: 'remembered' };
+
+/** A name and a password as they came. */
+interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Where they came from. Asked for by a login that is not remembered: finding it out costs more than remembering does. */
+interface LoginSource {
+  readonly clientAddress: string;
+}
 
 interface Remembered {
   readonly version: string;
@@ -29,6 +43,7 @@ export function loginCounter(metrics: Metrics): CounterMetric {
 export class Logins {
   readonly #accounts: Accounts;
   readonly #clock: Clock;
+  readonly #headers: KnownHeaders;
   readonly #throttle: LoginThrottle;
   readonly #results: CounterMetric;
   /** Of this process: what is remembered is worth nothing elsewhere. */
@@ -39,35 +54,45 @@ export class Logins {
   constructor(deps: { readonly accounts: Accounts; readonly clock: Clock; readonly results: CounterMetric }) {
     this.#accounts = deps.accounts;
     this.#clock = deps.clock;
+    this.#headers = new KnownHeaders(deps);
     this.#throttle = new LoginThrottle();
     this.#results = deps.results;
   }
 
+  /** Whose header it is, told without waiting; undefined for one that did not log in a moment ago. */
+  recognise(header: string | undefined): Account | undefined {
+    const account = this.#headers.accountOf(header);
+    if (account !== undefined) this.#results.add(1, REMEMBERED);
+    return account;
+  }
+
+  /** As `verify`, for a name and a password that came in an `Authorization` header, which is recognised from then on. */
+  async verifyHeader(header: string, login: Login, source: LoginSource): Promise<Account | undefined> {
+    const account = await this.verify(login, source);
+    if (account !== undefined) this.#headers.remember(header, account);
+    return account;
+  }
+
   /**
-   * @param clientAddress where it comes from.
    * @returns undefined for a wrong name or password.
    * @throws {AppError} `too_many_requests` after too many wrong ones.
    */
-  async verify(login: {
-    readonly user: string;
-    readonly password: string;
-    readonly clientAddress: string;
-  }): Promise<Account | undefined> {
-    const { user, password } = login;
+  async verify({ user, password }: Login, source: LoginSource): Promise<Account | undefined> {
     // In one go: an object for each hash would double the work of the garbage collector.
     const key = hash('sha256', `${this.#salt}${user.length}:${user}:${password}`, 'base64');
     const known = this.#remembered.get(key);
     if (known !== undefined && known.untilMs > this.#clock.nowMs()) {
       const account = await this.#accounts.find(user);
       if (account?.version === known.version) {
-        this.#results.add(1, { result: 'remembered' });
+        this.#results.add(1, REMEMBERED);
         return account;
       }
     }
-    if (!this.#running.has(key)) this.#admit({ user, clientAddress: login.clientAddress });
-    const account = await this.#compute(key, login);
+    const { clientAddress } = source;
+    if (!this.#running.has(key)) this.#admit({ user, clientAddress });
+    const account = await this.#compute(key, { user, password });
     this.#results.add(1, { result: account === undefined ? 'wrong' : 'right' });
-    if (account !== undefined) this.#throttle.succeeded({ user, clientAddress: login.clientAddress });
+    if (account !== undefined) this.#throttle.succeeded({ user, clientAddress });
     return account;
   }
 
@@ -85,10 +110,7 @@ export class Logins {
   }
 
   /** The same password that comes many times at once is computed once. */
-  #compute(
-    key: string,
-    { user, password }: { readonly user: string; readonly password: string },
-  ): Promise<Account | undefined> {
+  #compute(key: string, { user, password }: Login): Promise<Account | undefined> {
     const running = this.#running.get(key);
     if (running !== undefined) return running;
     const started = this.#accounts

@@ -34,10 +34,22 @@ export function parseGrant(text: string): Grant {
 
 /** The rights that grants give. */
 export class Rights implements RightsOfAll {
-  readonly #grants = new Map<string, readonly Grant[]>();
+  /** All that counts for somebody, for those whom a grant names: looked up with every request. */
+  readonly #grantsOf = new Map<string, readonly Grant[]>();
+  readonly #ofAnonymous: readonly Grant[];
+  /** Of whoever has a login and no grant by name. */
+  readonly #ofAuthenticated: readonly Grant[];
 
   constructor(grants: readonly Grant[]) {
-    for (const grant of grants) this.#grants.set(grant.who, [...(this.#grants.get(grant.who) ?? []), grant]);
+    const byWho = new Map<string, Grant[]>();
+    for (const grant of grants) {
+      const own = byWho.get(grant.who) ?? [];
+      own.push(grant);
+      byWho.set(grant.who, own);
+    }
+    this.#ofAnonymous = byWho.get('anonymous') ?? [];
+    this.#ofAuthenticated = [...this.#ofAnonymous, ...(byWho.get('authenticated') ?? [])];
+    for (const [who, own] of byWho) this.#grantsOf.set(who, [...this.#ofAuthenticated, ...own]);
   }
 
   allows(subject: Subject, need: AccessNeed): boolean {
@@ -65,7 +77,7 @@ export class Rights implements RightsOfAll {
 
   /** Whether anything is granted to those who have not logged in. */
   get hasAnonymous(): boolean {
-    return this.#grants.has('anonymous');
+    return this.#ofAnonymous.length > 0;
   }
 
   #mayDo(subject: Subject, action: Action, repository: string): boolean {
@@ -76,7 +88,7 @@ export class Rights implements RightsOfAll {
   }
 
   #of(subject: Subject): readonly Grant[] {
-    const names = subject === undefined ? ['anonymous'] : ['anonymous', 'authenticated', subject];
-    return names.flatMap((name) => this.#grants.get(name) ?? []);
+    if (subject === undefined) return this.#ofAnonymous;
+    return this.#grantsOf.get(subject) ?? this.#ofAuthenticated;
   }
 }

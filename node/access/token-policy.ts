@@ -30,14 +30,20 @@ export class TokenPolicy implements AccessPolicy {
 
   /** @throws {AppError} `credentials_required`, `access_denied`, `too_many_requests` */
   async authorize(asker: Asker, needs: readonly AccessNeed[]): Promise<Subject> {
+    const known = this.#deps.logins.recognise(asker.authorization);
+    if (known !== undefined) return this.#allowed(known.name, needs);
     const credentials = parseAuthorization(asker.authorization);
     if (credentials.type === 'none') return this.#anonymous(asker, needs);
     if (credentials.type === 'bearer') return this.#bearer(credentials.token, asker, needs);
     if (credentials.type === 'malformed') throw this.#refusal(asker, needs, 'invalid_token');
-    const { user, password } = credentials;
-    const account = await this.#deps.logins.verify({ user, password, clientAddress: asker.clientAddress });
+    const account = await this.#deps.logins.verifyHeader(asker.authorization ?? '', credentials, asker);
     if (account === undefined) throw this.#refusal(asker, needs);
-    if (needs.every((need) => this.#deps.rights.allows(account.name, need))) return account.name;
+    return this.#allowed(account.name, needs);
+  }
+
+  /** By a password. */
+  #allowed(name: string, needs: readonly AccessNeed[]): Subject {
+    if (needs.every((need) => this.#deps.rights.allows(name, need))) return name;
     throw new AppError('access_denied', 'this user may not do that here; ask who runs this registry for the right');
   }
 

@@ -81,7 +81,7 @@ export class TokenService implements TokenSource {
 
   async #login(user: string, password: string, clientAddress: string): Promise<Account> {
     if (user.length > MAX_USER_CHARS) throw this.#refusal();
-    const account = await this.#deps.logins.verify({ user, password, clientAddress });
+    const account = await this.#deps.logins.verify({ user, password }, { clientAddress });
     if (account === undefined) throw this.#refusal();
     return account;
   }
