@@ -14,7 +14,7 @@ import type { FleetDatabase } from './database/fleet-database.ts';
 import { Directory } from './directory/directory.ts';
 import type { RendezvousDesk } from './hyperswarm/rendezvous-desk.ts';
 import { Notifications } from './notifications/notifications.ts';
-import { CopyRecord } from './replication/copy-record.ts';
+import { CopyRecord, type CopyRecordDeps } from './replication/copy-record.ts';
 import { Replication, type ReplicationDeps, type ReplicationOptions } from './replication/replication.ts';
 import { removeNode } from './roster/remove-node.ts';
 import { AskedImages } from './rollout/asked-images.ts';
@@ -94,11 +94,7 @@ export class CoordinatorCore implements AsyncDisposable {
       database,
       directory,
       tell: (changes) => sessions.tell(changes),
-      onCopy: (nodeId, digest) => {
-        replication.copyConfirmed(nodeId, digest);
-        this.#images.held(nodeId, digest, clock.nowMs());
-      },
-      onLoss: (nodeId, digest) => this.#images.lost(nodeId, digest),
+      ...this.#copyListeners(),
     });
     const times = { pushGraceMs: config.collection.pushGraceMs, deleteDelayMs: config.collection.deleteDelayMs };
     const { everyMs, untagged } = config.collection;
@@ -131,6 +127,23 @@ export class CoordinatorCore implements AsyncDisposable {
     this.#keepHouse();
   }
 
+  /** Those who heed what hosts come to hold, and lose. */
+  #copyListeners(): Pick<CopyRecordDeps, 'onCopy' | 'onLoss' | 'onUnknown'> {
+    const { clock } = this.#deps;
+    return {
+      onCopy: (nodeId, digest) => {
+        this.#replication.copyConfirmed(nodeId, digest);
+        this.#images.held(nodeId, digest, clock.nowMs());
+        this.collection.orphans.settled(nodeId, digest);
+      },
+      onLoss: (nodeId, digest) => {
+        this.#images.lost(nodeId, digest);
+        this.collection.orphans.settled(nodeId, digest);
+      },
+      onUnknown: (nodeId, digest) => this.collection.orphans.noticed(nodeId, digest),
+    };
+  }
+
   /** What keeps account of who did what. */
   #recorders(config: CoordinatorConfig): { readonly changes: ChangeRecorder; readonly pullRecorder: PullRecorder } {
     const { clock, database } = this.#deps;
@@ -148,6 +161,7 @@ export class CoordinatorCore implements AsyncDisposable {
   readonly removeNode = (nodeId: string): void => {
     removeNode({ ...this.#deps, directory: this.#directory, sessions: this.sessions }, nodeId);
     this.#images.forgetNode(nodeId);
+    this.collection.orphans.forgetNode(nodeId);
     this.#deps.rendezvous?.remove(nodeId);
     this.#policy.changed();
   };

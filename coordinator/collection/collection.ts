@@ -14,6 +14,7 @@ import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import { readKept } from './kept-content.ts';
 import { CollectionPass, type PassRequest } from './collection-pass.ts';
+import { OrphanFiles } from './orphan-files.ts';
 import { RemovalOrders, type RemovalOrdersDeps } from './removal-orders.ts';
 import type { ReviewTimes } from './review-times.ts';
 
@@ -41,6 +42,8 @@ export interface CollectionOptions {
 type LastPass = NonNullable<CollectionState['last']>;
 
 export class Collection implements AsyncDisposable {
+  /** Files that no record names. */
+  readonly orphans: OrphanFiles;
   readonly #deps: CollectionDeps;
   readonly #options: CollectionOptions;
   readonly #orders: RemovalOrders;
@@ -56,7 +59,9 @@ export class Collection implements AsyncDisposable {
   constructor(deps: CollectionDeps, options: CollectionOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#orders = new RemovalOrders(deps, { retryMs: options.retryMs });
+    const { retryMs } = options;
+    this.#orders = new RemovalOrders(deps, { retryMs });
+    this.orphans = new OrphanFiles(deps, { delayMs: options.times.deleteDelayMs, retryMs });
     const { metrics } = deps;
     this.#collectedBytes = metrics.counter({
       name: 'shoal_collection_collected_bytes_total',
@@ -134,6 +139,7 @@ export class Collection implements AsyncDisposable {
     this.#nextTurn = this.#deps.clock.schedule(REMOVAL_TURN_MS, () => {
       try {
         this.#orders.sendAll();
+        this.orphans.sendDue();
       } catch (err) {
         this.#failed(err);
       }

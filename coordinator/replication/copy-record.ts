@@ -34,6 +34,8 @@ export interface CopyRecordDeps {
   readonly onCopy: (nodeId: string, digest: Digest) => void;
   /** A copy is gone. */
   readonly onLoss: (nodeId: string, digest: Digest) => void;
+  /** A node says that it holds a blob that no record names. */
+  readonly onUnknown: (nodeId: string, digest: Digest) => void;
 }
 
 interface Job {
@@ -46,6 +48,7 @@ interface Applied {
   readonly nodeId: string;
   readonly added: readonly Digest[];
   readonly removed: readonly Digest[];
+  readonly unknown: readonly Digest[];
 }
 
 /** How long announcements are gathered: far below the time of a download, about the time of a disk flush. */
@@ -69,7 +72,7 @@ export class CopyRecord {
     this.#deps = deps;
   }
 
-  /** Records what a node gained and lost. Blobs that no repository ever held are passed over: their bytes serve nobody. */
+  /** Records what a node gained and lost. Blobs without a record are passed over, for their bytes serve nobody, and told of. */
   announce(change: HoldingsChange): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ change, resolve, reject });
@@ -139,20 +142,22 @@ export class CopyRecord {
     const row = nodes.find(nodeId);
     const added: Digest[] = [];
     const removed: Digest[] = [];
-    if (row === undefined || row.removedMs !== null) return { nodeId, added, removed };
+    const unknown: Digest[] = [];
+    if (row === undefined || row.removedMs !== null) return { nodeId, added, removed, unknown };
     for (const { digest, sizeBytes } of change.added) {
       const blob = blobs.find(digest);
+      if (blob === undefined) unknown.push(digest);
       if (blob?.sizeBytes !== sizeBytes) continue;
       copies.add(row.node, blob.blobId);
       removals.remove(row.node, blob.blobId);
       added.push(digest);
     }
     for (const digest of change.removed) {
+      removed.push(digest);
       const blob = blobs.find(digest);
       if (blob === undefined) continue;
       copies.remove(row.node, blob.blobId);
       removals.remove(row.node, blob.blobId);
-      removed.push(digest);
     }
     if (everything !== undefined) {
       for (const { digest, blobId } of copies.ofNode(row.node)) {
@@ -164,11 +169,12 @@ export class CopyRecord {
         if (!everything.has(digest)) removals.remove(row.node, blobId);
       }
     }
-    return { nodeId, added, removed };
+    return { nodeId, added, removed, unknown };
   }
 
-  #remember({ nodeId, added, removed }: Applied): void {
-    const { directory, tell, onCopy, onLoss } = this.#deps;
+  #remember({ nodeId, added, removed, unknown }: Applied): void {
+    const { directory, tell, onCopy, onLoss, onUnknown } = this.#deps;
+    for (const digest of unknown) onUnknown(nodeId, digest);
     for (const digest of removed) {
       tell(directory.removeHolding(nodeId, digest));
       onLoss(nodeId, digest);

@@ -53,6 +53,10 @@ export class WorldHost {
     return this.#running.link;
   }
 
+  get isRunning(): boolean {
+    return this.#parts !== undefined;
+  }
+
   start(): void {
     const { clock, core } = this.#world;
     const { nodeId, isOrigin, store } = this;
@@ -91,8 +95,9 @@ export class WorldHost {
   }
 
   async stop(): Promise<void> {
-    await this.#parts?.close();
+    const parts = this.#parts;
     this.#parts = undefined;
+    await parts?.close();
   }
 
   /** As a client pushes: asked for first, sent when it is not there. */
@@ -104,6 +109,14 @@ export class WorldHost {
     const id = await uploads.begin(repository);
     this.#waiting.set(id, { ...smallBlob(text) });
     await uploads.finish({ repository, id, digest }, signal);
+  }
+
+  /** Its program ends with a file on disk that it had no time to tell of, and starts again. */
+  async crashWithFile(digest: Digest): Promise<void> {
+    if (this.#parts === undefined) return;
+    await this.stop();
+    this.store.add(this.#world.bytesOf(digest));
+    if (this.#world.isCoordinatorUp) this.start();
   }
 
   /** Tries to make room of one blob. */
@@ -169,6 +182,10 @@ export class CollectionWorld {
     return this.#core;
   }
 
+  get isCoordinatorUp(): boolean {
+    return this.#core !== undefined;
+  }
+
   get database(): FleetDatabase {
     if (this.#database === undefined) throw new Error('the coordinator is down');
     return this.#database;
@@ -224,7 +241,7 @@ export class CollectionWorld {
 
   restart(): void {
     this.startCoordinator();
-    for (const host of this.hosts) host.start();
+    for (const host of this.hosts) if (!host.isRunning) host.start();
   }
 
   async close(): Promise<void> {

@@ -60,6 +60,11 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
       }
       await world.clock.advance(10_000);
       await Promise.all(running);
+      for (const host of world.hosts) {
+        const crash = host.crashWithFile(smallBlob(TEXTS[Math.floor(random() * TEXTS.length)] ?? '').digest);
+        await world.clock.advance(200);
+        await crash;
+      }
       await world.clock.advance(DELETE_DELAY_MS + PUSH_GRACE_MS + 2 * EVERY_MS + 10_000);
 
       assertConsistent(world);
@@ -95,7 +100,8 @@ async function randomAct(world: CollectionWorld, random: () => number): Promise<
     world.core.collection.start({ isDryRun: random() < 0.3, deleteUntagged: random() < 0.5 });
     return;
   }
-  return host.evict(smallBlob(pick(TEXTS)).digest);
+  if (kind < 0.97) return host.evict(smallBlob(pick(TEXTS)).digest);
+  return host.crashWithFile(smallBlob(pick(TEXTS)).digest);
 }
 
 async function pushImage(

@@ -1,7 +1,7 @@
 // Space is given back: on the origin and on nodes that pulled, after a delete and when a quota is full.
 
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ComposedFleet } from '../../support/composed-fleet.ts';
@@ -73,6 +73,33 @@ test('What was collected can be pushed again at once', async () => {
     if (round % 2 === 0) await eventually({ what: 'the file gone' }, async () => !(await holds(fleet, 'own', layer)));
   }
 });
+
+test('A file that its host never told of is deleted once it does, and not while a record names it', async () => {
+  await using fleet = await ComposedFleet.start({ collection: SOON });
+  await using origin = await fleet.startOwnNode();
+  const wire = new RegistryWire(origin.baseUrl);
+  const name = freshName();
+  const known = Buffer.from(`in an image of ${name}`);
+  const orphan = Buffer.from(`of a push of ${name} that ended before it was recorded`);
+  await wire.pushImage(name, 'v1', known);
+  const away = await fleet.startNode('away');
+  await away[Symbol.asyncDispose]();
+  for (const bytes of [known, orphan]) await place(fleet, 'away', bytes);
+
+  await using back = await fleet.startNode('away');
+  await eventually({ what: 'the unknown file gone' }, async () => !(await holds(fleet, 'away', orphan)));
+  assert.ok(await holds(fleet, 'away', known));
+  const served = await new RegistryWire(back.baseUrl).send('GET', `/v2/${name}/blobs/${digestText(known)}`);
+  assert.ok(served.body.equals(known));
+});
+
+/** Puts a file where a node keeps its blobs, while the node is stopped. */
+async function place(fleet: ComposedFleet, node: string, bytes: Buffer): Promise<void> {
+  const hex = digestText(bytes).slice('sha256:'.length);
+  const shard = join(fleet.folder, node, 'store/blobs/sha256', hex.slice(0, 2));
+  await mkdir(shard, { recursive: true });
+  await writeFile(join(shard, hex), bytes);
+}
 
 async function holds(fleet: ComposedFleet, node: string, bytes: Buffer): Promise<boolean> {
   const hex = digestText(bytes).slice('sha256:'.length);

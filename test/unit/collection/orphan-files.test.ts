@@ -1,0 +1,102 @@
+// Files that no record names, from the coordinator's side.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OrphanFiles } from '../../../coordinator/collection/orphan-files.ts';
+import type { CoordinatorEvent } from '../../../shared/protocol/coordinator-methods.ts';
+import { Metrics } from '../../../shared/runtime/metrics.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { smallBlob } from '../../support/test-coordinator.ts';
+
+const DELAY_MS = 60_000;
+const RETRY_MS = 5000;
+const ONE = smallBlob('one').digest;
+
+class World {
+  readonly clock = new FakeClock();
+  readonly metrics = new Metrics();
+  readonly connected = ['node-1'];
+  readonly sent: Array<{ readonly nodeId: string; readonly event: CoordinatorEvent }> = [];
+  readonly files = new OrphanFiles(
+    {
+      clock: this.clock,
+      metrics: this.metrics,
+      sessions: {
+        all: () => this.connected.map((nodeId) => ({ nodeId })),
+        send: (nodeId, event) => void this.sent.push({ nodeId, event }),
+      },
+    },
+    { delayMs: DELAY_MS, retryMs: RETRY_MS },
+  );
+
+  async count(): Promise<number> {
+    const { body } = await this.metrics.text();
+    return Number(/^shoal_collection_orphan_files (\d+)$/m.exec(body)?.[1]);
+  }
+}
+
+test('A host is told to remove what no record names after the delay, and again while it does not', async () => {
+  const world = new World();
+  world.files.noticed('node-1', ONE);
+  await world.clock.advance(DELAY_MS - 1);
+  world.files.noticed('node-1', ONE); // its next session says so again; the delay runs from the first time
+  world.files.sendDue();
+  assert.deepEqual(world.sent, []);
+
+  await world.clock.advance(1);
+  world.files.sendDue();
+  world.files.sendDue();
+  const order = { nodeId: 'node-1', event: { type: 'order.remove', digest: ONE } };
+  assert.deepEqual(world.sent, [order]);
+  await world.clock.advance(RETRY_MS);
+  world.files.sendDue();
+  assert.deepEqual(world.sent, [order, order]);
+});
+
+test('What is gone, or has a record now, is left alone', async () => {
+  const world = new World();
+  world.files.noticed('node-1', ONE);
+  assert.equal(await world.count(), 1);
+  world.files.settled('node-1', ONE);
+  world.files.settled('node-1', ONE);
+  world.files.settled('node-2', ONE);
+  await world.clock.advance(DELAY_MS);
+  world.files.sendDue();
+  assert.deepEqual(world.sent, []);
+  assert.equal(await world.count(), 0);
+});
+
+test('A host that is away is told when it is back, and one that left the fleet is forgotten', async () => {
+  const world = new World();
+  world.files.noticed('node-2', ONE);
+  world.files.noticed('node-3', ONE);
+  world.files.forgetNode('node-3');
+  await world.clock.advance(DELAY_MS);
+  world.files.sendDue();
+  assert.deepEqual(world.sent, []);
+  world.connected.push('node-2', 'node-3');
+  world.files.sendDue();
+  assert.deepEqual(
+    world.sent.map(({ nodeId }) => nodeId),
+    ['node-2'],
+  );
+});
+
+test('A host hears of two hundred files at a time, and the next follow as these are gone', async () => {
+  const world = new World();
+  const digests = Array.from({ length: 450 }, (_, index) => smallBlob(`file ${index}`).digest);
+  for (const digest of digests) world.files.noticed('node-1', digest);
+  await world.clock.advance(DELAY_MS);
+  world.files.sendDue();
+  assert.equal(world.sent.length, 200);
+  for (const digest of digests.slice(0, 200)) world.files.settled('node-1', digest);
+  world.files.sendDue();
+  assert.equal(world.sent.length, 400);
+});
+
+test('No more than a hundred thousand files are remembered', async () => {
+  const world = new World();
+  for (let index = 0; index < 100_010; index += 1)
+    world.files.noticed(`node-${index % 3}`, smallBlob(`${index}`).digest);
+  assert.equal(await world.count(), 100_000);
+});
