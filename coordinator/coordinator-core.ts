@@ -82,7 +82,8 @@ export class CoordinatorCore implements AsyncDisposable {
     const directory = new Directory({ seed, graceMs: config.graceMs });
     this.#directory = directory;
     this.#policy = new PolicyDesk({ ...deps, sessions }, { fleetId, lifeMs: config.users.policyLifeMs });
-    this.users = new FleetUsers({ ...deps, onChange: () => this.#policy.changed() });
+    this.audit = new AuditLog(deps, config.audit);
+    this.users = new FleetUsers({ ...deps, audit: this.audit, onChange: () => this.#policy.changed() });
     this.complaints = new PeerComplaints({ log, metrics });
     this.roster = new RosterWriter({ database });
     const send: ReplicationDeps['send'] = (nodeId, event) => sessions.send(nodeId, event);
@@ -103,7 +104,6 @@ export class CoordinatorCore implements AsyncDisposable {
       { times, everyMs, untagged, retryMs: config.orderRetryMs },
     );
     this.rollouts = new RolloutReader({ clock, database, directory, images: this.#images, sessions });
-    this.audit = new AuditLog(deps, config.audit);
     this.#methods = sessionMethods({
       ...deps,
       ...this.#recorders(config),

@@ -1,10 +1,11 @@
-// The audit log: who did what to which repository, when, from where. An entry is written with what it tells of, in one transaction.
+// The audit log: who did what to which repository, user or right, when, from where. An entry is written with what it tells of, in one transaction.
 // Bounded by number and age: the oldest entries go first.
 
 import { MAX_AUDIT_PAGE, type AuditEntry, type AuditPage, type AuditQuery } from '../../shared/protocol/audit-api.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import type { AccountChange, Administrator } from '../changes/account-change.ts';
 import type { ChangeKeeper } from '../changes/change-recorder.ts';
 import type { RecordedChange } from '../changes/registry-change.ts';
 import type { AuditRow } from '../database/audit-table.ts';
@@ -60,6 +61,8 @@ export class AuditLog implements ChangeKeeper, Disposable {
         tag: tag ?? null,
         mediaType: mediaType ?? null,
         fromRepository: fromRepository ?? null,
+        account: null,
+        rights: null,
         user,
         address,
         userAgent,
@@ -68,6 +71,30 @@ export class AuditLog implements ChangeKeeper, Disposable {
       });
     }
     if (kept.length > 0) this.#trim(kept.length + MORE_STEPS);
+  }
+
+  /** What an administrator did to users and rights. Part of the caller's transaction. */
+  addAccountChanges(changes: readonly AccountChange[], by: Administrator): void {
+    const { clock, database } = this.#deps;
+    const atMs = clock.wallMs();
+    for (const change of changes) {
+      const right = change.kind === 'right' ? change.right : undefined;
+      database.audit.add({
+        atMs,
+        action: change.action,
+        kind: change.kind,
+        repository: right?.repositories ?? '',
+        digest: null,
+        tag: null,
+        mediaType: null,
+        fromRepository: null,
+        account: change.account,
+        rights: right?.actions.join(',') ?? null,
+        ...by,
+        nodeId: '',
+      });
+    }
+    this.#trim(changes.length + MORE_STEPS);
   }
 
   /** A page of entries, the newest first. */
@@ -117,9 +144,9 @@ function numberOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-/** Written by `add` alone, so its words are those of the protocol. */
+/** Written above alone, so its words are those of the protocol. */
 function entryOf(row: AuditRow): AuditEntry {
-  const { action, kind, digest, tag, mediaType, fromRepository, ...rest } = row;
+  const { action, kind, digest, tag, mediaType, fromRepository, account, rights, ...rest } = row;
   return {
     ...rest,
     action: action as AuditEntry['action'],
@@ -128,5 +155,7 @@ function entryOf(row: AuditRow): AuditEntry {
     ...(tag === null ? {} : { tag }),
     ...(mediaType === null ? {} : { mediaType }),
     ...(fromRepository === null ? {} : { fromRepository }),
+    ...(account === null ? {} : { account }),
+    ...(rights === null ? {} : { rights }),
   };
 }

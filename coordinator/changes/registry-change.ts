@@ -5,9 +5,10 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { Descriptor } from '../../shared/oci/manifest.ts';
 import type { Requester } from '../../shared/protocol/requester.ts';
 
-export type ChangeAction = 'push' | 'pull' | 'mount' | 'delete';
+/** An `import` is what comes from another registry by command: kept in the audit log alone. */
+export type ChangeAction = 'push' | 'pull' | 'mount' | 'delete' | 'import';
 
-/** One thing that was pushed, pulled, mounted or deleted. */
+/** One thing that was pushed, pulled, mounted, deleted or imported. */
 export interface RegistryChange {
   readonly action: ChangeAction;
   readonly kind: 'manifest' | 'blob' | 'tag';

@@ -1,4 +1,4 @@
-// Who did what to which repository. The oldest entries go first, so ids are a row of numbers without a hole.
+// Who did what to which repository, user or right. The oldest entries go first, so ids are a row of numbers without a hole.
 
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -12,6 +12,8 @@ export interface AuditRow {
   readonly tag: string | null;
   readonly mediaType: string | null;
   readonly fromRepository: string | null;
+  readonly account: string | null;
+  readonly rights: string | null;
   /** Empty for somebody without a login. */
   readonly user: string;
   readonly address: string;
@@ -34,7 +36,7 @@ export interface AuditFilter {
 }
 
 const COLUMNS = `id, at_ms AS atMs, action, kind, repository, digest, tag, media_type AS mediaType,
-  from_repository AS fromRepository, user, address, user_agent AS userAgent, request_id AS requestId, node_id AS nodeId`;
+  from_repository AS fromRepository, account, rights, user, address, user_agent AS userAgent, request_id AS requestId, node_id AS nodeId`;
 
 export class AuditTable {
   readonly #db: Database;
@@ -46,8 +48,9 @@ export class AuditTable {
   constructor(db: Database) {
     this.#db = db;
     this.#insert = db.prepare(`INSERT INTO audit_entries
-      (at_ms, action, kind, repository, digest, tag, media_type, from_repository, user, address, user_agent, request_id, node_id)
-      VALUES (@atMs, @action, @kind, @repository, @digest, @tag, @mediaType, @fromRepository, @user, @address, @userAgent, @requestId, @nodeId)`);
+      (at_ms, action, kind, repository, digest, tag, media_type, from_repository, account, rights, user, address,
+        user_agent, request_id, node_id)
+      VALUES (@atMs, @action, @kind, @repository, @digest, @tag, @mediaType, @fromRepository, @account, @rights, @user, @address, @userAgent, @requestId, @nodeId)`);
     this.#trim = db.prepare(`DELETE FROM audit_entries WHERE id IN
       (SELECT id FROM audit_entries ORDER BY id LIMIT ?) AND (id <= ? OR at_ms < ?)`);
     this.#newest = db.prepare('SELECT max(id) AS id FROM audit_entries');

@@ -215,4 +215,33 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX notifications_waiting_pulls ON notifications (endpoint, id) WHERE state = 'waiting' AND action = 'pull';
   CREATE INDEX notifications_ended ON notifications (endpoint, id, state, at_ms) WHERE state <> 'waiting';
   `,
+  `
+  -- Imports, and what is done to users, robots and rights, are in the audit log, too: of a right, \`repository\` is its pattern.
+  CREATE TABLE more_audit_entries (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    action TEXT NOT NULL CHECK (action IN
+      ('push', 'pull', 'mount', 'delete', 'import', 'add', 'remove', 'password', 'grant', 'revoke')),
+    kind TEXT NOT NULL CHECK (kind IN ('manifest', 'blob', 'tag', 'user', 'robot', 'right')),
+    repository TEXT NOT NULL,
+    digest TEXT,
+    tag TEXT,
+    media_type TEXT,
+    from_repository TEXT,
+    account TEXT,
+    rights TEXT,
+    user TEXT NOT NULL,
+    address TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    node_id TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO more_audit_entries
+    SELECT id, at_ms, action, kind, repository, digest, tag, media_type, from_repository, NULL, NULL, user, address,
+      user_agent, request_id, node_id FROM audit_entries;
+  DROP TABLE audit_entries;
+  ALTER TABLE more_audit_entries RENAME TO audit_entries;
+  CREATE INDEX audit_entries_by_repository ON audit_entries (repository);
+  CREATE INDEX audit_entries_by_user ON audit_entries (user);
+  `,
 ];

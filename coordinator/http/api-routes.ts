@@ -18,6 +18,7 @@ import type { Enrolment } from '../roster/enrolment.ts';
 import type { FleetStatusReader } from '../roster/fleet-status.ts';
 import type { FleetUsers } from '../users/fleet-users.ts';
 import type { Access } from './access.ts';
+import { administratorOf } from './administrator-of.ts';
 
 export interface ApiDeps {
   readonly access: Access;
@@ -97,32 +98,33 @@ function addUserRoutes(app: FastifyInstance, { access, users }: Pick<ApiDeps, 'a
   });
   app.post('/api/users', async (request, reply) => {
     access.requireAdmin(request.raw.socket);
-    users.addUser(parseBody(NewUser, request.body));
+    users.addUser(parseBody(NewUser, request.body), administratorOf(request));
     return reply.status(201).send({});
   });
   app.post('/api/users/:name/password', async (request) => {
     access.requireAdmin(request.raw.socket);
-    users.setPassword(pathWord(request.params, 'name'), parseBody(NewPassword, request.body).passwordHash);
+    const { passwordHash } = parseBody(NewPassword, request.body);
+    users.setPassword(pathWord(request.params, 'name'), passwordHash, administratorOf(request));
     return {};
   });
   app.delete('/api/users/:name', async (request) => {
     access.requireAdmin(request.raw.socket);
-    users.remove(pathWord(request.params, 'name'), 'user');
+    users.remove(pathWord(request.params, 'name'), 'user', administratorOf(request));
     return {};
   });
   app.post('/api/robots', async (request, reply) => {
     access.requireAdmin(request.raw.socket);
     void reply.status(201);
-    return users.addRobot(parseBody(NewRobot, request.body));
+    return users.addRobot(parseBody(NewRobot, request.body), administratorOf(request));
   });
   app.delete('/api/robots/:name', async (request) => {
     access.requireAdmin(request.raw.socket);
-    users.remove(pathWord(request.params, 'name'), 'robot');
+    users.remove(pathWord(request.params, 'name'), 'robot', administratorOf(request));
     return {};
   });
   app.post('/api/rights', async (request) => {
     access.requireAdmin(request.raw.socket);
-    return { rights: users.changeRight(parseBody(RightChange, request.body)) };
+    return { rights: users.changeRight(parseBody(RightChange, request.body), administratorOf(request)) };
   });
 }
 

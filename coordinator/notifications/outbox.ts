@@ -42,6 +42,8 @@ export class Outbox implements ChangeKeeper {
     const nowMs = clock.wallMs();
     const added = new Map<Endpoint, number>();
     for (const change of changes) {
+      // A registry that moves in has years of pushes, of which receivers were told when they happened.
+      if (change.action === 'import') continue;
       const wanting = endpoints.filter((endpoint) => wantsEvent(endpoint, change));
       if (wanting.length === 0) continue;
       const event = this.#eventOf(change);

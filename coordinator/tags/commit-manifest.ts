@@ -120,7 +120,7 @@ function record(deps: CommitDeps, put: Params<'manifest.put'>, manifest: ParsedM
   const { repository, digest, tags } = put;
   const { mediaType, blobs, external, children } = manifest;
   const change = {
-    action: 'push',
+    action: put.isImported === true ? 'import' : 'push',
     kind: 'manifest',
     repository,
     digest,

@@ -24,6 +24,8 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { nearest } from '../../shared/runtime/nearest.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { AccountChange, Administrator } from '../changes/account-change.ts';
 import type { AccountRow } from '../database/account-table.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { GrantRow } from '../database/grant-table.ts';
@@ -34,6 +36,8 @@ const KEEP_EXPIRED_MS = 30 * 24 * 60 * 60 * 1000;
 type Kind = AccountRow['kind'];
 
 export interface FleetUsersDeps {
+  /** Keeps who did it, in the same transaction. */
+  readonly audit: Pick<AuditLog, 'addAccountChanges'>;
   readonly clock: Clock;
   readonly database: FleetDatabase;
   readonly log: Logger;
@@ -58,16 +62,16 @@ export class FleetUsers {
   }
 
   /** @throws {AppError} `message_invalid` for a name or a right that cannot be, `precondition_failed` when the name is taken. */
-  addUser({ name, passwordHash, right }: NewUser): void {
-    this.#change(() => {
+  addUser({ name, passwordHash, right }: NewUser, by: Administrator): void {
+    this.#change(by, added('user', name, right), () => {
       this.#insert({ name, kind: 'user', secretHash: passwordHash, expiresMs: null }, right);
     });
     this.#deps.log.info({ user: name }, 'made a user');
   }
 
   /** What was given out for the old one counts no more. @throws {AppError} `message_invalid` when there is no such user. */
-  setPassword(name: string, passwordHash: string): void {
-    this.#change(() => {
+  setPassword(name: string, passwordHash: string, by: Administrator): void {
+    this.#change(by, [{ action: 'password', kind: 'user', account: name }], () => {
       this.#require(name, 'user');
       this.#deps.database.accounts.setSecret(name, passwordHash);
     });
@@ -75,10 +79,10 @@ export class FleetUsers {
   }
 
   /** Makes a robot; its secret is in the answer and nowhere else. @throws {AppError} as `addUser` */
-  addRobot({ name, ttlMs, right }: NewRobot): RobotSecret {
+  addRobot({ name, ttlMs, right }: NewRobot, by: Administrator): RobotSecret {
     const secret = makeRobotSecret();
     const expiresMs = this.#deps.clock.wallMs() + ttlMs;
-    this.#change(() => {
+    this.#change(by, added('robot', name, right), () => {
       this.#insert({ name, kind: 'robot', secretHash: hashRobotSecret(secret), expiresMs }, right);
     });
     this.#deps.log.info({ robot: name, expires: new Date(expiresMs).toISOString() }, 'made a robot');
@@ -86,8 +90,8 @@ export class FleetUsers {
   }
 
   /** Takes somebody away, with the rights. @throws {AppError} `message_invalid` when there is no such user or robot. */
-  remove(name: string, kind: Kind): void {
-    this.#change(() => {
+  remove(name: string, kind: Kind, by: Administrator): void {
+    this.#change(by, [{ action: 'remove', kind, account: name }], () => {
       this.#require(name, kind);
       this.#drop(name);
     });
@@ -95,8 +99,9 @@ export class FleetUsers {
   }
 
   /** @returns the rights of `who` from now on. @throws {AppError} `message_invalid` for whom or what there is not. */
-  changeRight({ change, who, right }: RightChange): Right[] {
-    const rights = this.#change(() => {
+  changeRight({ change, who, right }: RightChange, by: Administrator): Right[] {
+    const told: AccountChange = { action: change, kind: 'right', account: who, right };
+    const rights = this.#change(by, [told], () => {
       if (!EVERYBODY.some((name) => name === who)) this.#require(who, undefined);
       if (change === 'grant') this.#grant(who, right);
       else this.#revoke(who, right);
@@ -107,8 +112,14 @@ export class FleetUsers {
     return rights;
   }
 
-  #change<T>(run: () => T): T {
-    const result = this.#deps.database.change('users', run);
+  /** @param told what the audit log says of it. */
+  #change<T>(by: Administrator, told: readonly AccountChange[], run: () => T): T {
+    const { audit, database } = this.#deps;
+    const result = database.change('users', () => {
+      const changed = run();
+      audit.addAccountChanges(told, by);
+      return changed;
+    });
     this.#deps.onChange();
     return result;
   }
@@ -183,6 +194,11 @@ export class FleetUsers {
     const expiry = expiresMs === null ? {} : { expiresAtMs: expiresMs };
     return { name, kind, createdAtMs: createdMs, ...expiry, rights: this.#rightsOf(name) };
   }
+}
+
+function added(kind: Kind, account: string, right: Right | undefined): AccountChange[] {
+  const made: AccountChange = { action: 'add', kind, account };
+  return right === undefined ? [made] : [made, { action: 'grant', kind: 'right', account, right }];
 }
 
 function rightOf(row: GrantRow): Right {

@@ -25,22 +25,29 @@ interface Call<T extends TSchema> {
   readonly answer: T;
 }
 
+interface AdminClientOptions {
+  readonly mode: AdoptionMode;
+  /** Calls at once; the next wait. */
+  readonly maxCalls: number;
+  /** What the command is and who runs it, for the audit log. */
+  readonly userAgent: string;
+}
+
 export class AdminClient implements ImportTarget, Disposable {
   readonly #socket: string;
   readonly #mode: AdoptionMode;
   readonly #agent: Agent;
+  readonly #userAgent: string;
 
-  private constructor(socket: string, options: { readonly mode: AdoptionMode; readonly maxCalls: number }) {
+  private constructor(socket: string, options: AdminClientOptions) {
     this.#socket = socket;
     this.#mode = options.mode;
+    this.#userAgent = options.userAgent;
     this.#agent = new Agent({ keepAlive: true, maxSockets: options.maxCalls });
   }
 
-  /** @param options.maxCalls at once; the next wait. @throws {AppError} `node_unreachable` when no node runs there. */
-  static async open(
-    socket: string,
-    options: { readonly mode: AdoptionMode; readonly maxCalls: number },
-  ): Promise<AdminClient> {
+  /** @throws {AppError} `node_unreachable` when no node runs there. */
+  static async open(socket: string, options: AdminClientOptions): Promise<AdminClient> {
     const missing = await access(socket).then(
       () => undefined,
       (error: unknown) => error,
@@ -113,7 +120,7 @@ export class AdminClient implements ImportTarget, Disposable {
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly text: string }> {
     return withSocketPath(this.#socket, async (socketPath) => {
-      const headers = { 'content-type': contentType };
+      const headers = { 'content-type': contentType, 'user-agent': this.#userAgent };
       const request = httpRequest({ socketPath, agent: this.#agent, method, path, headers, signal });
       const answered = new Promise<IncomingMessage>((resolve, reject) => {
         request.once('response', resolve);

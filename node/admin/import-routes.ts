@@ -1,10 +1,18 @@
 // The routes of import-api.ts: bodies checked, one use case each.
 
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import { MAX_MANIFEST_BYTES } from '../../shared/oci/manifest.ts';
+import {
+  ADMINISTRATOR,
+  MAX_PLACE_CHARS,
+  MAX_USER_AGENT_CHARS,
+  type Requester,
+} from '../../shared/protocol/requester.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { NodeImports } from '../content/node-imports.ts';
 import {
@@ -44,10 +52,29 @@ export function addImportRoutes(app: FastifyInstance, imports: NodeImports): voi
     const { body: bytes } = request;
     if (!(bytes instanceof Uint8Array)) throw new AppError('message_invalid', 'the body is not that of a manifest');
     const mustBeNew = tagging === 'new' && manifest.tags.length > 0;
-    const push = { ...manifest, bytes, ...(mustBeNew ? { precondition: { ifNoneMatch: ['*'] } } : {}) };
+    const push = {
+      ...manifest,
+      bytes,
+      by: commandOf(request),
+      ...(mustBeNew ? { precondition: { ifNoneMatch: ['*'] } } : {}),
+    };
     await imports.push(push, leaving(reply));
     return {};
   });
+}
+
+/** Who asks: whoever may open the socket, which is the account that the node runs as, or root; the name is the command's word. */
+function commandOf({ headers, method }: FastifyRequest): Requester {
+  return {
+    user: ADMINISTRATOR,
+    address: 'local',
+    userAgent: (headers['user-agent'] ?? '').slice(0, MAX_USER_AGENT_CHARS),
+    requestId: randomUUID(),
+    method,
+    host: '',
+    baseUrl: '',
+    registry: hostname().slice(0, MAX_PLACE_CHARS),
+  };
 }
 
 /** Aborted when the command is gone: what it asked for is then wanted by nobody. */

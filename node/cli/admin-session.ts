@@ -11,6 +11,7 @@ import { NodeConfig } from '../config.ts';
 import type { CommandSettings, Invocation } from './command.ts';
 import { adminTarget, withAdvice } from './fleet-access.ts';
 import { chooseFormat } from './log-format.ts';
+import { ownUserAgent } from './own-user-agent.ts';
 
 const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
 
@@ -42,7 +43,7 @@ export async function openAdminSession(
   const { terminal, stop } = invocation;
   const config = await invocation.config(Settings);
   const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
-  const target = await adminTarget(config.data, log);
+  const target = { ...(await adminTarget(config.data, log)), userAgent: await ownUserAgent() };
   return (call) =>
     callCoordinator({ clock: systemClock }, target, call, stop).catch((error: unknown) => {
       throw withAdvice(error, advice);

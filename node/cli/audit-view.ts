@@ -1,6 +1,7 @@
 // Entries of the audit log as lines for people. Pure.
 
 import type { AuditEntry } from '../../shared/protocol/audit-api.ts';
+import { ADMINISTRATOR } from '../../shared/protocol/requester.ts';
 import { plain, table, type Column } from './text-table.ts';
 
 /** Characters of a digest that people compare. */
@@ -25,11 +26,22 @@ export function renderAudit(entries: readonly AuditEntry[]): string {
 function cellsOf(entry: AuditEntry): string[] {
   const { atMs, user, action, kind, address, nodeId, userAgent } = entry;
   const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
-  const client = userAgent.split(' ')[0] ?? '';
-  return [`${time}Z`, user === '' ? '-' : user, `${action} ${kind}`, whatOf(entry), address, nodeId, client].map(plain);
+  // Of a command the rest says who typed it.
+  const client = user === ADMINISTRATOR ? userAgent : (userAgent.split(' ')[0] ?? '');
+  return [
+    `${time}Z`,
+    user === '' ? '-' : user,
+    `${action} ${kind}`,
+    whatOf(entry),
+    address,
+    nodeId === '' ? 'coordinator' : nodeId,
+    client,
+  ].map(plain);
 }
 
-function whatOf({ repository, tag, digest, fromRepository }: AuditEntry): string {
+function whatOf(entry: AuditEntry): string {
+  const { repository, tag, digest, fromRepository, account, rights } = entry;
+  if (account !== undefined) return rights === undefined ? account : `${account} ${rights} ${repository}`;
   const tagged = tag === undefined ? repository : `${repository}:${tag}`;
   const exact = digest === undefined ? tagged : `${tagged}@${digest.slice(0, DIGEST_CHARS)}`;
   return fromRepository === undefined ? exact : `${exact} of ${fromRepository}`;

@@ -29,6 +29,8 @@ export interface ManifestPush {
   readonly precondition?: Precondition;
   /** Here and below: on whose behalf; absent for what the node does of its own accord, of which nobody is told. */
   readonly by?: Requester;
+  /** It comes from another registry, by command. */
+  readonly isImported?: true;
 }
 
 export interface ManifestRemoval {

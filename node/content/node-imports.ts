@@ -3,6 +3,7 @@
 import { algorithmOf, type Digest } from '../../shared/oci/digest.ts';
 import { parseManifest } from '../../shared/oci/manifest.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { Requester } from '../../shared/protocol/requester.ts';
 import type { AdoptionMode, AdoptionWay, FileAdopter, UploadChunk } from './blob-store.ts';
 import type { ManifestPush, Manifests, Uploads } from './content.ts';
 import type { DigestLocks } from './digest-locks.ts';
@@ -79,9 +80,9 @@ export class NodeImports {
     return { isPresent: found.found && isWhole(found), tags: Object.fromEntries(tags) };
   }
 
-  /** @throws {AppError} as a push of a manifest */
-  async push(push: ManifestPush, signal: AbortSignal): Promise<void> {
-    await this.#deps.manifests.push(push, signal);
+  /** The audit log tells of it, and of no blob: a manifest comes when all that it names is here. @throws {AppError} as a push of a manifest */
+  async push(push: ManifestPush & { readonly by: Requester }, signal: AbortSignal): Promise<void> {
+    await this.#deps.manifests.push({ ...push, isImported: true }, signal);
   }
 }
 

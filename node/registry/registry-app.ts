@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import { isLoopback } from '../../shared/runtime/host-port.ts';
+import { isLoopback, plainAddress } from '../../shared/runtime/host-port.ts';
 import type { LineSink, Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { Seldom } from '../../shared/runtime/seldom.ts';
@@ -27,7 +27,6 @@ import { pullRoutes, type PullReports } from './pull-routes.ts';
 import { DEFAULT_REGISTRY_OPTIONS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, type RegistryOptions } from './registry-options.ts';
 import { ReferenceMetrics } from './reference-metrics.ts';
 import { RegistrySite } from './registry-site.ts';
-import { plainAddress } from './trusted-proxies.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { searchRoutes } from './search-routes.ts';
 import type { TokenSource } from './token-routes.ts';

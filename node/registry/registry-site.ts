@@ -2,10 +2,11 @@
 
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { plainAddress } from '../../shared/runtime/host-port.ts';
 import { isHostHeader, parseForwarded, type ForwardedFacts } from './forwarded.ts';
 import { checkHost } from './host-check.ts';
 import { ResponseHeaders } from './response-headers.ts';
-import { plainAddress, TrustedProxies } from './trusted-proxies.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 
 export interface SiteOptions {
   /** Where clients reach us, `https://registry.example`; then links begin with it. */

@@ -2,6 +2,7 @@
 
 import { BlockList, isIP } from 'node:net';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { plainAddress } from '../../shared/runtime/host-port.ts';
 
 /** Words for what people mean. */
 const RANGES: Readonly<Record<string, readonly string[]>> = {
@@ -51,10 +52,4 @@ export class TrustedProxies {
     }
     this.#addresses.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
   }
-}
-
-/** An IPv4 address that a socket for both kinds writes as IPv6, as itself; without the zone of a link-local one. */
-export function plainAddress(address: string): string {
-  const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1];
-  return mapped ?? address.replace(/%.*$/, '');
 }

@@ -26,6 +26,8 @@ export interface CoordinatorTarget {
   /** Who we are; absent when joining. */
   readonly cert?: string;
   readonly key?: string;
+  /** What we say of ourselves, for the audit log. */
+  readonly userAgent?: string;
 }
 
 /**
@@ -84,6 +86,10 @@ async function exchange(
   signal: AbortSignal,
 ): Promise<{ readonly status: number; readonly text: string }> {
   const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body), 'utf8');
+  const headers = {
+    ...(target.userAgent === undefined ? {} : { 'user-agent': target.userAgent }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+  };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = httpsRequest({
       ...parseHostPort(target.address),
@@ -95,7 +101,7 @@ async function exchange(
       ...(target.key === undefined ? {} : { key: target.key }),
       minVersion: 'TLSv1.3',
       checkServerIdentity: coordinatorOf(target.fleetId),
-      headers: body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length },
+      headers,
       signal,
     });
     request.once('response', resolve);

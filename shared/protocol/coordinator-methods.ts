@@ -164,6 +164,8 @@ export const METHODS = {
       tags: Type.Array(Tag, { maxItems: 100 }),
       precondition: Type.Optional(Precondition),
       by,
+      /** It comes from another registry: the audit log says so, and receivers of notifications, who are told of pushes, are not told. */
+      isImported: Type.Optional(Type.Literal(true)),
     }),
     result: object({ subject: Type.Optional(AnyDigestText) }),
   },

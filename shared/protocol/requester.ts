@@ -10,6 +10,9 @@ export const MAX_USER_AGENT_CHARS = 300;
 /** Longest host, address or base of a link that is kept; the rest is cut. A host has 255 characters at most, its port and scheme the rest. */
 export const MAX_PLACE_CHARS = 300;
 
+/** In the place of a user for commands on a host of the fleet, which prove by a file there that they may. No user of the fleet can have this name. */
+export const ADMINISTRATOR = '(administrator)';
+
 const Place = Type.String({ maxLength: MAX_PLACE_CHARS });
 
 export const Requester = Type.Object(

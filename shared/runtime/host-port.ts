@@ -33,3 +33,9 @@ export function formatHostPort({ host, port }: HostPort): string {
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
+
+/** An IPv4 address that a socket for both kinds writes as IPv6, as itself; without the zone of a link-local one. */
+export function plainAddress(address: string): string {
+  const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1];
+  return mapped ?? address.replace(/%.*$/, '');
+}

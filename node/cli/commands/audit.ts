@@ -1,7 +1,7 @@
 // `shoal audit`
 
 import Type from 'typebox';
-import { AuditPage, MAX_AUDIT_PAGE, type AuditEntry } from '../../../shared/protocol/audit-api.ts';
+import { AUDIT_ACTIONS, AuditPage, MAX_AUDIT_PAGE, type AuditEntry } from '../../../shared/protocol/audit-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { choice, count, onOff, text } from '../../../shared/runtime/settings.ts';
@@ -21,9 +21,7 @@ const Flags = Type.Object(
     ),
     user: Type.Optional(text({ placeholder: 'NAME', description: 'By this user.' })),
     anonymous: onOff({ default: false, description: 'By those without a login.' }),
-    action: Type.Optional(
-      choice({ choices: ['push', 'pull', 'mount', 'delete'], description: 'Of this kind; pulls need audit.pulls.' }),
-    ),
+    action: Type.Optional(choice({ choices: AUDIT_ACTIONS, description: 'Of this kind; pulls need audit.pulls.' })),
     since: Type.Optional(text({ placeholder: 'TIME', description: 'From then on: 24h, 7d, 2026-03-01.' })),
     until: Type.Optional(text({ placeholder: 'TIME', description: 'Before then, written alike.' })),
     limit: count({ default: 50, minimum: 1, maximum: MAX_ENTRIES, description: 'How many at most, the newest.' }),
@@ -34,14 +32,16 @@ const Flags = Type.Object(
 
 export const auditCommand: Command = {
   words: ['audit'],
-  summary: 'show who pushed, mounted and deleted what, when, and from where',
+  summary: 'show who pushed, deleted and imported what, and who changed users and rights',
   about: [
     'Lists the audit log of the fleet, the newest first: the user (a dash for somebody without a login), what was done, from which address, through which node.',
+    'Commands are in it, too: `shoal import`, and what changes users, robots and rights. Their user is `(administrator)`, and the client says which account of that host typed them.',
     'The coordinator writes each entry together with the change itself, so none is missing. It keeps audit.maxEntries of them, and none for longer than audit.maxAgeMs.',
     ADMIN_HOST_NOTE,
   ],
   examples: [
     { does: 'What did alice do this week?', line: 'shoal audit --user alice --since 7d' },
+    { does: 'Who was given what?', line: 'shoal audit --action grant' },
     { does: 'Who deleted it?', line: 'shoal audit --repository team/app --action delete' },
     { does: 'All of a month, for a spreadsheet:', line: 'shoal audit --since 30d --limit 1000000 --json' },
   ],

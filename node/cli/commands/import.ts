@@ -21,6 +21,7 @@ import { openSource, type SourceOptions } from '../import-source.ts';
 import { countImages, runImport } from '../import-run.ts';
 import { renderDryRun, renderImport } from '../import-view.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
+import { ownUserAgent } from '../own-user-agent.ts';
 
 /** Patterns of one command line, more are refused. */
 const MAX_PATTERNS = 100;
@@ -119,7 +120,11 @@ export const importCommand: Command = {
       terminal.out(json ? jsonText({ isDryRun: true, ...counts, blobs, bytes }) : renderDryRun(counts, counted));
       return counts.problems.count > 0 ? EXIT.failed : EXIT.done;
     }
-    using target = await AdminClient.open(await socketFor(data, from), { mode, maxCalls: 2 * jobs });
+    using target = await AdminClient.open(await socketFor(data, from), {
+      mode,
+      maxCalls: 2 * jobs,
+      userAgent: await ownUserAgent(),
+    });
     const total = opened.kind === 'folder' ? await totalOf(deps, options, stop) : undefined;
     const { counts, runMs, failure } = await runImport({ ...deps, target }, { ...options, total }, stop);
     terminal.out(

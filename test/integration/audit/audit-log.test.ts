@@ -5,10 +5,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AuditPage, type AuditEntry } from '../../../shared/protocol/audit-api.ts';
+import { ADMINISTRATOR } from '../../../shared/protocol/requester.ts';
 import { callCoordinator } from '../../../shared/protocol/coordinator-api.ts';
 import { systemClock as clock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { ComposedFleet } from '../../support/composed-fleet.ts';
+import { FleetUsersOf } from '../../support/fleet-users.ts';
 import { basicCredentials, HASH_OF_RIGHT } from '../../support/htpasswd.ts';
 import { digestText, emptyManifest, OCI_MANIFEST, RegistryWire } from '../../support/registry-wire.ts';
 
@@ -85,6 +87,52 @@ test('Every push, mount and delete is told with who, from where and through whic
   }
   assert.equal(entries.at(-2)?.digest, digest);
   assert.equal(entries.at(-2)?.mediaType, OCI_MANIFEST);
+});
+
+test('Every change of users, robots and rights is told with who was changed and what was given, and no secret', async () => {
+  await using fleet = await ComposedFleet.start();
+  const users = new FleetUsersOf({ admin: { ...fleet.admin, userAgent: 'shoal/1.0.0 (alice)' } });
+
+  await users.add('bob', 'the password of bob', 'pull,push team/*');
+  await users.setPassword('bob', 'another password');
+  const secret = await users.addRobot('ci', { ttlMs: 60_000, right: 'pull **' });
+  await users.change('grant', 'anonymous', 'pull public/**');
+  await users.change('revoke', 'bob', 'push team/*');
+  await users.revokeRobot('ci');
+  await users.remove('bob');
+  // None of these changes anything.
+  await assert.rejects(users.remove('nobody'));
+  await assert.rejects(users.add('not a name', 'a password'));
+  const entries = await audit(fleet);
+
+  assert.deepEqual(
+    entries
+      .map(({ action, kind, account, rights = '', repository }) =>
+        [action, kind, account, rights, repository].join(' ').trim(),
+      )
+      .reverse(),
+    [
+      'add user bob',
+      'grant right bob pull,push team/*',
+      'password user bob',
+      'add robot ci',
+      'grant right ci pull **',
+      'grant right anonymous pull public/**',
+      'revoke right bob push team/*',
+      'remove robot ci',
+      'remove user bob',
+    ],
+  );
+  for (const { user, address, userAgent, nodeId, requestId } of entries) {
+    assert.deepEqual([user, address, userAgent, nodeId], [ADMINISTRATOR, '127.0.0.1', 'shoal/1.0.0 (alice)', '']);
+    assert.match(requestId, /^[0-9a-f-]{36}$/);
+  }
+  const text = JSON.stringify(entries);
+  assert.ok(![secret, 'the password of bob', 'another password', '$2'].some((word) => text.includes(word)), text);
+  assert.deepEqual(
+    (await audit(fleet, 'repository=team/**&action=grant')).map(({ account }) => account),
+    ['bob'],
+  );
 });
 
 test('The log is asked by repository, user, action and time, a page at a time, by an administrator alone', async () => {

@@ -8,6 +8,7 @@ import { callCoordinator } from '../../../shared/protocol/coordinator-api.ts';
 import { COMMANDS } from '../../../node/cli/commands.ts';
 import { runProgram } from '../../../node/cli/program.ts';
 import { AuditPage } from '../../../shared/protocol/audit-api.ts';
+import { ADMINISTRATOR } from '../../../shared/protocol/requester.ts';
 import { systemClock as clock } from '../../../shared/runtime/clock.ts';
 import { dataFolder } from '../../../shared/runtime/data-folder.ts';
 import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
@@ -92,13 +93,20 @@ describe('shoal import FOLDER', () => {
     assert.equal(await storedInode(image.layer), (await stat(old.dataOf(image.layer))).ino);
     assert.match(first.output, /3 images came over, 0 were here; 3 tags set/);
     assert.match(second.output, /0 images came over, 3 were here; 0 tags set, 3 were here/);
-    // Nobody is notified of a hundred thousand layers that were pushed years ago.
     const call = { method: 'GET', path: '/api/audit', answer: AuditPage } as const;
     const { entries } = await callCoordinator({ clock }, fleet.admin, call, new AbortController().signal);
-    assert.deepEqual(
-      entries.filter(({ repository }) => repository === name),
-      [],
-    );
+    const imported = entries.filter(({ repository }) => repository === name);
+    assert.deepEqual(imported.map(({ tag, digest }) => `${tag} ${digest}`).toSorted(), [
+      `latest ${image.digest}`,
+      `multi ${index}`,
+      `undefined ${child.digest}`,
+      `v1 ${image.digest}`,
+    ]);
+    for (const { action, kind, user, userAgent, nodeId } of imported) {
+      assert.deepEqual([action, kind, user], ['import', 'manifest', ADMINISTRATOR]);
+      assert.match(userAgent, /^shoal\/\S+ \(.+\)$/);
+      assert.equal(nodeId, node.running.nodeId);
+    }
   });
 
   test('copies where that is asked for, and leaves the mode and the bytes of the old files alone', async () => {

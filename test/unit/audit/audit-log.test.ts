@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AuditLog, type AuditOptions } from '../../../coordinator/audit/audit-log.ts';
 import type { RecordedChange, RegistryChange } from '../../../coordinator/changes/registry-change.ts';
+import { MIGRATIONS } from '../../../coordinator/database/migrations.ts';
+import { openSqlite } from '../../../coordinator/database/open-sqlite.ts';
 import { FleetDatabase } from '../../../coordinator/database/fleet-database.ts';
 import { silentLogger as log } from '../../../shared/runtime/log.ts';
 import { Metrics } from '../../../shared/runtime/metrics.ts';
@@ -95,6 +97,42 @@ test('Pulls are in the log when they are wanted there', async () => {
   opened.add('b', { action: 'pull' });
 
   assert.deepEqual(names(audit), ['b']);
+});
+
+test('Entries of a log that knew no imports and no users are kept by the one that does', async () => {
+  await using folder = await openTemporaryFolder('audit');
+  const path = join(folder.path, 'c.db');
+  const widened = MIGRATIONS.findIndex((step) => step.includes('more_audit_entries'));
+  const old = openSqlite(path, MIGRATIONS.slice(0, widened));
+  old.exec(`INSERT INTO audit_entries VALUES
+    (7, 1000, 'delete', 'tag', 'team/app', NULL, 'v1', NULL, NULL, 'alice', '192.0.2.1', 'docker', 'r', 'n1')`);
+  old.close();
+  using database = FleetDatabase.open(path, { metrics: new Metrics() });
+  const clock = new FakeClock({ wallMs: 2000 });
+  using audit = new AuditLog(
+    { clock, database, log, metrics: new Metrics() },
+    { maxEntries: 1000, maxAgeMs: DAY_MS, pulls: false },
+  );
+  const by = { user: '(administrator)', address: '127.0.0.1', userAgent: 'shoal', requestId: 'q' };
+
+  database.change('audit', () => audit.addAccountChanges([{ action: 'add', kind: 'robot', account: 'ci' }], by));
+
+  assert.deepEqual(audit.read({}).entries, [
+    { id: 8, atMs: 2000, action: 'add', kind: 'robot', repository: '', account: 'ci', ...by, nodeId: '' },
+    {
+      id: 7,
+      atMs: 1000,
+      action: 'delete',
+      kind: 'tag',
+      repository: 'team/app',
+      tag: 'v1',
+      user: 'alice',
+      address: '192.0.2.1',
+      userAgent: 'docker',
+      requestId: 'r',
+      nodeId: 'n1',
+    },
+  ]);
 });
 
 test('What is taken back was never in the log', async () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { renderAudit } from '../../../node/cli/audit-view.ts';
 import { parsePointInTime } from '../../../node/cli/point-in-time.ts';
 import type { AuditEntry } from '../../../shared/protocol/audit-api.ts';
+import { ADMINISTRATOR } from '../../../shared/protocol/requester.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 
 const entry: AuditEntry = {
@@ -31,6 +32,25 @@ test('An entry is a line with time, user, action, target, address, node and clie
       'TIME                  USER   ACTION         WHAT                                     FROM      THROUGH  CLIENT       ',
       '2026-03-01 08:09:10Z  alice  push manifest  team/app:v1@sha256:abababababab          10.0.0.7  edge-1   docker/28.0.0',
       '2026-03-01 08:09:10Z  -      mount blob     team/app:v1@sha256:abababababab of base  10.0.0.7  edge-1   docker/28.0.0',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('A command is told with the account that typed it, a right with its actions and its pattern', () => {
+  const { digest: _digest, tag: _tag, mediaType: _mediaType, ...bare } = entry;
+  const by = { user: ADMINISTRATOR, userAgent: 'shoal/1.0.0 (root)', nodeId: '' };
+  const lines = renderAudit([
+    { ...bare, ...by, action: 'add', kind: 'robot', account: 'ci', repository: '' },
+    { ...bare, ...by, action: 'grant', kind: 'right', account: 'ci', repository: 'team/**', rights: 'pull,push' },
+  ]);
+
+  assert.equal(
+    lines,
+    [
+      'TIME                  USER             ACTION       WHAT                  FROM      THROUGH      CLIENT            ',
+      '2026-03-01 08:09:10Z  (administrator)  add robot    ci                    10.0.0.7  coordinator  shoal/1.0.0 (root)',
+      '2026-03-01 08:09:10Z  (administrator)  grant right  ci pull,push team/**  10.0.0.7  coordinator  shoal/1.0.0 (root)',
       '',
     ].join('\n'),
   );

@@ -72,8 +72,8 @@ To begin, start a registry on this host, and push to it from another terminal:
                            and why it took so long
   gc                       delete blobs that no manifest names any more, on all
                            hosts
-  audit                    show who pushed, mounted and deleted what, when, and
-                           from where
+  audit                    show who pushed, deleted and imported what, and who
+                           changed users and rights
   notifications list       tell which receivers get events, and what became of
                            each
   notifications redeliver  send an event of the delivery log again, or all that

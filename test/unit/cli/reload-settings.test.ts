@@ -2,11 +2,27 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { NodeConfig } from '../../../node/config.ts';
 import { reloadSettings } from '../../../node/cli/reload-settings.ts';
 import { loadConfig } from '../../../shared/runtime/config-loader.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
+import { settingChanges } from '../../../shared/runtime/setting-changes.ts';
+import { settingsOf } from '../../../shared/runtime/settings.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
+
+test('A changed receiver of notifications waits for the next start, which is told without its secrets', () => {
+  const before = { notifications: { endpoints: [{ name: 'ci', url: 'https://ci.example/', secret: 'secret-1' }] } };
+  const after = { notifications: { endpoints: [{ name: 'ci', url: 'https://ci.example/', secret: 'secret-2' }] } };
+
+  const [change, ...others] = settingChanges(settingsOf(CoordinatorConfig), before, after);
+
+  assert.deepEqual(
+    [change?.setting.key, change?.setting.isReloadable, others.length],
+    ['notifications.endpoints', false, 0],
+  );
+  assert.ok(!`${change?.before} ${change?.after}`.includes('secret-'));
+});
 
 test('New settings are taken up and told, those that wait for a start are named, and wrong ones change nothing', async () => {
   await using folder = await openTemporaryFolder('reload');
