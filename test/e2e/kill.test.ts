@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { Fleet, type FleetNode } from '../support/fleet.ts';
 import { type Descriptor, ImageLayout } from '../support/image-layout.ts';
 import { needs } from '../support/needs.ts';
+import { printedRandom } from '../support/printed-random.ts';
 import { pushImage } from '../support/registry-client.ts';
 import { seededBytes } from '../support/seeded-bytes.ts';
 
@@ -82,7 +83,8 @@ describe('kill -9', needs({ namespaces: true, commands: ['curl', 'busybox'] }), 
     assert.deepEqual(await Promise.all(pulls), [blob.digest, blob.digest]);
   });
 
-  test('of the coordinator during commits loses no tag that was acknowledged', async () => {
+  test('of the coordinator during commits loses no tag that was acknowledged', async (t) => {
+    const random = printedRandom((line) => t.diagnostic(line));
     const acknowledged = new Map<string, string>();
     let isDone = false;
     const pushing = (async () => {
@@ -101,7 +103,7 @@ describe('kill -9', needs({ namespaces: true, commands: ['curl', 'busybox'] }), 
     for (let round = 0; round < 5; round += 1) {
       const count = acknowledged.size;
       await eventually({ what: 'pushes to go on' }, () => acknowledged.size > count);
-      await pause(Math.random() * 100); // any moment of a commit
+      await pause(random() * 100); // any moment of a commit
       await fleet.coordinator.kill('SIGKILL');
       await fleet.coordinator.restart();
     }

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commitUntilKilled } from '../../support/committing-coordinator.ts';
+import { printedRandom } from '../../support/printed-random.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 import { linkNode, startTestCoordinator } from '../../support/test-coordinator.ts';
 
 const ROUNDS = 6;
 
-test('A coordinator killed at any moment keeps every commit that it acknowledged', async () => {
+test('A coordinator killed at any moment keeps every commit that it acknowledged', async (t) => {
+  const random = printedRandom((line) => t.diagnostic(line));
   await using folder = await openTemporaryFolder('kill');
   const acknowledged = new Map<number, string>();
 
   for (let round = 0; round < ROUNDS; round += 1) {
     const first = acknowledged.size === 0 ? 0 : Math.max(...acknowledged.keys()) + 1;
-    const killAfter = first + 1 + Math.floor(Math.random() * 40); // where in a commit it falls is up to the machine
+    const killAfter = first + 1 + Math.floor(random() * 40); // where in a commit it falls is up to the machine
     for (const [number, digest] of await commitUntilKilled({ data: folder.path, first, killAfter }))
       acknowledged.set(number, digest);
   }

@@ -8,8 +8,8 @@ import { SESSION_PATH } from '../../../shared/protocol/admin-api.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 import { enrolTestNode, startTestCoordinator, type TestNode } from '../../support/test-coordinator.ts';
 
-/** Far above the time that requests under way get, far below the two minutes that node:tls gives a handshake. */
-const STOP_LIMIT_MS = 10_000;
+/** Far above the time that stopping takes, below the two minutes that node:tls gives a handshake: a coordinator that waits for one never stops. */
+const STOP = { timeout: 100_000 };
 
 test(
   'A refused stranger is cut off even if it keeps its side of the connection open',
@@ -33,16 +33,14 @@ test(
   },
 );
 
-test('A stranger that connects and says nothing does not keep the coordinator from stopping', async () => {
+test('A stranger that connects and says nothing does not keep the coordinator from stopping', STOP, async () => {
   await using folder = await openTemporaryFolder('strangers');
   const coordinator = await startTestCoordinator(folder.path);
   const socket = connectTcp({ host: '127.0.0.1', port: coordinator.running.port });
   socket.on('error', () => undefined); // a reset is what it waits for
   try {
     await once(socket, 'connect');
-    const startMs = performance.now();
     await coordinator.running[Symbol.asyncDispose]();
-    assert.ok(performance.now() - startMs < STOP_LIMIT_MS);
   } finally {
     socket.destroy();
   }

@@ -9,6 +9,7 @@ import { digestOf, parseDigest, type Digest } from '../../../shared/oci/digest.t
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import type { Store } from '../../../node/store/store.ts';
 import { chunkOf, never, readBlob, sampleOf } from '../../contract/store/store-under-test.ts';
+import { printedRandom } from '../../support/printed-random.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 import { openTestStore } from '../../support/test-store.ts';
 
@@ -23,10 +24,11 @@ interface Acknowledged {
 }
 
 test('A process killed at any moment loses nothing that it acknowledged and leaves no half blob', async (t) => {
+  const random = printedRandom((line) => t.diagnostic(line));
   await using folder = await openTemporaryFolder('crash');
   const adopted = new Set<Digest>();
   for (let round = 0; round < ROUNDS; round += 1) {
-    const lines = 1 + Math.floor(Math.random() * 120);
+    const lines = 1 + Math.floor(random() * 120);
     t.diagnostic(`round ${round}: killed after ${lines} lines`);
     const acknowledged = await runUntilKilled(folder.path, { round, lines });
     for (const digest of acknowledged.blobs) adopted.add(digest);
