@@ -49,11 +49,11 @@ const storeSettings = Type.Object(
       description: 'Disk that stays free; what would not fit is refused with 507. Room for logs and for the database.',
     }),
     hashWorkers: count({
-      default: 1,
+      default: 2,
       minimum: 1,
       maximum: 16,
       description:
-        'Threads that hash. One does about 0.9 GB/s, digest and pieces together: more than most disks and links.',
+        'Threads that hash, started when needed. Two, so that a blob gets its digest on one and its pieces on the other, at about 1.4 GB/s; one does both at 0.7 GB/s and saves 10 MB.',
     }),
   },
   { default: {}, additionalProperties: false },

@@ -98,10 +98,13 @@ export interface ArrivingBlob extends AsyncDisposable {
    * @throws what the body throws, and {AppError} `size_mismatch` for one that is too long, `not_enough_space`
    */
   receive(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
-  /** Checks the digest of the whole. @throws {AppError} `digest_mismatch`, `size_mismatch` when bytes are missing */
-  verify(): Promise<AdoptedBlob>;
+  /**
+   * Checks the digest of the whole; its piece table may take a little longer, which no reader waits for.
+   * @throws {AppError} `digest_mismatch`, `size_mismatch` when bytes are missing
+   */
+  verify(): Promise<void>;
   /** Flushes it and gives it its final name, after `verify`. It can still be read. */
-  adopt(): Promise<void>;
+  adopt(): Promise<AdoptedBlob>;
 }
 
 declare const uploadBrand: unique symbol;

@@ -1,6 +1,6 @@
 // Blobs that come from an upstream: one file each, which grows from its first byte to its last and can be read meanwhile.
 //
-//   receive ─▶ file and hash grow ─▶ verify: digest right? ─▶ adopt: flushed, final name
+//   receive ─▶ file and hashes grow ─▶ verify: digest right? ─▶ adopt: table there, flushed, final name
 //                   └─ read: whoever waits for the next byte is told 5 ms after it came at the latest
 
 import { randomUUID } from 'node:crypto';
@@ -30,7 +30,7 @@ interface Deps {
   readonly clock: Clock;
   readonly paths: StorePaths;
   readonly buffers: BufferPool;
-  readonly hashes: HashWorkers;
+  readonly hashes: Pick<HashWorkers, 'openStream'>;
   readonly space: SpaceGuard;
   readonly blobs: BlobAdopter;
 }
@@ -66,7 +66,7 @@ class ArrivingBlobFile implements ArrivingBlob {
   #readableBytes = 0;
   #writer: BodyWriter | undefined;
   #hurry: Scheduled | undefined;
-  #table: PieceTable | undefined;
+  #table: Promise<PieceTable> | undefined;
   #growth = newSignal();
   #waiterCount = 0;
   #closing: Promise<void> | undefined;
@@ -138,30 +138,36 @@ class ArrivingBlobFile implements ArrivingBlob {
     if (writer.failure !== undefined) throw spaceError(writer.failure);
   }
 
-  async verify(): Promise<AdoptedBlob> {
+  async verify(): Promise<void> {
     if (this.#readableBytes !== this.sizeBytes) throw this.#wrongSize(this.#readableBytes);
     try {
-      const { table, digest: got } = await this.#hash.finish(algorithmOf(this.#digest), this.sizeBytes);
+      const hashes = this.#hash.finish(algorithmOf(this.#digest), this.sizeBytes);
+      const got = await hashes.digest;
       if (got !== this.#digest) {
         throw new AppError('digest_mismatch', 'what came does not match its digest', {
           detail: { want: this.#digest, got },
         });
       }
-      this.#table = table;
-      return { digest: this.#digest, sizeBytes: this.sizeBytes, table };
+      this.#table = hashes.table;
     } finally {
       this.#tellGrowth();
     }
   }
 
-  async adopt(): Promise<void> {
+  async adopt(): Promise<AdoptedBlob> {
     invariant(this.#table !== undefined, 'a blob is verified before it gets its name');
+    const [table] = await Promise.all([this.#table, this.#flush()]);
+    this.#hash.forget();
+    await this.#deps.blobs.adopt({ digest: this.#digest, path: this.#path, table });
+    return { digest: this.#digest, sizeBytes: this.sizeBytes, table };
+  }
+
+  async #flush(): Promise<void> {
     try {
       await this.#writeBack.finish();
     } catch (error) {
       throw spaceError(error);
     }
-    await this.#deps.blobs.adopt({ digest: this.#digest, path: this.#path, table: this.#table });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -12,7 +12,6 @@ import type { BlobStat, BlobStore, StoredBlob } from '../content/blob-store.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../shared/oci/digest.ts';
 import { hashPiece, LEAF_BYTES, pieceBytesFor, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import { invariant } from '../../shared/runtime/errors.ts';
 import { sizeOf, walkBlobs } from './blob-walk.ts';
 import type { FileWindows } from './file-windows.ts';
 import type { FileHandles } from './file-handles.ts';
@@ -182,11 +181,10 @@ export class BlobFiles implements BlobStore, BlobAdopter {
     if ((await sizeOf(path)) === undefined) return undefined;
     const kept = await this.#readTable(blob);
     if (kept !== undefined) return kept;
-    const stream = hashes.openStream({ algorithm: algorithmOf(blob.digest), withTable: true });
+    const stream = hashes.openStream({ type: 'table' });
     try {
       await stream.absorbFile(path, blob.sizeBytes);
-      const { table } = await stream.finish();
-      invariant(table !== undefined, 'a stream with a table gives one');
+      const table = await stream.finishTable();
       await replaceFile(paths.table(blob.digest), encodePieceTable(table));
       return table;
     } finally {

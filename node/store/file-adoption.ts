@@ -12,15 +12,15 @@ import { chmod, copyFile, link, lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, digestFromHash, type Digest } from '../../shared/oci/digest.ts';
 import { MAX_BLOB_BYTES, type PieceTable } from '../../shared/pieces/piece-table.ts';
-import { AppError, invariant, isAppError } from '../../shared/runtime/errors.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { AdoptedBlob, AdoptionMode, AdoptionWay, BlobStore, FileAdopter } from '../content/blob-store.ts';
 import type { BlobAdopter } from './blob-files.ts';
-import type { BlobHashes } from './blob-hasher.ts';
+import { BlobHash } from './blob-hash.ts';
 import { hasCode, spaceError } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
 import type { SpaceGuard } from './space-guard.ts';
 import { FILE_MODE, type StorePaths } from './store-paths.ts';
-import { hashInline, INLINE_BYTES } from './upload-hash.ts';
+import { hashInline, INLINE_BYTES, type BlobHashes } from './upload-hash.ts';
 
 /** Bytes hashed between two looks at whether it is still wanted: a tenth of a second. */
 const HASH_STEP_BYTES = 64 * 1024 * 1024;
@@ -119,7 +119,6 @@ export class FileAdoption implements FileAdopter {
     const hashed =
       sizeBytes <= INLINE_BYTES ? await hashInline(path, algorithm, sizeBytes) : await this.#hash(path, blob, signal);
     const got = digestFromHash(algorithm, hashed.hash);
-    invariant(hashed.table !== undefined, 'a file is hashed with its table');
     if (got === digest) return hashed.table;
     throw new AppError('digest_mismatch', 'the file is damaged: it does not have the digest that it is named after', {
       detail: { want: digest, got },
@@ -131,16 +130,17 @@ export class FileAdoption implements FileAdopter {
     blob: { readonly digest: Digest; readonly sizeBytes: number },
     signal: AbortSignal,
   ): Promise<BlobHashes> {
-    const stream = this.#deps.hashes.openStream({ algorithm: algorithmOf(blob.digest), withTable: true });
+    const hash = new BlobHash(this.#deps, { algorithm: algorithmOf(blob.digest) });
     try {
       for (let end = 0; end < blob.sizeBytes;) {
         signal.throwIfAborted();
         end = Math.min(blob.sizeBytes, end + HASH_STEP_BYTES);
-        await stream.absorbFile(path, end);
+        await hash.absorbFile(path, end);
       }
-      return await stream.finish();
+      const [whole, table] = await Promise.all([hash.finishWhole(), hash.finishTable()]);
+      return { hash: whole, table };
     } finally {
-      stream.close();
+      hash.close();
     }
   }
 }

@@ -4,9 +4,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { hashPiece } from '../../shared/pieces/piece-table.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
-import { BlobHasher, type BlobHashes, type HashPlan } from './blob-hasher.ts';
+import { createHasher, type BlobHasher, type HashOutcome, type HashPlan } from './blob-hasher.ts';
 
-/** `stream` numbers a running hash of a whole blob; it takes bytes only at the position that it has reached. */
+/** `stream` numbers a running hash of a blob; it takes bytes only at the position that it has reached. */
 export type HashOperation =
   | { readonly type: 'open'; readonly stream: number; readonly plan: HashPlan }
   | { readonly type: 'absorb'; readonly stream: number; readonly bytes: Uint8Array; readonly position: number }
@@ -38,7 +38,7 @@ export type HashOperation =
 export type HashResult =
   | { readonly type: 'position'; readonly positionBytes: number }
   | { readonly type: 'verified'; readonly isRight: boolean; readonly positionBytes: number }
-  | { readonly type: 'finished'; readonly hashes: BlobHashes }
+  | { readonly type: 'finished'; readonly outcome: HashOutcome }
   | { readonly type: 'failed'; readonly message: string };
 
 /** Bytes read from a file at once. */
@@ -61,15 +61,15 @@ export class HashDesk {
   #run(operation: HashOperation): HashResult {
     switch (operation.type) {
       case 'open':
-        this.#streams.set(operation.stream, new BlobHasher(operation.plan));
+        this.#streams.set(operation.stream, createHasher(operation.plan));
         return { type: 'position', positionBytes: 0 };
       case 'close':
         this.#streams.delete(operation.stream);
         return { type: 'position', positionBytes: 0 };
       case 'finish': {
-        const hashes = this.#stream(operation.stream).finish();
+        const outcome = this.#stream(operation.stream).finish();
         this.#streams.delete(operation.stream);
-        return { type: 'finished', hashes };
+        return { type: 'finished', outcome };
       }
       case 'absorb':
         return this.#absorb(operation.stream, operation.position, operation.bytes);

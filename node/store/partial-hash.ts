@@ -62,7 +62,7 @@ export class PartialHash {
     const stream = this.#open();
     try {
       await stream.absorbFile(this.#path, this.#table.sizeBytes);
-      return (await stream.finish()).hash;
+      return await stream.finishWhole();
     } finally {
       this.close();
     }
@@ -76,7 +76,7 @@ export class PartialHash {
 
   #open(): HashStream {
     if (this.#stream?.isLost === true) this.close();
-    this.#stream ??= this.#hashes.openStream({ algorithm: this.#algorithm, withTable: false });
+    this.#stream ??= this.#hashes.openStream({ type: 'whole', algorithm: this.#algorithm });
     return this.#stream;
   }
 

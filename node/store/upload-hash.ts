@@ -8,26 +8,39 @@ import { open } from 'node:fs/promises';
 import { digestFromHash, type Digest, type DigestAlgorithm } from '../../shared/oci/digest.ts';
 import type { PieceTable } from '../../shared/pieces/piece-table.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
-import { BlobHasher, type BlobHashes } from './blob-hasher.ts';
+import { BlobHash } from './blob-hash.ts';
+import { TableHasher, WholeHasher } from './blob-hasher.ts';
 import { readFully } from './flushed-file.ts';
-import type { HashStream, HashWorkers } from './hash-workers.ts';
+import type { HashWorkers } from './hash-workers.ts';
 
 /** Up to here a blob is hashed on the main thread, at the end: faster than asking another thread. */
 export const INLINE_BYTES = 256 * 1024;
 /** How far behind the hash may be and still catch up before an append goes on; further behind, it reads the file at the end. */
 const MAX_CATCH_UP_BYTES = 4 * 1024 * 1024;
 
+/** Both hashes of a blob. */
+export interface BlobHashes {
+  readonly hash: Uint8Array;
+  readonly table: PieceTable;
+}
+
+/** What is left to wait for when all bytes are there: the digest and the table come from different threads, in any order. */
+export interface FinishingHashes {
+  readonly digest: Promise<Digest>;
+  readonly table: Promise<PieceTable>;
+}
+
 /** Owned by one upload session. Used by one writer at a time. */
 export class UploadHash {
-  readonly #hashes: HashWorkers;
+  readonly #hashes: Pick<HashWorkers, 'openStream'>;
   readonly #path: string;
   readonly #algorithm: DigestAlgorithm;
-  #stream: HashStream | undefined;
+  #hash: BlobHash | undefined;
   #coveredBytes = 0;
 
   /** @param options.algorithm what the upload will probably be finished with. */
   constructor(
-    deps: { readonly hashes: HashWorkers },
+    deps: { readonly hashes: Pick<HashWorkers, 'openStream'> },
     options: { readonly path: string; readonly algorithm: DigestAlgorithm },
   ) {
     this.#hashes = deps.hashes;
@@ -37,31 +50,31 @@ export class UploadHash {
 
   /** Gets ready to take bytes from `offset` on, all bytes before which are in the file. */
   async follow(offset: number): Promise<void> {
-    if (this.#stream?.isLost === true || this.#coveredBytes > offset) this.forget();
+    if (this.#hash?.isLost === true || this.#coveredBytes > offset) this.forget();
     if (offset - this.#coveredBytes > MAX_CATCH_UP_BYTES) return;
     try {
-      await this.#catchUp(this.#open(this.#algorithm), offset);
+      await this.#catchUp(this.#open(), offset);
     } catch {
-      this.forget(); // the thread is gone; the bytes are hashed from the file at the end
+      this.forget(); // a thread is gone; the bytes are hashed from the file at the end
     }
   }
 
   /** Takes bytes that go to `position`, if it follows there. They may be reused when it resolves. Never rejects. */
   async absorb(bytes: Uint8Array, position: number): Promise<void> {
-    const stream = this.#stream;
-    if (stream === undefined || position !== this.#coveredBytes) return;
+    const hash = this.#hash;
+    if (hash === undefined || position !== this.#coveredBytes) return;
     this.#coveredBytes += bytes.byteLength;
     try {
-      await stream.absorb(bytes, position);
+      await hash.absorb(bytes, position);
     } catch {
-      if (stream === this.#stream) this.forget(); // as above
+      if (hash === this.#hash) this.forget(); // as above
     }
   }
 
   /** Gives up what was hashed; for a step back, and to let go of memory. */
   forget(): void {
-    this.#stream?.close();
-    this.#stream = undefined;
+    this.#hash?.close();
+    this.#hash = undefined;
     this.#coveredBytes = 0;
   }
 
@@ -70,45 +83,57 @@ export class UploadHash {
     if (this.#coveredBytes > offset) this.forget();
   }
 
-  /** Hashes what is left of the file. @returns the digest under `algorithm`, and the piece table. */
-  async finish(
-    algorithm: DigestAlgorithm,
-    sizeBytes: number,
-  ): Promise<{ readonly digest: Digest; readonly table: PieceTable }> {
+  /**
+   * Hashes what is left of the file. Call `forget` when both are here, or not wanted any more.
+   * @returns the digest under `algorithm`, and the piece table.
+   */
+  finish(algorithm: DigestAlgorithm, sizeBytes: number): FinishingHashes {
+    if (this.#hash?.isLost === true || this.#coveredBytes > sizeBytes) this.forget();
+    const isInline = this.#hash === undefined && sizeBytes <= INLINE_BYTES;
+    const parts = isInline ? this.#finishInline(algorithm, sizeBytes) : this.#finishThreads(algorithm, sizeBytes);
+    // Whoever stops at a wrong digest does not ask what became of the table.
+    parts.digest.catch(() => undefined);
+    parts.table.catch(() => undefined);
+    return parts;
+  }
+
+  #finishInline(algorithm: DigestAlgorithm, sizeBytes: number): FinishingHashes {
+    const hashes = hashInline(this.#path, algorithm, sizeBytes);
+    return {
+      digest: hashes.then(({ hash }) => digestFromHash(algorithm, hash)),
+      table: hashes.then(({ table }) => table),
+    };
+  }
+
+  #finishThreads(algorithm: DigestAlgorithm, sizeBytes: number): FinishingHashes {
+    const hash = this.#open();
+    const caughtUp = this.#catchUp(hash, sizeBytes);
+    const whole =
+      algorithm === this.#algorithm ? caughtUp.then(() => hash.finishWhole()) : this.#hashWhole(algorithm, sizeBytes); // the client told another one when it began
+    return {
+      digest: whole.then((bytes) => digestFromHash(algorithm, bytes)),
+      table: caughtUp.then(() => hash.finishTable()),
+    };
+  }
+
+  async #hashWhole(algorithm: DigestAlgorithm, sizeBytes: number): Promise<Uint8Array> {
+    const stream = this.#hashes.openStream({ type: 'whole', algorithm });
     try {
-      const { hash, table } = await this.#finish(algorithm, sizeBytes);
-      invariant(table !== undefined, 'an upload is hashed with its table');
-      return { digest: digestFromHash(algorithm, hash), table };
+      await stream.absorbFile(this.#path, sizeBytes);
+      return await stream.finishWhole();
     } finally {
-      this.forget();
+      stream.close();
     }
   }
 
-  async #finish(algorithm: DigestAlgorithm, sizeBytes: number): Promise<BlobHashes> {
-    if (this.#stream?.isLost === true || this.#coveredBytes > sizeBytes) this.forget();
-    if (this.#stream === undefined && sizeBytes <= INLINE_BYTES) return hashInline(this.#path, algorithm, sizeBytes);
-    const started = this.#stream === undefined ? algorithm : this.#algorithm;
-    const stream = this.#open(started);
-    await this.#catchUp(stream, sizeBytes);
-    const hashes = await stream.finish();
-    if (started === algorithm) return hashes;
-    const again = this.#hashes.openStream({ algorithm, withTable: false });
-    try {
-      await again.absorbFile(this.#path, sizeBytes);
-      return { hash: (await again.finish()).hash, table: hashes.table };
-    } finally {
-      again.close();
-    }
+  #open(): BlobHash {
+    this.#hash ??= new BlobHash({ hashes: this.#hashes }, { algorithm: this.#algorithm });
+    return this.#hash;
   }
 
-  #open(algorithm: DigestAlgorithm): HashStream {
-    this.#stream ??= this.#hashes.openStream({ algorithm, withTable: true });
-    return this.#stream;
-  }
-
-  async #catchUp(stream: HashStream, end: number): Promise<void> {
+  async #catchUp(hash: BlobHash, end: number): Promise<void> {
     if (this.#coveredBytes === end) return;
-    await stream.absorbFile(this.#path, end);
+    await hash.absorbFile(this.#path, end);
     this.#coveredBytes = end;
   }
 }
@@ -123,7 +148,8 @@ export async function hashInline(path: string, algorithm: DigestAlgorithm, sizeB
   } finally {
     await handle.close();
   }
-  const hasher = new BlobHasher({ algorithm, withTable: true });
-  hasher.update(bytes);
-  return hasher.finish();
+  const [whole, leaves] = [new WholeHasher(algorithm), new TableHasher()];
+  whole.update(bytes);
+  leaves.update(bytes);
+  return { hash: whole.finish().hash, table: leaves.finish().table };
 }

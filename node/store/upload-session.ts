@@ -216,14 +216,13 @@ export class UploadSession {
     this.#isAdopting = true;
     const sizeBytes = this.#offset;
     try {
-      // The disk flushes while the hash thread finishes.
-      const [hashed, flushed] = await Promise.allSettled([
-        this.#hash.finish(algorithmOf(digest), sizeBytes),
-        file.writeBack.finish(),
-      ]);
-      if (hashed.status === 'rejected') throw hashed.reason;
+      // The disk flushes while the hash threads finish.
+      const hashes = this.#hash.finish(algorithmOf(digest), sizeBytes);
+      const [whole, pieces, flushed] = await Promise.allSettled([hashes.digest, hashes.table, file.writeBack.finish()]);
+      if (whole.status === 'rejected') throw whole.reason;
+      if (pieces.status === 'rejected') throw pieces.reason;
       if (flushed.status === 'rejected') throw spaceError(flushed.reason);
-      const { table, digest: got } = hashed.value;
+      const [got, table] = [whole.value, pieces.value];
       if (got !== digest) {
         throw new AppError('digest_mismatch', 'the content does not match its digest', {
           detail: { want: digest, got },

@@ -13,7 +13,7 @@ import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
-import type { AdoptedBlob, ArrivingBlob, ArrivingStore } from '../content/blob-store.ts';
+import type { ArrivingBlob, ArrivingStore } from '../content/blob-store.ts';
 
 /** Times in a row that a body may break off without a byte having come; then the fetch fails. */
 const MAX_BARREN_TRIES = 4;
@@ -40,7 +40,7 @@ export interface BlobFetchDeps {
   readonly log: Logger;
   readonly store: ArrivingStore;
   /** Makes what was verified a blob of this host and of the fleet. */
-  readonly keep: (blob: AdoptedBlob, arriving: ArrivingBlob) => Promise<void>;
+  readonly keep: (arriving: ArrivingBlob) => Promise<void>;
   /** Told of bytes as they come. */
   readonly onReceived: (bytes: number) => void;
 }
@@ -150,9 +150,9 @@ export class BlobFetch {
     try {
       const arriving = await this.#receive(tellOpened);
       if (arriving === undefined) return;
-      const blob = await arriving.verify();
+      await arriving.verify();
       this.#isVerified = true;
-      await this.#deps.keep(blob, arriving);
+      await this.#deps.keep(arriving);
     } catch (error) {
       const reason: unknown = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
       this.#failure = reason instanceof Error ? reason : new Error(String(reason));

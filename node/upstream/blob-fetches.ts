@@ -65,7 +65,7 @@ export class BlobFetches implements AsyncDisposable {
     if (this.#running.size >= MAX_FETCHES)
       throw new AppError('too_many_requests', 'too many blobs are fetched from upstreams at the moment');
     const repositories = new Set([repository]);
-    const keep = (blob: AdoptedBlob, arriving: ArrivingBlob): Promise<void> => this.#keep(blob, arriving, repositories);
+    const keep = (arriving: ArrivingBlob): Promise<void> => this.#keep(digest, arriving, repositories);
     const fetch = new BlobFetch({ ...this.#deps, keep }, { digest, origin });
     const entry = { fetch, repositories };
     this.#running.set(digest, entry);
@@ -104,12 +104,12 @@ export class BlobFetches implements AsyncDisposable {
   }
 
   /** As after a push: the file first, then the coordinator's record, with no removal of the same blob in between. */
-  async #keep(blob: AdoptedBlob, arriving: ArrivingBlob, repositories: ReadonlySet<string>): Promise<void> {
+  async #keep(digest: Digest, arriving: ArrivingBlob, repositories: ReadonlySet<string>): Promise<void> {
     const { link, locks, known, onAdopted } = this.#deps;
-    const { digest, sizeBytes, table } = blob;
     const { signal } = new AbortController(); // the link's own time limits end it
     await locks.share(digest, async () => {
-      await arriving.adopt();
+      const blob = await arriving.adopt();
+      const { sizeBytes, table } = blob;
       onAdopted(blob);
       for (const repository of repositories) {
         await link.call('blob.add', { repository, digest, table }, signal);
