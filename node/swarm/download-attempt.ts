@@ -252,7 +252,7 @@ export class DownloadAttempt {
         stalled: (channel) => this.#stalled(channel.connection.peerId),
         lagging: (classes) => this.#reports.lagging(classes),
         fellBehind: () => this.#reports.fellBehind(),
-        namedOf: (nodeId) => this.#keeper?.namedOf(nodeId),
+        standingOf: (nodeId) => this.#keeper?.standingOf(nodeId) ?? { named: undefined, isTakenBack: false },
         complete: resolve,
         failed: reject,
       };

@@ -8,6 +8,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PeerReports } from './peer-reports.ts';
 import { isFinalRefusal, type Peers } from './peers.ts';
+import type { Standing } from './scheduler/neighbour-limits.ts';
 
 /** How often the keeper checks its neighbours; it also does so at once when something changed. */
 const TICK_MS = 250;
@@ -24,7 +25,7 @@ const MAX_NEIGHBOURS = 64;
 
 interface Known {
   peer: NamedPeer;
-  /** The coordinator withdrew this neighbour while a channel to it was open. */
+  /** The coordinator withdrew this neighbour while a channel to it was open or being opened. */
   isWithdrawn: boolean;
   state: 'idle' | 'connecting' | 'open';
   retryAtMs: number;
@@ -49,7 +50,7 @@ export interface NeighbourKeeperDeps {
   readonly locateAgain: () => Promise<Relocation>;
   /** Uses a neighbour that is connected. */
   readonly use: (connection: PeerConnection) => void;
-  /** Called when what `namedOf` returns has changed for at least one neighbour. */
+  /** Called when what `standingOf` returns has changed for at least one neighbour. */
   readonly renamed: () => void;
 }
 
@@ -76,10 +77,11 @@ export class NeighbourKeeper {
     return count;
   }
 
-  /** What a node was named for; undefined for one that was not named, or is not any more. */
-  namedOf(nodeId: string): Pick<NamedPeer, 'share'> | undefined {
+  /** What the coordinator said of a node. */
+  standingOf(nodeId: string): Standing {
     const known = this.#known.get(nodeId);
-    return known === undefined || known.isWithdrawn ? undefined : known.peer;
+    const isTakenBack = known?.isWithdrawn ?? false;
+    return { named: isTakenBack ? undefined : known?.peer, isTakenBack };
   }
 
   start(neighbours: readonly NamedPeer[]): void {
@@ -103,11 +105,11 @@ export class NeighbourKeeper {
     this.#useIdle();
   }
 
-  /** Neighbours that the coordinator took back. What is open with them goes on until it ends, within the zone. */
+  /** Neighbours that the coordinator took back. Open channels stay; what is asked there says scheduler/neighbour-limits.ts. */
   remove(nodeIds: readonly string[]): void {
     for (const nodeId of nodeIds) {
       const known = this.#known.get(nodeId);
-      if (known?.state === 'open') known.isWithdrawn = true;
+      if (known !== undefined && known.state !== 'idle') known.isWithdrawn = true;
       else this.#known.delete(nodeId);
     }
     this.#deps.renamed();
@@ -185,6 +187,10 @@ export class NeighbourKeeper {
       use(connection);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
+      if (known.isWithdrawn) {
+        if (this.#known.get(known.peer.nodeId) === known) this.#known.delete(known.peer.nodeId);
+        return;
+      }
       known.state = 'idle';
       known.retryAtMs = clock.nowMs() + Math.max(TICK_MS, peers.backoffLeftMs(known.peer));
       known.failedDials += 1;

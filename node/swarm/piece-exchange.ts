@@ -9,11 +9,11 @@ import { AskingRoom, type AskingRoomDeps } from './asking-room.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import { EarlyBlocks } from './early-bytes.ts';
 import { PieceAssembly } from './piece-assembly.ts';
+import { NeighbourLimits, type Standing } from './scheduler/neighbour-limits.ts';
 import { pipelineDepth } from './scheduler/pipeline-depth.ts';
 import type { PieceNeeds } from './scheduler/piece-needs.ts';
 import { PieceScheduler, type SchedulerActions } from './scheduler/piece-scheduler.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
-import { ZoneShares, type NamedShare } from './scheduler/zone-shares.ts';
 import type { SharedBlob } from './shared-blob.ts';
 
 /** What an exchange tells its owner. */
@@ -27,8 +27,8 @@ export interface ExchangeOwner {
   lagging(classes: readonly number[]): void;
   /** Pieces come here much more slowly than to the neighbours. */
   fellBehind(): void;
-  /** What a node was named for; undefined for one that was not named. */
-  namedOf(nodeId: string): NamedShare | undefined;
+  /** What the coordinator said of a node. */
+  standingOf(nodeId: string): Standing;
   complete(): void;
   /** Pieces cannot be kept, for example because the disk is full. */
   failed(error: unknown): void;
@@ -61,7 +61,7 @@ export class PieceExchange {
   /** Neighbours by the number that the scheduler knows them by; freed numbers are used again. */
   readonly #slots: Array<Slot | undefined> = [];
   readonly #numbers = new Map<BlobChannel, number>();
-  readonly #shares: ZoneShares;
+  readonly #limits: NeighbourLimits;
   readonly #earlyBlocks = new EarlyBlocks();
   readonly #room: AskingRoom;
   readonly #verifying = new Set<Promise<void>>();
@@ -103,7 +103,7 @@ export class PieceExchange {
     this.#room = new AskingRoom({ ...deps.room, clock: deps.clock, roomAgain }, { pieceBytes });
     const mayAsk = (number: number): boolean => this.#room.mayAsk(this.#isFar(number));
     this.#scheduler = new PieceScheduler(this.#actions(), { pieceCount, depth: 2, random: deps.random, mayAsk });
-    this.#shares = new ZoneShares(
+    this.#limits = new NeighbourLimits(
       {
         setShare: (number, share) => this.#scheduler.setShare(number, share, this.#clock.nowMs()),
         lagging: (classes) => this.#owner.lagging(classes),
@@ -112,7 +112,7 @@ export class PieceExchange {
     );
     for (let piece = deps.blob.has.next(0); piece >= 0; piece = deps.blob.has.next(piece + 1)) {
       this.#scheduler.pieceKept(piece);
-      this.#shares.pieceHere(piece);
+      this.#limits.pieceHere(piece);
     }
     this.#tick();
   }
@@ -151,15 +151,16 @@ export class PieceExchange {
     this.#slots[number] = { channel, assemblies: new Map(), tally: this.#record.peer(peerId, transport) };
     this.#numbers.set(channel, number);
     this.#scheduler.neighbourAdded(number, this.#clock.nowMs(), channel.connection.pipeline);
-    if (channel.connection.isToOtherZone) this.#shares.neighbourAdded(number, this.#owner.namedOf(peerId));
+    const where = channel.connection.isToOtherZone ? 'other zone' : 'own zone';
+    this.#limits.neighbourAdded(number, where, this.#owner.standingOf(peerId));
     this.#setDepths();
     if (channel.remoteHas !== undefined) this.channelPieces(channel);
   }
 
-  /** What nodes are named for changed. */
+  /** What the coordinator said of nodes changed. */
   renamed(): void {
     for (const [{ connection }, number] of this.#numbers) {
-      if (connection.isToOtherZone) this.#shares.named(number, this.#owner.namedOf(connection.peerId));
+      this.#limits.renamed(number, this.#owner.standingOf(connection.peerId));
     }
   }
 
@@ -200,8 +201,8 @@ export class PieceExchange {
     if (slot !== undefined && slot.assemblies.size > 0) slot.tally.lost(nowMs);
     for (const assembly of slot?.assemblies.values() ?? []) assembly.abandon();
     this.#slots[number] = undefined;
-    this.#shares.neighbourGone(number);
     this.#scheduler.neighbourGone(number, nowMs);
+    this.#limits.neighbourGone(number);
   }
 
   /** @throws {AppError} `message_invalid` when the payload does not fit. */
@@ -290,7 +291,7 @@ export class PieceExchange {
       return;
     }
     this.#scheduler.pieceVerified(pieceIndex);
-    this.#shares.pieceHere(pieceIndex);
+    this.#limits.pieceHere(pieceIndex);
     if (this.#blob.has.add(pieceIndex)) {
       tally.verified(this.#blob.pieceLength(pieceIndex));
       this.#owner.verified(pieceIndex, channel);
@@ -369,7 +370,7 @@ export class PieceExchange {
     const nowMs = this.#clock.nowMs();
     this.#setDepths();
     const silentMs = nowMs - Math.max(this.lastByteMs, this.#lastAnnounceMs);
-    this.#shares.tick({ isPartial: this.#isPartial, silentMs, hasMore: () => this.#hasOtherZoneMore() }, nowMs);
+    this.#limits.tick({ isPartial: this.#isPartial, silentMs, hasMore: () => this.#hasOtherZoneMore() }, nowMs);
     this.#scheduler.tick(nowMs);
     if (this.#scheduler.fellBehind(nowMs)) this.#owner.fellBehind();
     this.#timer = this.#clock.schedule(TICK_MS, () => this.#tick());

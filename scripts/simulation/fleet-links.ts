@@ -4,6 +4,7 @@ import { Directory } from '../../coordinator/directory/directory.ts';
 import type { NamedNeighbour, NeighbourChange } from '../../coordinator/directory/neighbour-changes.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { PieceShare } from '../../shared/pieces/piece-share.ts';
+import type { Standing } from '../../node/swarm/scheduler/neighbour-limits.ts';
 import type { Zones } from './zones.ts';
 
 /** Two hosts that are to be connected for a blob, since `left` was told of `right`. */
@@ -11,7 +12,7 @@ export interface Pair {
   readonly left: number;
   readonly right: number;
   readonly blob: number;
-  /** `left` is to ask nothing of `right` any more if that stands in another zone. */
+  /** `right` was taken back: `left` is to ask nothing of it any more. */
   readonly isOver: boolean;
 }
 
@@ -23,6 +24,7 @@ export class FleetLinks {
   readonly #digests: readonly Digest[];
   /** By who asks, of whom and for which blob. */
   readonly #shares = new Map<string, PieceShare>();
+  readonly #takenBack = new Set<string>();
 
   /** @param options.holders the first so many hosts hold every blob; `isOrigin` says what they are. */
   constructor(
@@ -49,10 +51,11 @@ export class FleetLinks {
     }
   }
 
-  /** What a host of another zone was named to `asker` for. */
-  namedOf(asker: number, other: number, blob: number): { readonly share: PieceShare } | undefined {
-    const share = this.#shares.get(`${asker} ${other} ${blob}`);
-    return share === undefined ? undefined : { share };
+  /** What `asker` was told of a host. */
+  standingOf(asker: number, other: number, blob: number): Standing {
+    const link = `${asker} ${other} ${blob}`;
+    const share = this.#shares.get(link);
+    return { named: share === undefined ? undefined : { share }, isTakenBack: this.#takenBack.has(link) };
   }
 
   /** A host says that classes of pieces come into its zone much later than others. */
@@ -114,7 +117,6 @@ export class FleetLinks {
     return neighbours.map((neighbour) => this.#pair(host, neighbour, blob));
   }
 
-  /** Links that the directory takes back are kept by the product while they are open, so only new ones matter. */
   #pairsOf(changes: readonly NeighbourChange[]): Pair[] {
     return changes.flatMap(({ nodeId, digest, added, removed }) => {
       const blob = this.#digests.indexOf(digest);
@@ -122,6 +124,7 @@ export class FleetLinks {
       const over = removed.map((other): Pair => {
         const right = numberOf(other);
         this.#shares.delete(`${left} ${right} ${blob}`);
+        this.#takenBack.add(`${left} ${right} ${blob}`);
         return { left, right, blob, isOver: true };
       });
       return [...over, ...added.map((other) => this.#pair(left, other, blob))];
@@ -131,6 +134,7 @@ export class FleetLinks {
   #pair(left: number, { nodeId, share }: NamedNeighbour, blob: number): Pair {
     const right = numberOf(nodeId);
     if (share !== undefined) this.#shares.set(`${left} ${right} ${blob}`, share);
+    this.#takenBack.delete(`${left} ${right} ${blob}`);
     return { left, right, blob, isOver: false };
   }
 }

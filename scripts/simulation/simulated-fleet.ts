@@ -155,7 +155,7 @@ export class SimulatedFleet {
         nowMs: () => this.#nowMs,
         verify: (host, blob, piece) => this.#verify(host, blob, piece),
         haveWaits: (host) => this.#haves.push(this.#nowMs, host.number, 0, 0),
-        namedOf: ({ host, end }, blob) => this.#links.namedOf(host.number, this.#wires.ownerOf(end ^ 1), blob),
+        standingOf: ({ host, end }, blob) => this.#links.standingOf(host.number, this.#wires.ownerOf(end ^ 1), blob),
         lagging: (host, blob, classes) => {
           const complaint = { classes, nowMs: this.#nowMs };
           this.#after(this.#scenario.latencyMs, () => this.#link(this.#links.complain(host.number, blob, complaint)));
@@ -218,10 +218,10 @@ export class SimulatedFleet {
     }
   }
 
-  /** What a host may ask of one in another zone changed. */
+  /** What a host may ask of another changed. */
   #renamed(asker: number, end: number, blob: number): void {
     const ours = this.#connections[this.#wires.ownerOf(end) === asker ? end : end + 1];
-    if (ours?.isToOtherZone === true) ours.host.renamed(ours, blob);
+    ours?.host.renamed(ours, blob);
   }
 
   #connected(end: number): void {

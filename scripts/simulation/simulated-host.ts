@@ -3,12 +3,12 @@
 import { pieceCount, pieceLength } from '../../shared/pieces/piece-table.ts';
 import { HandOuts, type HandOutChannel } from '../../node/swarm/scheduler/hand-outs.ts';
 import { isNewsTo } from '../../node/swarm/scheduler/have-news.ts';
+import { NeighbourLimits, type Standing } from '../../node/swarm/scheduler/neighbour-limits.ts';
 import { PeerPipeline } from '../../node/swarm/scheduler/peer-pipeline.ts';
 import { PieceScheduler } from '../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { pipelineDepth } from '../../node/swarm/scheduler/pipeline-depth.ts';
 import { UploadQueue, type QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
-import { ZoneShares, type NamedShare } from '../../node/swarm/scheduler/zone-shares.ts';
 import { FRAME_BYTES, messageBytes, payloadOverheadBytes } from './control-bytes.ts';
 import type { HostOptions, SimulatedBlob } from './host-options.ts';
 import { MESSAGE, type Wires } from './wires.ts';
@@ -23,8 +23,8 @@ export interface HostDeps {
   readonly verify: (host: SimulatedHost, blob: number, piece: number) => void;
   /** Pieces wait to be told of; `tellHaves` is to be called a little later. */
   readonly haveWaits: (host: SimulatedHost) => void;
-  /** What the host at the other end of a connection was named for. */
-  readonly namedOf: (connection: SimulatedConnection, blob: number) => NamedShare | undefined;
+  /** What was said of the host at the other end of a connection. */
+  readonly standingOf: (connection: SimulatedConnection, blob: number) => Standing;
   /** Classes of pieces come into the zone of a host much later than the others. */
   readonly lagging: (host: SimulatedHost, blob: number, classes: readonly number[]) => void;
   /** A host gets much less than its neighbours. */
@@ -65,7 +65,7 @@ export class SimulatedHost {
   readonly #options: HostOptions;
   readonly has: readonly PieceSet[];
   readonly #downloads: Array<PieceScheduler | undefined>;
-  readonly #shares: Array<ZoneShares | undefined> = [];
+  readonly #limits: Array<NeighbourLimits | undefined> = [];
   readonly #slots: Array<SimulatedConnection | undefined> = [];
   readonly #handOuts: HandOuts<SimulatedChannel>;
   /** Verified and not told yet: blob, piece, blob, piece. */
@@ -118,17 +118,17 @@ export class SimulatedHost {
     );
     if (this.#options.isRead) scheduler.setReaders([has.firstMissing(0)]);
     this.#downloads[blob] = scheduler;
-    const shares = new ZoneShares(
+    const limits = new NeighbourLimits(
       {
         setShare: (slot, share) => scheduler.setShare(slot, share, this.#deps.nowMs()),
         lagging: (classes) => this.#deps.lagging(this, blob, classes),
       },
       { pieceCount: has.length },
     );
-    this.#shares[blob] = shares;
+    this.#limits[blob] = limits;
     for (let piece = has.next(0); piece >= 0; piece = has.next(piece + 1)) {
       scheduler.pieceKept(piece);
-      shares.pieceHere(piece);
+      limits.pieceHere(piece);
     }
   }
 
@@ -169,8 +169,9 @@ export class SimulatedHost {
     const download = this.#downloads[blob];
     download?.neighbourAdded(connection.slot, this.#deps.nowMs(), connection.pipeline);
     if (download !== undefined) this.#setDepths(blob);
-    const { isToOtherZone } = connection;
-    if (isToOtherZone) this.#shares[blob]?.neighbourAdded(connection.slot, this.#deps.namedOf(connection, blob));
+    const { isToOtherZone, slot } = connection;
+    const where = isToOtherZone ? 'other zone' : 'own zone';
+    this.#limits[blob]?.neighbourAdded(slot, where, this.#deps.standingOf(connection, blob));
     if (has.isComplete && !isToOtherZone) this.#handOuts.joined(channel);
     this.#say(channel, MESSAGE.bitfield, 0);
     return channel;
@@ -178,7 +179,7 @@ export class SimulatedHost {
 
   /** The host at the other end was named anew for a blob, or is not any more. */
   renamed(connection: SimulatedConnection, blob: number): void {
-    this.#shares[blob]?.named(connection.slot, this.#deps.namedOf(connection, blob));
+    this.#limits[blob]?.renamed(connection.slot, this.#deps.standingOf(connection, blob));
   }
 
   /** The other side is gone. */
@@ -188,8 +189,8 @@ export class SimulatedHost {
     for (const channel of connection.channels) {
       if (channel === undefined) continue;
       if (channel.isHandOut) this.#handOuts.left(channel);
-      this.#shares[channel.blob]?.neighbourGone(connection.slot);
       this.#downloads[channel.blob]?.neighbourGone(connection.slot, this.#deps.nowMs());
+      this.#limits[channel.blob]?.neighbourGone(connection.slot);
     }
   }
 
@@ -263,7 +264,7 @@ export class SimulatedHost {
     const has = this.has[blob];
     if (download === undefined || has === undefined) return;
     download.pieceVerified(piece);
-    this.#shares[blob]?.pieceHere(piece);
+    this.#limits[blob]?.pieceHere(piece);
     if (!has.add(piece)) return;
     this.#untold.push(blob, piece);
     if (this.#untold.length === 2) this.#deps.haveWaits(this);
@@ -299,7 +300,7 @@ export class SimulatedHost {
     for (const [blob, download] of this.#downloads.entries()) {
       if (download === undefined) continue;
       // The coordinator of a simulation is never away, so that nothing has to be done without it.
-      this.#shares[blob]?.tick({ isPartial: false, silentMs: 0, hasMore: () => false }, nowMs);
+      this.#limits[blob]?.tick({ isPartial: false, silentMs: 0, hasMore: () => false }, nowMs);
       for (const connection of this.#slots) {
         if (connection === undefined || !this.#deps.wires.isSending(connection.end ^ 1)) continue;
         download.bytesArrived(connection.slot, nowMs);
@@ -312,7 +313,7 @@ export class SimulatedHost {
   #endDownload(blob: number): void {
     const download = this.#downloads[blob];
     this.#downloads[blob] = undefined;
-    this.#shares[blob] = undefined;
+    this.#limits[blob] = undefined;
     for (const slot of this.#slots.keys()) download?.neighbourGone(slot, this.#deps.nowMs());
   }
 

@@ -96,6 +96,16 @@ export class Neighbour implements PipelineUser {
     this.has = this.#limited();
   }
 
+  /** It told that it has everything, whether we may ask for it or not. */
+  get isWhole(): boolean {
+    return this.#announced.isComplete;
+  }
+
+  /** False while nothing at all may be asked of it. */
+  get isAskable(): boolean {
+    return this.#share === undefined || this.#share.classes.length > 0;
+  }
+
   /** It got a piece. @returns true when that may be asked of it and could not before. */
   gained(piece: number): boolean {
     const isNew = this.#announced.add(piece);

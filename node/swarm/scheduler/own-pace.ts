@@ -44,7 +44,7 @@ export class OwnPace {
   look(neighbours: ReadonlyArray<Neighbour | undefined>): boolean {
     const gains: number[] = [];
     for (const neighbour of neighbours) {
-      if (neighbour === undefined || neighbour.has.isComplete) continue;
+      if (neighbour === undefined || neighbour.isWhole) continue;
       const before = this.#told.get(neighbour);
       if (before !== undefined) gains.push(neighbour.toldCount - before);
     }
@@ -64,7 +64,7 @@ export class OwnPace {
     this.#isHeldBack = false;
     this.#told = new Map();
     for (const neighbour of neighbours) {
-      if (neighbour !== undefined && !neighbour.has.isComplete) this.#told.set(neighbour, neighbour.toldCount);
+      if (neighbour !== undefined && !neighbour.isWhole) this.#told.set(neighbour, neighbour.toldCount);
     }
   }
 }

@@ -22,10 +22,11 @@ export interface HandOutOptions {
 }
 
 /**
- * Pieces that a node sends by its own choice at a time, over all blobs: fewer leave the uplink idle, more delay the first
- * copy of each piece.
+ * Pieces that a node sends by its own choice at a time, over all blobs. A member gets pieces of eight neighbours besides, so that each
+ * place is a ninth of its link: eight of them leave a ninth of an uplink of that size idle, and everybody waits for what comes
+ * through it. More than ten delay the first copy of each piece.
  */
-export const HAND_OUT_PLACES = 8;
+export const HAND_OUT_PLACES = 10;
 
 /** Bytes kept on the way to a lone node, which has nobody else to get pieces from; further pieces wait for its next credit. */
 const LONE_NODE_BYTES = 8 * 1024 * 1024;

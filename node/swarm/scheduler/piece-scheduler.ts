@@ -221,6 +221,7 @@ export class PieceScheduler {
       if (this.#times.isLate(neighbour, nowMs)) this.#rest(neighbour, nowMs);
       else if (neighbour.hasRoom) this.#fill(neighbour, nowMs);
     }
+    this.#chooseSeeder(nowMs);
     this.#lookForLost(nowMs);
   }
 
@@ -232,15 +233,17 @@ export class PieceScheduler {
   }
 
   /**
-   * A neighbour that offers pieces of its own choice is left the choice while few have everything. Of many, pieces are
-   * asked by number: they would choose the same. So are they when only some pieces are needed, and by a slow host: what it alone
+   * A neighbour that offers pieces of its own choice is left the choice while few have everything. Of many, or when others
+   * have most of what is wanted, pieces are asked by number: they would choose the same. So are they when only some pieces are needed, and by a slow host: what it alone
    * was given everybody would wait for.
    */
   #chooseSeeder(nowMs: number): void {
-    const areFew = !this.#picker.isPartial && !this.#pace.isBehind && areHoldersFew(this.#neighbours);
+    const areFew =
+      !this.#picker.isPartial && !this.#pace.isBehind && areHoldersFew(this.#neighbours, this.#picker.wanted);
     for (const each of this.#neighbours) {
-      const isSeeder = areFew && (each?.creditLimit ?? 0) > 0;
-      if (each === undefined || each.isSeeder === isSeeder) continue;
+      if (each === undefined) continue;
+      const isSeeder = areFew && each.creditLimit > 0 && each.isAskable;
+      if (each.isSeeder === isSeeder) continue;
       each.isSeeder = isSeeder;
       this.#picker.countHolder(each.has, isSeeder ? -1 : 1);
       this.#fill(each, nowMs);

@@ -5,26 +5,7 @@ import { piecesOfRanges } from '../../../node/swarm/scheduler/piece-needs.ts';
 import { PieceScheduler } from '../../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../../node/swarm/scheduler/piece-set.ts';
 import { seededRandom } from '../../../scripts/simulation/core/seeded-random.ts';
-
-function scheduler(options: { readonly pieceCount: number; readonly depth?: number }) {
-  const said: string[] = [];
-  const made = new PieceScheduler(
-    {
-      request: (neighbour, piece) => said.push(`request ${neighbour} ${piece}`),
-      requestAny: (neighbour) => said.push(`any ${neighbour}`),
-      cancel: (neighbour, piece) => said.push(`cancel ${neighbour} ${piece}`),
-      stalled: (neighbour) => said.push(`stalled ${neighbour}`),
-    },
-    { depth: 2, random: seededRandom(1), ...options },
-  );
-  const take = (): string[] => said.splice(0);
-  return { made, take };
-}
-
-function withFull(made: PieceScheduler, neighbour: number, pieceCount: number, nowMs = 0): void {
-  made.neighbourAdded(neighbour, nowMs);
-  made.neighbourPieces(neighbour, PieceSet.full(pieceCount), nowMs);
-}
+import { scheduler, withFull } from '../../support/recorded-scheduler.ts';
 
 test('A neighbour is asked for as many pieces as its pipeline holds, and for the next as soon as one arrived', () => {
   const { made, take } = scheduler({ pieceCount: 10 });
@@ -118,23 +99,6 @@ test('An origin is asked for any piece, and by number only for what nobody has l
   made.tick(2200);
 
   assert.ok(take().includes('request 0 0'));
-});
-
-test('Of two that have everything pieces are asked by number, unless many still download', () => {
-  const { made, take } = scheduler({ pieceCount: 100 });
-  for (const holder of [0, 1]) {
-    made.neighbourAdded(holder, 0);
-    made.neighbourOffers(holder, { credits: 1, isPassOver: false }, 0);
-    made.neighbourPieces(holder, PieceSet.full(100), 0);
-  }
-  const alone = take();
-  assert.deepEqual(alone.slice(0, 1), ['any 0']);
-  assert.ok(alone.slice(1).length > 0 && alone.slice(1).every((action) => action.startsWith('request ')));
-
-  for (const other of [2, 3, 4, 5]) made.neighbourAdded(other, 1);
-  made.neighbourPieces(5, new PieceSet(100), 1);
-
-  assert.deepEqual(take(), ['any 1']);
 });
 
 test('Whatever neighbours do, nothing is asked twice outside the end game, nor of one who does not have it, and it ends', () => {
