@@ -30,7 +30,7 @@ interface Connected {
   readonly byLocal: Map<number, BlobChannel>;
   readonly byRemote: Map<number, BlobChannel>;
   readonly byDigest: Map<Digest, BlobChannel>;
-  readonly uploader: PeerUploader;
+  readonly uploader: PeerUploader<BlobChannel>;
   lastNumber: number;
 }
 

@@ -1,29 +1,45 @@
 // Sends one neighbour what it asked for: one piece at a time, first come first served, as fast as its socket and its credit
 // allow. Every neighbour has its own, and all run at once.
 
+import type { Digest } from '../../shared/oci/digest.ts';
 import { MAX_DATA_BYTES } from '../../shared/protocol/peer-frames.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { BlobChannel } from './blob-channel.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { READ_BYTES, type ReadBuffers } from './read-buffers.ts';
 import type { TransferLimiter } from './transfer-limiter.ts';
 import { UploadQueue, type QueuedUpload } from './scheduler/upload-queue.ts';
+import type { BlobCut, SharedBlob } from './shared-blob.ts';
 
 /** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of a hand-out. */
 const STALLED_MS = 30_000;
 
-export interface UploaderDeps {
-  readonly connection: PeerConnection;
+/** A connection, as far as sending goes. */
+export type UploadConnection = Pick<
+  PeerConnection,
+  'peerId' | 'isToOtherZone' | 'partBytes' | 'reserve' | 'unreserve' | 'sendData' | 'send' | 'close'
+>;
+
+/** An open channel, as far as sending goes. */
+export interface UploadChannel {
+  readonly digest: Digest;
+  readonly cut: Pick<BlobCut, 'pieceBytes'>;
+  readonly localNumber: number;
+  readonly isClosed: boolean;
+  readonly blob: Pick<SharedBlob, 'has' | 'pieceLength' | 'readFully'> | undefined;
+}
+
+export interface UploaderDeps<Channel extends UploadChannel> {
+  readonly connection: UploadConnection;
   readonly clock: Clock;
   readonly log: Logger;
   readonly buffers: ReadBuffers;
   /** The caps on what this node sends. */
   readonly limiter: TransferLimiter;
   /** The open channel behind one of our numbers. */
-  readonly channel: (localNumber: number) => BlobChannel | undefined;
+  readonly channel: (localNumber: number) => Channel | undefined;
   /** A piece of our own choice left the queue. @param sent whole. */
-  readonly creditServed: (channel: BlobChannel | undefined, pieceIndex: number, sent: boolean) => void;
+  readonly creditServed: (channel: Channel | undefined, pieceIndex: number, sent: boolean) => void;
   readonly sent: (bytes: number) => void;
 }
 
@@ -31,12 +47,12 @@ interface ActiveUpload extends QueuedUpload {
   readonly stop: AbortController;
 }
 
-export class PeerUploader {
-  readonly #deps: UploaderDeps;
+export class PeerUploader<Channel extends UploadChannel> {
+  readonly #deps: UploaderDeps<Channel>;
   readonly #queue = new UploadQueue();
   #active: ActiveUpload | undefined;
 
-  constructor(deps: UploaderDeps) {
+  constructor(deps: UploaderDeps<Channel>) {
     this.#deps = deps;
   }
 
@@ -80,7 +96,7 @@ export class PeerUploader {
     }
   }
 
-  async #send(channel: BlobChannel, upload: ActiveUpload): Promise<boolean> {
+  async #send(channel: Channel, upload: ActiveUpload): Promise<boolean> {
     const { blob } = channel;
     const { pieceIndex } = upload;
     if (blob === undefined || !blob.has.has(pieceIndex)) {
@@ -110,7 +126,7 @@ export class PeerUploader {
 
   /** Reads a part into a buffer and gives it to the socket. @returns false when it was cancelled meanwhile. */
   async #sendPart(
-    channel: BlobChannel,
+    channel: Channel,
     upload: ActiveUpload,
     part: { readonly offset: number; readonly partBytes: number },
   ): Promise<boolean> {
@@ -149,7 +165,7 @@ export class PeerUploader {
     }
   }
 
-  #reject(channel: BlobChannel | undefined, pieceIndex: number): void {
+  #reject(channel: Channel | undefined, pieceIndex: number): void {
     if (channel === undefined || channel.isClosed) return;
     const { connection } = this.#deps;
     connection.send({ type: 'reject', channel: channel.localNumber, pieceIndex, reason: 'not_here' });
