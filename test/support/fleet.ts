@@ -20,8 +20,11 @@ export interface FleetOptions {
   readonly nodes: number;
   /** Limit of each host's link, in each direction on its own; none when absent. */
   readonly bytesPerSecond?: number;
+  /** Hosts that run nothing of Shoal's, beside those of the nodes; none when absent. */
+  readonly spareHosts?: number;
   readonly coordinatorArgs?: readonly string[];
-  readonly nodeArgs?: readonly string[];
+  /** Told from the spare hosts when they depend on what stands there. */
+  readonly nodeArgs?: readonly string[] | ((spareHosts: readonly NetworkHost[]) => readonly string[]);
 }
 
 /** One node, its host, and the ways to use it. */
@@ -42,12 +45,14 @@ export class Fleet implements AsyncDisposable {
   readonly nodes: readonly FleetNode[];
   /** For what belongs to no host. */
   readonly folder: string;
+  readonly spareHosts: readonly NetworkHost[];
   readonly #resources: ResourceStack;
 
-  private constructor(parts: Pick<Fleet, 'coordinator' | 'nodes' | 'folder'>, resources: ResourceStack) {
+  private constructor(parts: Pick<Fleet, 'coordinator' | 'nodes' | 'folder' | 'spareHosts'>, resources: ResourceStack) {
     this.coordinator = parts.coordinator;
     this.nodes = parts.nodes;
     this.folder = parts.folder;
+    this.spareHosts = parts.spareHosts;
     this.#resources = resources;
   }
 
@@ -55,18 +60,21 @@ export class Fleet implements AsyncDisposable {
   static async start(options: FleetOptions): Promise<Fleet> {
     await using building = new ResourceStack();
     const { path: folder } = building.use(await openTemporaryFolder('fleet'));
-    const { nodes: hosts, bytesPerSecond } = options;
+    const { nodes: nodeCount, spareHosts: spareCount = 0, bytesPerSecond } = options;
     const rate = bytesPerSecond === undefined ? {} : { bytesPerSecond };
-    const network = building.use(await HostNetwork.open({ hosts, ...rate }));
+    const network = building.use(await HostNetwork.open({ hosts: nodeCount + spareCount, ...rate }));
     const coordinator = building.use(await startCoordinator(network.host(0), folder, options));
     const nodes: FleetNode[] = [];
-    for (const [index, host] of network.hosts.entries()) {
+    const spareHosts = network.hosts.slice(nodeCount);
+    const { nodeArgs = [] } = options;
+    const args = typeof nodeArgs === 'function' ? nodeArgs(spareHosts) : nodeArgs;
+    for (const [index, host] of network.hosts.slice(0, nodeCount).entries()) {
       const token = await createToken(network.host(0), folder);
-      const node = await startNode({ host, index, token, coordinator: network.host(0), folder, options });
+      const node = await startNode({ host, index, token, coordinator: network.host(0), folder, args });
       building.use(node.program);
       nodes.push(node);
     }
-    return new Fleet({ coordinator, nodes, folder }, building.move());
+    return new Fleet({ coordinator, nodes, folder, spareHosts }, building.move());
   }
 
   /** @throws {Error} if there is no such node; the first, 0, is the origin. */
@@ -109,10 +117,12 @@ interface NodeStart {
   readonly coordinator: NetworkHost;
   /** Of the whole fleet. */
   readonly folder: string;
-  readonly options: FleetOptions;
+  /** What differs from fleet to fleet. */
+  readonly args: readonly string[];
 }
 
-async function startNode({ host, index, token, coordinator, folder, options }: NodeStart): Promise<FleetNode> {
+async function startNode(start: NodeStart): Promise<FleetNode> {
+  const { host, index, token, coordinator, folder } = start;
   const ownFolder = join(folder, `node-${index}`);
   await mkdir(ownFolder, { recursive: true });
   const args = [
@@ -127,7 +137,7 @@ async function startNode({ host, index, token, coordinator, folder, options }: N
   if (index === 0) args.push('--origin');
   const logFile = join(folder, `node-${index}.log`);
   const program = await ShoalProgram.start({
-    args: [...args, ...(options.nodeArgs ?? [])],
+    args: [...args, ...start.args],
     logFile,
     host,
     http: { port: registryPort },
