@@ -31,7 +31,7 @@ export async function openSource(
 ): Promise<OpenedSource> {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(from)) {
     refuseLogin(from, options);
-    return { source: await RegistryFolder.open(from), kind: 'folder', [Symbol.dispose]: () => undefined };
+    return { source: await RegistryFolder.open(deps, from), kind: 'folder', [Symbol.dispose]: () => undefined };
   }
   const url = registryUrl(from);
   const { authority, alsoAllowed } = options;

@@ -16,30 +16,40 @@ import { join, resolve } from 'node:path';
 import { algorithmOf, digestOf, encodedOf, isDigest, type Digest } from '../../shared/oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../../shared/oci/manifest.ts';
 import { isRepositoryName, isTag } from '../../shared/oci/reference.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { ImageSource, OnProblem, SourceBlob } from './image-source.ts';
 
 /** A link holds a digest, of 135 characters at most; a longer one is broken. */
 const MAX_LINK_BYTES = 200;
+/** Looks at a link that is empty; then it counts as damaged. A registry writes one within a millisecond. */
+const MAX_LOOKS = 4;
+/** Pause between two of them. */
+const LOOK_AGAIN_MS = 20;
+/** Further looks at empty links in one import: where a crash left thousands of them nobody waits for each. */
+const MAX_FURTHER_LOOKS = 500;
 /** Where the storage begins, below what people call the registry's folder. */
 const LAYOUT = 'docker/registry/v2';
 
 export class RegistryFolder implements ImageSource {
   readonly #repositories: string;
   readonly #blobs: string;
+  readonly #clock: Clock;
+  #looksLeft = MAX_FURTHER_LOOKS;
 
-  private constructor(root: string) {
+  private constructor({ clock }: { readonly clock: Clock }, root: string) {
+    this.#clock = clock;
     this.#repositories = join(root, 'repositories');
     this.#blobs = join(root, 'blobs');
   }
 
   /** @param folder what the container has at /var/lib/registry, or a folder in it. @throws {AppError} `config_invalid` */
-  static async open(folder: string): Promise<RegistryFolder> {
+  static async open(deps: { readonly clock: Clock }, folder: string): Promise<RegistryFolder> {
     for (const below of [LAYOUT, 'registry/v2', 'v2', '.']) {
       const root = resolve(folder, below);
       if ((await kindOf(join(root, 'repositories'))) !== 'folder' || (await kindOf(join(root, 'blobs'))) !== 'folder')
         continue;
-      return new RegistryFolder(await realpath(root));
+      return new RegistryFolder(deps, await realpath(root));
     }
     const why =
       (await kindOf(folder)) === 'none' ? 'is not there' : `is not the storage of a registry: it has no ${LAYOUT}`;
@@ -73,7 +83,7 @@ export class RegistryFolder implements ImageSource {
         onProblem(`${JSON.stringify(tag)} is not a name that a tag may have`);
         continue;
       }
-      const link = await readLink(join(folder, tag, 'current/link'));
+      const link = await this.#readLink(join(folder, tag, 'current/link'));
       if (link.type === 'digest') yield { tag, digest: link.digest };
       else onProblem(`the tag ${tag} leads nowhere: its link is ${link.type === 'none' ? 'gone' : 'damaged'}`);
     }
@@ -88,7 +98,7 @@ export class RegistryFolder implements ImageSource {
           onProblem(`${JSON.stringify(digest)} is not a digest`);
           continue;
         }
-        const link = await readLink(join(folder, algorithm, hex, 'link'));
+        const link = await this.#readLink(join(folder, algorithm, hex, 'link'));
         if (link.type === 'digest') yield digest;
         else if (link.type === 'damaged') onProblem(`the link of the manifest ${digest} is damaged`);
       }
@@ -97,7 +107,7 @@ export class RegistryFolder implements ImageSource {
 
   async manifest(repository: string, digest: Digest): Promise<{ readonly bytes: Uint8Array }> {
     const folder = join(this.#repositories, repository, '_manifests/revisions', algorithmOf(digest), encodedOf(digest));
-    const link = await readLink(join(folder, 'link'));
+    const link = await this.#readLink(join(folder, 'link'));
     if (link.type !== 'digest')
       throw new AppError('manifest_unknown', `the manifest ${digest} was deleted, or its link is damaged`);
     const bytes = await readSmallFile(this.#pathOf(link.digest), MAX_MANIFEST_BYTES);
@@ -109,8 +119,9 @@ export class RegistryFolder implements ImageSource {
 
   async blob(repository: string, { digest }: { readonly digest: Digest }): Promise<SourceBlob> {
     const folder = join(this.#repositories, repository, '_layers', algorithmOf(digest), encodedOf(digest));
-    const link = await readLink(join(folder, 'link'));
-    if (link.type !== 'digest') throw new AppError('blob_unknown', `the repository does not hold the blob ${digest}`);
+    const link = await this.#readLink(join(folder, 'link'));
+    if (link.type === 'none') throw new AppError('blob_unknown', `the repository does not hold the blob ${digest}`);
+    if (link.type === 'damaged') throw new AppError('blob_unknown', `the link of the blob ${digest} is damaged`);
     const path = this.#pathOf(link.digest);
     const found = await lstat(path).catch(noneIfMissing);
     if (found === undefined) throw new AppError('blob_unknown', `the bytes of the blob ${digest} are gone`);
@@ -119,6 +130,20 @@ export class RegistryFolder implements ImageSource {
       sizeBytes,
       bring: async (target, signal) => target.adoptFile({ repository, digest, path, sizeBytes }, signal),
     };
+  }
+
+  /** A registry that runs empties a link before it writes it anew: one without a byte is looked at again. */
+  async #readLink(path: string): Promise<Link> {
+    for (let look = 1; ; look += 1) {
+      const bytes = await readSmallFile(path, MAX_LINK_BYTES);
+      if (bytes === 'none') return { type: 'none' };
+      if (bytes === 'too-large') return { type: 'damaged' };
+      const text = Buffer.from(bytes).toString('latin1').trim();
+      if (isDigest(text)) return { type: 'digest', digest: text };
+      if (bytes.byteLength > 0 || look === MAX_LOOKS || this.#looksLeft === 0) return { type: 'damaged' };
+      this.#looksLeft -= 1;
+      await this.#clock.sleep(LOOK_AGAIN_MS, new AbortController().signal); // too short to be worth an end
+    }
   }
 
   #pathOf(digest: Digest): string {
@@ -131,14 +156,6 @@ type Link =
   | { readonly type: 'digest'; readonly digest: Digest }
   | { readonly type: 'none' }
   | { readonly type: 'damaged' };
-
-async function readLink(path: string): Promise<Link> {
-  const bytes = await readSmallFile(path, MAX_LINK_BYTES);
-  if (bytes === 'none') return { type: 'none' };
-  if (bytes === 'too-large') return { type: 'damaged' };
-  const text = Buffer.from(bytes).toString('latin1').trim();
-  return isDigest(text) ? { type: 'digest', digest: text } : { type: 'damaged' };
-}
 
 /** An ordinary file of a few bytes; what is something else, or hangs as a pipe does, is none. */
 async function readSmallFile(path: string, maxBytes: number): Promise<Uint8Array | 'none' | 'too-large'> {

@@ -1,7 +1,7 @@
 // The storage folder of a registry:2, written as its filesystem driver does.
 
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestText, OCI_MANIFEST } from './registry-wire.ts';
 
@@ -9,6 +9,7 @@ export class OldRegistryFolder {
   /** What the container has at /var/lib/registry. */
   readonly root: string;
   readonly #v2: string;
+  #writeCount = 0;
 
   constructor(root: string) {
     this.root = root;
@@ -72,15 +73,22 @@ export class OldRegistryFolder {
   }
 
   async writeLink(path: string, text: string): Promise<void> {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
+    await this.#writeAtOnce(path, text);
   }
 
   async #write(bytes: string | Uint8Array): Promise<string> {
     const digest = digestText(bytes);
     const path = this.dataOf(digest);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, bytes);
+    await this.#writeAtOnce(path, bytes);
     return digest;
+  }
+
+  /** Nobody reads the half of it. */
+  async #writeAtOnce(path: string, bytes: string | Uint8Array): Promise<void> {
+    this.#writeCount += 1;
+    const temporary = `${path}.${this.#writeCount}`;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, bytes);
+    await rename(temporary, path);
   }
 }

@@ -140,6 +140,25 @@ describe('A fleet with users', () => {
     await everywhere('the robot refused', list, 401);
   });
 
+  test('Who guesses the secret of a robot has to wait, and others that log in as robots have not', async () => {
+    const [own] = wires as readonly [RegistryWire];
+    const secret = await users.addRobot('guessed', { ttlMs: DAY_MS, right: 'pull team/*' });
+    const other = await users.addRobot('other', { ttlMs: DAY_MS, right: 'pull team/*' });
+    await everywhere('the robots known', (wire) => get(wire, '/v2/', basic('guessed', secret)), 200);
+    await everywhere('the other one known', (wire) => get(wire, '/v2/', basic('other', other)), 200);
+
+    const guesses = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        get(own, '/v2/auth?service=shoal', basic('guessed', `${secret.slice(0, -2)}${index + 10}`)),
+      ),
+    );
+
+    const statuses = guesses.map(({ status }) => status);
+    assert.ok(statuses.includes(429) && statuses.every((status) => [401, 429].includes(status)), statuses.join(' '));
+    assert.equal((await get(own, '/v2/', basic('other', other))).status, 200);
+    assert.equal((await get(own, '/v2/', basic('guessed', secret))).status, 200); // who is in stays in
+  });
+
   test('What nodes know of users is readable by their owner alone', async () => {
     for (const name of ['own', 'one', 'two']) {
       const { mode } = await stat(join(fleet.folder, name, 'access-policy.json'));

@@ -2,17 +2,20 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RegistryFolder } from '../../../node/import/registry-folder.ts';
-import { isDigest } from '../../../shared/oci/digest.ts';
+import { isDigest, parseDigest } from '../../../shared/oci/digest.ts';
 import { isRepositoryName, isTag } from '../../../shared/oci/reference.ts';
+import { systemClock, type Clock } from '../../../shared/runtime/clock.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import { OldRegistryFolder } from '../../support/old-registry-folder.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
+/** Nobody writes here meanwhile, so that looking again needs no pause. */
+const clock: Clock = { ...systemClock, sleep: async () => undefined };
 const ignore = (): void => undefined;
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -28,11 +31,11 @@ test('A registry is found by its folder and by any folder on the way into it', a
   await symlink(old.root, join(folder.path, 'link'));
 
   for (const below of ['lib', 'lib/docker', 'lib/docker/registry', 'lib/docker/registry/v2', 'link']) {
-    const opened = await RegistryFolder.open(join(folder.path, below));
+    const opened = await RegistryFolder.open({ clock }, join(folder.path, below));
     assert.deepEqual(await all(opened.repositories(ignore)), ['team/app'], below);
   }
-  await assert.rejects(RegistryFolder.open(join(folder.path, 'none')), /is not there/);
-  await assert.rejects(RegistryFolder.open(folder.path), /is not the storage of a registry/);
+  await assert.rejects(RegistryFolder.open({ clock }, join(folder.path, 'none')), /is not there/);
+  await assert.rejects(RegistryFolder.open({ clock }, folder.path), /is not the storage of a registry/);
 });
 
 test('A repository within another one is found, and what may not be a name is told', async () => {
@@ -43,11 +46,40 @@ test('A repository within another one is found, and what may not be a name is to
   await mkdir(old.repository('_manifests'), { recursive: true });
   const told: string[] = [];
 
-  const opened = await RegistryFolder.open(folder.path);
+  const opened = await RegistryFolder.open({ clock }, folder.path);
   const names = await all(opened.repositories((what) => told.push(what)));
 
   assert.deepEqual(names, ['team', 'team/app', 'team/app/cache']);
   assert.deepEqual(told, ['"Team" is not a name that a repository may have']);
+});
+
+test('A link that is empty for a moment, as a registry that runs leaves one, is read when it is written', async () => {
+  await using folder = await openTemporaryFolder('layout');
+  const old = new OldRegistryFolder(folder.path);
+  const { digest, layer } = await old.addImage('app', ['v1'], 'x');
+  const tag = old.repository('app', '_manifests/tags/v1/current/link');
+  const held = old.repository('app', '_layers', ...layer.split(':'), 'link');
+  await truncate(tag);
+  await truncate(held);
+  const written = new Map([
+    [1, () => old.writeLink(tag, digest)],
+    [4, () => old.writeLink(held, layer)],
+  ]);
+  let pauses = 0;
+  const writing: Clock = {
+    ...systemClock,
+    sleep: async () => {
+      pauses += 1;
+      await written.get(pauses)?.();
+    },
+  };
+
+  const opened = await RegistryFolder.open({ clock: writing }, folder.path);
+
+  assert.deepEqual(await all(opened.tags('app', ignore)), [{ tag: 'v1', digest }]);
+  assert.equal((await opened.blob('app', { digest: parseDigest(layer) })).sizeBytes, 1);
+  await truncate(held);
+  await assert.rejects(opened.blob('app', { digest: parseDigest(layer) }), /the link of the blob .* is damaged/);
 });
 
 test('A pipe in the place of a file holds nobody up', async () => {
@@ -59,7 +91,7 @@ test('A pipe in the place of a file holds nobody up', async () => {
   execFileSync('mkfifo', [link]);
   const told: string[] = [];
 
-  const opened = await RegistryFolder.open(folder.path);
+  const opened = await RegistryFolder.open({ clock }, folder.path);
   const tags = await all(opened.tags('app', (what) => told.push(what)));
 
   assert.deepEqual(tags, [{ tag: 'v1', digest }]);
@@ -92,7 +124,7 @@ test('Whatever lies in the folder, only legal names come out of it, and only exp
       const root = join(folder.path, String(count));
       for (const name of ['blobs', 'repositories']) await mkdir(join(root, name), { recursive: true });
       for (const [names, text] of files) await writeIfRoom(join(root, 'repositories', ...names), text);
-      const opened = await RegistryFolder.open(root);
+      const opened = await RegistryFolder.open({ clock }, root);
 
       for (const repository of await all(opened.repositories(ignore))) {
         assert.ok(isRepositoryName(repository), repository);
