@@ -6,6 +6,7 @@ import { MAX_DATA_BYTES } from '../../shared/protocol/peer-frames.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { PieceRead, type Stretch } from './piece-read.ts';
 import { READ_BYTES, type ReadBuffers } from './read-buffers.ts';
 import type { TransferLimiter } from './transfer-limiter.ts';
 import { UploadQueue, type QueuedUpload } from './scheduler/upload-queue.ts';
@@ -13,6 +14,8 @@ import type { BlobCut, SharedBlob } from './shared-blob.ts';
 
 /** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of a hand-out. */
 const STALLED_MS = 30_000;
+/** What is read of a piece at a time where less is sent at a time: a small piece is read once, and not four times for a slow link. */
+const AT_LEAST_READ_BYTES = 128 * 1024;
 
 /** A connection, as far as sending goes. */
 export type UploadConnection = Pick<
@@ -104,15 +107,36 @@ export class PeerUploader<Channel extends UploadChannel> {
       return false;
     }
     const pieceBytes = blob.pieceLength(pieceIndex);
-    for (let offset = 0; offset < pieceBytes;) {
-      const { connection, limiter } = this.#deps;
-      const partBytes = Math.min(READ_BYTES, connection.partBytes, limiter.partBytes, pieceBytes - offset);
-      if (!(await this.#reserve(partBytes, upload.stop.signal))) return false;
-      if (!(await this.#mayPass(partBytes, upload.stop.signal))) return false;
-      if (!(await this.#sendPart(channel, upload, { offset, partBytes }))) return false;
-      offset += partBytes;
+    let read: PieceRead | undefined;
+    try {
+      for (let offset = 0; offset < pieceBytes;) {
+        const readEnd = read?.endOffset ?? 0;
+        const partBytes = this.#partBytes((readEnd > offset ? readEnd : pieceBytes) - offset);
+        if (!(await this.#reserve(partBytes, upload.stop.signal))) return false;
+        if (!(await this.#mayPass(partBytes, upload.stop.signal))) return false;
+        if (read === undefined || read.endOffset <= offset) {
+          read?.letGo();
+          read = undefined; // reading may fail
+          const stretch = {
+            offset,
+            lengthBytes: Math.min(pieceBytes - offset, Math.max(partBytes, AT_LEAST_READ_BYTES)),
+          };
+          const position = pieceIndex * channel.cut.pieceBytes + offset;
+          read = await this.#read(blob, upload, { stretch, position, reservedBytes: partBytes });
+        }
+        if (!this.#sendPart(channel, upload, { read, offset, lengthBytes: partBytes })) return false;
+        offset += partBytes;
+      }
+      return true;
+    } finally {
+      read?.letGo();
     }
-    return true;
+  }
+
+  /** As much of `leftBytes` as is sent at a time. */
+  #partBytes(leftBytes: number): number {
+    const { connection, limiter } = this.#deps;
+    return Math.min(READ_BYTES, connection.partBytes, limiter.partBytes, leftBytes);
   }
 
   /** Waits for its turn under the caps, which comes after the socket took what was sent before. @returns as `#reserve`. */
@@ -124,32 +148,34 @@ export class PeerUploader<Channel extends UploadChannel> {
     return false;
   }
 
-  /** Reads a part into a buffer and gives it to the socket. @returns false when it was cancelled meanwhile. */
-  async #sendPart(
-    channel: Channel,
+  /** Reads so much of a piece that a small one is read once. @param part.reservedBytes are given back when it cannot be read. */
+  async #read(
+    blob: Pick<SharedBlob, 'readFully'>,
     upload: ActiveUpload,
-    part: { readonly offset: number; readonly partBytes: number },
-  ): Promise<boolean> {
+    part: { readonly stretch: Stretch; readonly position: number; readonly reservedBytes: number },
+  ): Promise<PieceRead> {
     const { connection, buffers } = this.#deps;
-    const { blob } = channel;
-    const buffer = await buffers.acquire(part.partBytes);
-    const bytes = buffer.subarray(0, part.partBytes);
-    let isHandedOver = false;
+    const { stretch, position, reservedBytes } = part;
     try {
-      const position = upload.pieceIndex * channel.cut.pieceBytes + part.offset;
-      await blob?.readFully(bytes, position, upload.stop.signal);
-      if (upload.stop.signal.aborted || channel.isClosed || blob === undefined) return false;
-      isHandedOver = true;
-      const place = { channel: channel.localNumber, pieceIndex: upload.pieceIndex, offset: part.offset };
-      connection.sendData(place, bytes, { frameBytes: MAX_DATA_BYTES, onSent: () => buffers.release(buffer) });
-      this.#deps.sent(part.partBytes);
-      return true;
-    } finally {
-      if (!isHandedOver) {
-        connection.unreserve(part.partBytes);
-        buffers.release(buffer);
-      }
+      return await PieceRead.read(buffers, stretch, (target) => blob.readFully(target, position, upload.stop.signal));
+    } catch (error) {
+      connection.unreserve(reservedBytes);
+      throw error;
     }
+  }
+
+  /** Gives a part to the socket. @returns false when it was cancelled meanwhile. */
+  #sendPart(channel: Channel, upload: ActiveUpload, part: Stretch & { readonly read: PieceRead }): boolean {
+    const { connection } = this.#deps;
+    const { read, offset, lengthBytes } = part;
+    if (upload.stop.signal.aborted || channel.isClosed || channel.blob === undefined) {
+      connection.unreserve(lengthBytes);
+      return false;
+    }
+    const place = { channel: channel.localNumber, pieceIndex: upload.pieceIndex, offset };
+    connection.sendData(place, read.hold(part), { frameBytes: MAX_DATA_BYTES, onSent: () => read.letGo() });
+    this.#deps.sent(lengthBytes);
+    return true;
   }
 
   async #reserve(bytes: number, signal: AbortSignal): Promise<boolean> {
