@@ -3,6 +3,9 @@
 // Per client address and user: five wrong passwords cost nothing, each further one doubles the wait, from a second to a minute.
 // Of an IPv6 address its network of 64 bits counts, since whoever has one has all of its addresses (RFC 6177).
 // So a fleet behind one address is not locked out by one host with an old password, and nobody can lock out somebody else.
+//
+// Where a proxy is believed, whoever reaches us past it can claim a new address with each guess. So wrong passwords for a user count
+// for whoever connected, too: a hundred cost nothing there, unless somebody logs in rightly in between.
 
 import { isIPv6 } from 'node:net';
 
@@ -15,10 +18,14 @@ interface Failures {
 export interface Attempt {
   readonly user: string;
   readonly clientAddress: string;
+  /** Who connected: the same, or a proxy by whose word it comes from there. */
+  readonly peerAddress: string;
 }
 
 /** Wrong passwords that cost nothing: people mistype. */
 const FREE_FAILURES = 5;
+/** Wrong passwords for one user that cost nothing when they come through one proxy, from whatever addresses: some hosts that nobody gave the new password yet. */
+const FREE_FAILURES_OF_PROXY = 100;
 /** The wait after the first failure too many; it doubles with each. */
 const FIRST_WAIT_MS = 1000;
 /** The longest wait: somebody who mistyped is not locked out for an evening, and a guesser gets 1,440 tries a day. */
@@ -35,15 +42,18 @@ export class LoginThrottle {
 
   /** Milliseconds until the next password may come; 0: now. */
   waitMs(attempt: Attempt, nowMs: number): number {
-    const failures = this.#failures.get(keyOf(attempt));
-    return failures === undefined ? 0 : Math.max(0, failures.untilMs - nowMs);
+    const untilMs = countsOf(attempt).map(({ key }) => this.#failures.get(key)?.untilMs ?? 0);
+    return Math.max(0, ...untilMs.map((until) => until - nowMs));
   }
 
   failed(attempt: Attempt, nowMs: number): void {
-    const key = keyOf(attempt);
+    for (const count of countsOf(attempt)) this.#count(count, nowMs);
+  }
+
+  #count({ key, free }: Count, nowMs: number): void {
     const before = this.#failures.get(key);
     const count = before === undefined || nowMs - before.lastMs > FORGET_MS ? 1 : before.count + 1;
-    const waits = Math.max(0, count - FREE_FAILURES);
+    const waits = Math.max(0, count - free);
     const waitMs = waits === 0 ? 0 : Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (waits - 1));
     this.#failures.delete(key);
     this.#failures.set(key, { count, untilMs: nowMs + waitMs, lastMs: nowMs });
@@ -52,12 +62,22 @@ export class LoginThrottle {
   }
 
   succeeded(attempt: Attempt): void {
-    this.#failures.delete(keyOf(attempt));
+    for (const { key } of countsOf(attempt)) this.#failures.delete(key);
   }
 }
 
-function keyOf({ user, clientAddress }: Attempt): string {
-  return `${networkOf(clientAddress)} ${user}`;
+/** What a failure is counted for. */
+interface Count {
+  readonly key: string;
+  /** So many cost nothing. */
+  readonly free: number;
+}
+
+function countsOf({ user, clientAddress, peerAddress }: Attempt): readonly Count[] {
+  const [client, peer] = [networkOf(clientAddress), networkOf(peerAddress)];
+  const own = { key: `${client} ${user}`, free: FREE_FAILURES };
+  // No address has a blank in it, so that no user's name makes one key look like the other.
+  return client === peer ? [own] : [own, { key: `through ${peer} ${user}`, free: FREE_FAILURES_OF_PROXY }];
 }
 
 /** An IPv4 address stays itself, however it is written. */

@@ -22,9 +22,7 @@ interface Login {
 }
 
 /** Where they came from. Asked for by a login that is not remembered: finding it out costs more than remembering does. */
-interface LoginSource {
-  readonly clientAddress: string;
-}
+export type LoginSource = Pick<Attempt, 'clientAddress' | 'peerAddress'>;
 
 interface Remembered {
   readonly version: string;
@@ -88,11 +86,12 @@ export class Logins {
         return account;
       }
     }
-    const { clientAddress } = source;
-    if (!this.#running.has(key)) this.#admit({ user, clientAddress });
+    const { clientAddress, peerAddress } = source;
+    const attempt: Attempt = { user, clientAddress, peerAddress };
+    if (!this.#running.has(key)) this.#admit(attempt);
     const account = await this.#compute(key, { user, password });
     this.#results.add(1, { result: account === undefined ? 'wrong' : 'right' });
-    if (account !== undefined) this.#throttle.succeeded({ user, clientAddress });
+    if (account !== undefined) this.#throttle.succeeded(attempt);
     return account;
   }
 

@@ -6,7 +6,7 @@ import type { TokenFields, TokenSource } from '../registry/token-routes.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { basicRefusal } from './challenge.ts';
 import { MAX_USER_CHARS, parseAuthorization } from './credentials.ts';
-import type { Logins } from './logins.ts';
+import type { Logins, LoginSource } from './logins.ts';
 import { ACCESS_TOKEN_SECONDS, type OwnTokens } from './own-tokens.ts';
 import type { RightsOfAll } from './rights.ts';
 import { formatScope, parseScopes, type Scope } from './scope.ts';
@@ -42,26 +42,26 @@ export class TokenService implements TokenSource {
    */
   async byGet(
     fields: TokenFields,
-    asker: { readonly authorization: string | undefined; readonly clientAddress: string },
+    asker: LoginSource & { readonly authorization: string | undefined },
   ): Promise<TokenAnswer> {
     this.#checkService(fields);
     const credentials = parseAuthorization(asker.authorization);
     if (credentials.type === 'none') return this.#answer(undefined, fields, { withScope: false });
     if (credentials.type !== 'basic') throw this.#refusal();
     const { user, password } = credentials;
-    const account = await this.#login(user, password, asker.clientAddress);
+    const account = await this.#login(user, password, asker);
     const refresh = fields.first('offline_token') === 'true' ? await this.#deps.tokens.signRefresh(account) : undefined;
     return this.#answer(account, fields, { withScope: false, refresh });
   }
 
   /** The OAuth 2 form. @throws {AppError} `message_invalid` (A-34), `credentials_required`, `too_many_requests` */
-  async byPost(fields: TokenFields, asker: { readonly clientAddress: string }): Promise<TokenAnswer> {
+  async byPost(fields: TokenFields, asker: LoginSource): Promise<TokenAnswer> {
     this.#checkService(fields);
     switch (fields.first('grant_type')) {
       case 'password': {
         const { user, password } = { user: fields.first('username'), password: fields.first('password') };
         if (user === undefined || password === undefined) throw malformed('username and password are needed');
-        const account = await this.#login(user, password, asker.clientAddress);
+        const account = await this.#login(user, password, asker);
         const isOffline = fields.first('access_type') === 'offline';
         const refresh = isOffline ? await this.#deps.tokens.signRefresh(account) : undefined;
         return this.#answer(account, fields, { withScope: true, refresh });
@@ -79,9 +79,9 @@ export class TokenService implements TokenSource {
     }
   }
 
-  async #login(user: string, password: string, clientAddress: string): Promise<Account> {
+  async #login(user: string, password: string, source: LoginSource): Promise<Account> {
     if (user.length > MAX_USER_CHARS) throw this.#refusal();
-    const account = await this.#deps.logins.verify({ user, password }, { clientAddress });
+    const account = await this.#deps.logins.verify({ user, password }, source);
     if (account === undefined) throw this.#refusal();
     return account;
   }

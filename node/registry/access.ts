@@ -26,6 +26,8 @@ export interface Asker {
   /** Where the client sees this registry; undefined when it does not say. */
   readonly baseUrl: string | undefined;
   readonly clientAddress: string;
+  /** Who connected: the client itself, or a proxy by whose word `clientAddress` is so. */
+  readonly peerAddress: string;
 }
 
 /** The name of whoever asks; undefined without a login. */

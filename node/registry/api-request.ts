@@ -63,6 +63,10 @@ export class ApiRequest {
     return this.#site.clientAddress(this.#raw);
   }
 
+  get peerAddress(): string {
+    return this.#site.peerAddress(this.#raw);
+  }
+
   /** What the coordinator is told of whoever asks for a change. Made anew each time. */
   get requester(): Requester {
     const { subject, clientAddress, baseUrl } = this;

@@ -4,7 +4,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Asker } from './access.ts';
 import type { RegistrySite } from './registry-site.ts';
 
-export function askerOf(site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>, raw: IncomingMessage): Asker {
+export function askerOf(
+  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress' | 'peerAddress'>,
+  raw: IncomingMessage,
+): Asker {
   const { authorization } = raw.headers;
-  return { authorization, baseUrl: site.baseUrl(raw), clientAddress: site.clientAddress(raw) };
+  return {
+    authorization,
+    baseUrl: site.baseUrl(raw),
+    clientAddress: site.clientAddress(raw),
+    peerAddress: site.peerAddress(raw),
+  };
 }

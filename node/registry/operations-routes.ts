@@ -33,7 +33,7 @@ export function operationsRoutes(deps: { readonly health: Health }): FastifyPlug
 /** `/metrics`: for everybody with a login, whatever its rights, since numbers tell how busy this host is and of what version. */
 export function metricsRoutes(
   deps: { readonly access: AccessPolicy; readonly metrics: Metrics },
-  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
+  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress' | 'peerAddress'>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     requireAccess(app, { ...deps, site }, { type: 'login' });

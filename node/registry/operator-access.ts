@@ -9,7 +9,10 @@ import { sendFailure } from './send-failure.ts';
 /** Lets nobody at the routes of `app` for whom the policy refuses `need`, and answers failures as the API does. */
 export function requireAccess(
   app: FastifyInstance,
-  deps: { readonly access: AccessPolicy; readonly site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'> },
+  deps: {
+    readonly access: AccessPolicy;
+    readonly site: Pick<RegistrySite, 'baseUrl' | 'clientAddress' | 'peerAddress'>;
+  },
   need: AccessNeed,
 ): void {
   const { access, site } = deps;

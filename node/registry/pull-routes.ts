@@ -24,7 +24,7 @@ const LISTED = 100;
 /** They name repositories, so they need what the catalog needs. */
 export function pullRoutes(
   deps: { readonly access: AccessPolicy; readonly pulls: PullReports },
-  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
+  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress' | 'peerAddress'>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     requireAccess(app, { ...deps, site }, { type: 'catalog' });

@@ -68,11 +68,15 @@ export class RegistrySite {
     return `${scheme ?? ('encrypted' in request.socket ? 'https' : 'http')}://${seen}${this.#prefix}`;
   }
 
+  /** Who connected to us: the client, or a proxy that speaks for it. */
+  peerAddress(request: IncomingMessage): string {
+    return plainAddress(request.socket.remoteAddress ?? '');
+  }
+
   /** The address that a request came from, by the word of proxies as far as they are trusted. */
   clientAddress(request: IncomingMessage): string {
-    const peer = plainAddress(request.socket.remoteAddress ?? '');
     const { addresses } = this.#forwarded(request);
-    return addresses.findLast((address) => !this.#proxies.has(address)) ?? addresses[0] ?? peer;
+    return addresses.findLast((address) => !this.#proxies.has(address)) ?? addresses[0] ?? this.peerAddress(request);
   }
 
   /** The headers of an answer as they go out: those of the operator added, links as clients need them. */

@@ -37,7 +37,7 @@ interface Found {
 
 export function searchRoutes(
   deps: SearchDeps,
-  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress'>,
+  site: Pick<RegistrySite, 'baseUrl' | 'clientAddress' | 'peerAddress'>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     app.setErrorHandler((error, _request, reply) => sendFailure(reply, error));

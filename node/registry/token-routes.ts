@@ -1,6 +1,7 @@
 // Where clients get tokens: GET with a password in the header, or a form by POST.
 
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import type { Asker } from './access.ts';
 import { jsonAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import type { Methods } from './route.ts';
@@ -13,11 +14,8 @@ export interface TokenFields {
 
 /** Gives out tokens. */
 export interface TokenSource {
-  byGet(
-    fields: TokenFields,
-    asker: { readonly authorization: string | undefined; readonly clientAddress: string },
-  ): Promise<object>;
-  byPost(fields: TokenFields, asker: { readonly clientAddress: string }): Promise<object>;
+  byGet(fields: TokenFields, asker: Pick<Asker, 'authorization' | 'clientAddress' | 'peerAddress'>): Promise<object>;
+  byPost(fields: TokenFields, asker: Pick<Asker, 'clientAddress' | 'peerAddress'>): Promise<object>;
 }
 
 /** Largest form, a larger one is refused with 413. */
@@ -34,11 +32,7 @@ export function tokenRoutes(
     throw new AppError('not_supported', 'this registry gives out no tokens');
   };
   return {
-    GET: async (_, request) => {
-      const { clientAddress } = request;
-      const { authorization } = request.headers;
-      return answer(await given().byGet(fieldsOf(request.queryText), { authorization, clientAddress }));
-    },
+    GET: async (_, request) => answer(await given().byGet(fieldsOf(request.queryText), request)),
     POST: async (_, request) => {
       const tokens = given();
       return answer(await tokens.byPost(await readForm(request, options), request));

@@ -9,6 +9,7 @@ import { runProgram } from '../../../node/cli/program.ts';
 import { EventReceiver } from '../../support/event-receiver.ts';
 import { eventually } from '../../support/eventually.ts';
 import { findFreePorts } from '../../support/free-ports.ts';
+import { basicCredentials, HASH_OF_RIGHT } from '../../support/htpasswd.ts';
 import { recordingTerminal } from '../../support/recording-terminal.ts';
 import { digestText, emptyManifest, RegistryWire } from '../../support/registry-wire.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
@@ -20,13 +21,19 @@ interface Serving extends AsyncDisposable {
 }
 
 /** Starts with these variables, without their prefix. Disposing stops it as a signal would. */
-async function serve(root: string, variables: Readonly<Record<string, string>> = {}): Promise<Serving> {
+/** @param more variables by their whole names. */
+async function serve(
+  root: string,
+  variables: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, string>> = {},
+): Promise<Serving> {
   const [port = 0] = await findFreePorts(1);
   const environment = {
     SHOAL_LOG_LEVEL: 'silent',
     SHOAL_REGISTRY_ACCESS_LOG: 'off', // it would go to the stdout of the test
     REGISTRY_HTTP_ADDR: `127.0.0.1:${port}`,
     REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: root,
+    ...more,
     ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [`REGISTRY_${name}`, value])),
   };
   const terminal = recordingTerminal({ environment });
@@ -97,6 +104,34 @@ describe('registry serve', () => {
     assert.equal(pushed.status, 201);
     assert.equal(pushed.headers.location, `https://registry.example/registry/v2/a/blobs/${digestText('x')}`);
     assert.equal((await serving.wire.send('GET', '/v2/')).status, 404);
+  });
+
+  test('slows down who guesses passwords, also when a new address is claimed with each guess', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    const htpasswd = join(folder.path, 'htpasswd');
+    await writeFile(htpasswd, `alice:${HASH_OF_RIGHT}\n`);
+    const auth = { AUTH: 'htpasswd', AUTH_HTPASSWD_REALM: 'here', AUTH_HTPASSWD_PATH: htpasswd };
+    const guess = (wire: RegistryWire, index: number): Promise<number> => {
+      const authorization = basicCredentials('alice', `guess ${index}`);
+      const claimed = { 'x-forwarded-for': `192.0.2.${index % 250}, 198.51.100.${index % 250}` };
+      return wire.send('GET', '/v2/', { headers: { authorization, ...claimed } }).then(({ status }) => status);
+    };
+    const guesses = (wire: RegistryWire, count: number): Promise<readonly number[]> =>
+      Promise.all(Array.from({ length: count }, (_, index) => guess(wire, index)));
+
+    await using behindProxies = await serve(folder.path, auth);
+    const believed = await guesses(behindProxies.wire, 130);
+    await behindProxies[Symbol.asyncDispose]();
+    await using alone = await serve(folder.path, auth, { SHOAL_REGISTRY_TRUSTED_PROXIES: '203.0.113.1' });
+    const notBelieved = await guesses(alone.wire, 20);
+
+    assert.ok(believed.filter((status) => status === 401).length <= 110, believed.join(' '));
+    assert.ok(believed.includes(429));
+    assert.ok(notBelieved.filter((status) => status === 401).length <= 10, notBelieved.join(' '));
+    assert.ok(notBelieved.includes(429));
+    for (const status of [...believed, ...notBelieved]) assert.ok([401, 429].includes(status), String(status));
+    const headers = { authorization: basicCredentials('alice', 'right') };
+    assert.notEqual((await alone.wire.send('GET', '/v2/', { headers })).status, 401);
   });
 
   test('deletes nothing unless it is told to, and nothing changes while it is read-only', async () => {

@@ -167,8 +167,8 @@ test(
       await assert.rejects(buffer(answer), 'nobody takes half a layer for a whole one');
       spawnSync('rm', [ballast]);
       const again = await eventually({ what: 'the layer, now that there is room' }, async () => {
-        const answer = await wire.send('GET', path);
-        return answer.status === 200 ? answer : undefined;
+        const got = await wire.send('GET', path);
+        return got.status === 200 ? got : undefined;
       });
       assert.ok(again.body.equals(layer));
     } finally {

@@ -40,6 +40,7 @@ const basic = (user: string, password: string): Asker => ({
   authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
   baseUrl: undefined,
   clientAddress: '192.0.2.1',
+  peerAddress: '192.0.2.1',
 });
 
 let clock: FakeClock;

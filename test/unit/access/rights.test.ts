@@ -57,7 +57,7 @@ test('A grant counts for its user, its actions and its repositories alone', () =
 
 test('A guesser with a network of IPv6 addresses is one guesser', () => {
   const throttle = new LoginThrottle();
-  const at = (clientAddress: string) => ({ user: 'alice', clientAddress });
+  const at = (clientAddress: string) => ({ user: 'alice', clientAddress, peerAddress: clientAddress });
   for (let count = 0; count < 6; count += 1) throttle.failed(at(`2001:db8:0:7::${count}`), 0);
 
   for (const address of ['2001:db8:0:7:ffff::1', '2001:0DB8::7:1:2:3:4', '2001:db8:0:7:1:2:3:4%eth0'])
@@ -96,9 +96,26 @@ test('A grant that cannot be read says how to write one', () => {
   }
 });
 
+test('Who claims another address with each guess is slowed down after a hundred, and a right password ends that', () => {
+  const throttle = new LoginThrottle();
+  const from = (index: number) => ({ user: 'alice', clientAddress: `192.0.2.${index}`, peerAddress: '10.0.0.9' });
+  const waits: number[] = [];
+  for (let index = 1; index <= 102; index += 1) {
+    waits.push(throttle.waitMs(from(index), 0));
+    throttle.failed(from(index), 0);
+  }
+
+  assert.ok(waits.slice(0, 101).every((waitMs) => waitMs === 0));
+  assert.equal(waits[101], 1000);
+  assert.equal(throttle.waitMs({ ...from(200), user: 'bob' }, 0), 0);
+  assert.equal(throttle.waitMs({ ...from(200), peerAddress: '10.0.0.8' }, 0), 0);
+  throttle.succeeded(from(200));
+  assert.equal(throttle.waitMs(from(201), 0), 0);
+});
+
 test('Wrong passwords are slowed down after the fifth, a minute at most, and a right one makes up for them', () => {
   const throttle = new LoginThrottle();
-  const attempt = { user: 'alice', clientAddress: '10.0.0.1' };
+  const attempt = { user: 'alice', clientAddress: '10.0.0.1', peerAddress: '10.0.0.1' };
   let nowMs = 0;
   const waits: number[] = [];
   for (let count = 0; count < 14; count += 1) {
@@ -112,7 +129,7 @@ test('Wrong passwords are slowed down after the fifth, a minute at most, and a r
     [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60],
   );
   throttle.failed(attempt, nowMs);
-  assert.equal(throttle.waitMs({ ...attempt, clientAddress: '10.0.0.2' }, nowMs), 0);
+  assert.equal(throttle.waitMs({ ...attempt, clientAddress: '10.0.0.2', peerAddress: '10.0.0.2' }, nowMs), 0);
   assert.equal(throttle.waitMs({ ...attempt, user: 'bob' }, nowMs), 0);
 
   throttle.succeeded(attempt);
