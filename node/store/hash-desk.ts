@@ -6,7 +6,7 @@ import { hashPiece } from '../../shared/pieces/piece-table.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 import { createHasher, type BlobHasher, type HashOutcome, type HashPlan } from './blob-hasher.ts';
 
-/** `stream` numbers a running hash of a blob; it takes bytes only at the position that it has reached. */
+/** `stream` numbers a running hash of a blob; it takes bytes only at the position that it has reached. A check of a piece needs none. */
 export type HashOperation =
   | { readonly type: 'open'; readonly stream: number; readonly plan: HashPlan }
   | { readonly type: 'absorb'; readonly stream: number; readonly bytes: Uint8Array; readonly position: number }
@@ -17,16 +17,9 @@ export type HashOperation =
       readonly position: number;
       readonly lengthBytes: number;
     }
-  | {
-      readonly type: 'verify';
-      readonly stream: number;
-      readonly bytes: Uint8Array;
-      readonly position: number;
-      readonly hash: Uint8Array;
-    }
+  | { readonly type: 'verify'; readonly bytes: Uint8Array; readonly hash: Uint8Array }
   | {
       readonly type: 'verify_file';
-      readonly stream: number;
       readonly path: string;
       readonly position: number;
       readonly lengthBytes: number;
@@ -37,7 +30,7 @@ export type HashOperation =
 
 export type HashResult =
   | { readonly type: 'position'; readonly positionBytes: number }
-  | { readonly type: 'verified'; readonly isRight: boolean; readonly positionBytes: number }
+  | { readonly type: 'verified'; readonly isRight: boolean }
   | { readonly type: 'finished'; readonly outcome: HashOutcome }
   | { readonly type: 'failed'; readonly message: string };
 
@@ -76,10 +69,10 @@ export class HashDesk {
       case 'absorb_file':
         return this.#absorbFile(operation);
       case 'verify':
-        return this.#verify(operation, operation.bytes);
+        return verified(operation.bytes, operation.hash);
       case 'verify_file': {
         const bytes = this.#read(operation.path, operation.position, operation.lengthBytes);
-        return this.#verify(operation, bytes);
+        return verified(bytes, operation.hash);
       }
       default: {
         const never: never = operation;
@@ -116,17 +109,6 @@ export class HashDesk {
     return { type: 'position', positionBytes: hasher.positionBytes };
   }
 
-  /** Bytes that are right are also taken into the whole's hash when they are next in order. */
-  #verify(
-    piece: { readonly stream: number; readonly position: number; readonly hash: Uint8Array },
-    bytes: Uint8Array,
-  ): HashResult {
-    const hasher = this.#stream(piece.stream);
-    const isRight = Buffer.compare(hashPiece(bytes), piece.hash) === 0;
-    if (isRight && hasher.positionBytes === piece.position) hasher.update(bytes);
-    return { type: 'verified', isRight, positionBytes: hasher.positionBytes };
-  }
-
   /** A view of the desk's own buffer, good until the next read. */
   #read(path: string, position: number, lengthBytes: number): Uint8Array {
     if (this.#readBuffer.byteLength < lengthBytes) this.#readBuffer = new Uint8Array(Math.max(READ_BYTES, lengthBytes));
@@ -143,4 +125,8 @@ export class HashDesk {
     }
     return bytes;
   }
+}
+
+function verified(bytes: Uint8Array, hash: Uint8Array): HashResult {
+  return { type: 'verified', isRight: Buffer.compare(hashPiece(bytes), hash) === 0 };
 }

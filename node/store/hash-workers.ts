@@ -1,18 +1,19 @@
 // The hash threads of a store: started when first needed, stopped when idle, each hash of a blob kept on one of them.
 
-import { pieceHash, pieceLength, type PieceTable } from '../../shared/pieces/piece-table.ts';
+import type { PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 import type { HashOutcome, HashPlan } from './blob-hasher.ts';
 import type { HashOperation, HashResult } from './hash-desk.ts';
 import { HashThread } from './hash-thread.ts';
+import { PieceChecks } from './piece-checks.ts';
 
 /** A thread without work and without open streams is stopped after this, which gives about 10 MB back. */
 const IDLE_STOP_MS = 30_000;
 /** Bytes of a file hashed in one operation, so that others get their turn in between: about 6 ms. */
 const FILE_STEP_BYTES = 8 * 1024 * 1024;
 
-/** Opens hash streams. */
+/** Opens hash streams, and checks of pieces. */
 export class HashWorkers implements AsyncDisposable {
   readonly #clock: Pick<Clock, 'schedule'>;
   readonly #threadCount: number;
@@ -36,6 +37,11 @@ export class HashWorkers implements AsyncDisposable {
     const id = this.#nextStream;
     this.#nextStream += 1;
     return new HashStream(this.#pickThread(), { id, plan, onClose: () => this.#watchIdle() });
+  }
+
+  /** The caller closes them. */
+  openChecks(): PieceChecks {
+    return new PieceChecks(this.#pickThread(), { onClose: () => this.#watchIdle() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,22 +114,6 @@ export class HashStream {
     }
   }
 
-  /** Compares a piece in memory with its hash in the table; a right one is absorbed when it is next in order. */
-  async verify(table: PieceTable, pieceIndex: number, bytes: Uint8Array): Promise<boolean> {
-    const position = pieceIndex * table.pieceBytes;
-    // A copy: a view would take the whole table along to the thread.
-    const hash = pieceHash(table, pieceIndex).slice();
-    return this.#verified({ type: 'verify', stream: this.#id, bytes, position, hash });
-  }
-
-  /** The same for a piece that lies in a file at its position. */
-  async verifyFile(table: PieceTable, pieceIndex: number, path: string): Promise<boolean> {
-    const position = pieceIndex * table.pieceBytes;
-    const lengthBytes = pieceLength(table, pieceIndex);
-    const hash = pieceHash(table, pieceIndex).slice();
-    return this.#verified({ type: 'verify_file', stream: this.#id, path, position, lengthBytes, hash });
-  }
-
   /** Ends and closes a stream that hashes the whole. */
   async finishWhole(): Promise<Uint8Array> {
     const outcome = await this.#finish();
@@ -158,16 +148,10 @@ export class HashStream {
     }
   }
 
-  async #verified(operation: HashOperation): Promise<boolean> {
-    const result = await this.#run(operation);
-    invariant(result.type === 'verified', 'a check is answered by its outcome');
-    return result.isRight;
-  }
-
   async #run(operation: HashOperation): Promise<HashResult> {
     invariant(!this.#isClosed, 'a closed hash stream is not used');
     const result = await this.#thread.run(operation);
-    if (result.type === 'position' || result.type === 'verified') this.#positionBytes = result.positionBytes;
+    if (result.type === 'position') this.#positionBytes = result.positionBytes;
     return result;
   }
 }

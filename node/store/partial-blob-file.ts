@@ -120,8 +120,10 @@ export class PartialBlobFile implements PartialBlob {
 
   writePiece(buffer: PieceBuffer): Promise<boolean> {
     this.#demandOpen();
-    invariant(this.#lent.has(buffer), 'a piece is written from a buffer that is out');
-    const writing = this.#writePiece(buffer).finally(() => {
+    const pooled = this.#lent.get(buffer);
+    invariant(pooled !== undefined, 'a piece is written from a buffer that is out');
+    this.#lent.delete(buffer); // from here on its `release` does nothing
+    const writing = this.#writePiece(buffer.pieceIndex, pooled).finally(() => {
       this.#writes.delete(writing);
     });
     this.#writes.add(writing);
@@ -179,12 +181,14 @@ export class PartialBlobFile implements PartialBlob {
     return this.#isRight(pieceIndex, bytes);
   }
 
-  async #writePiece(buffer: PieceBuffer): Promise<boolean> {
-    const { pieceIndex, bytes } = buffer;
+  async #writePiece(pieceIndex: number, buffer: PooledBuffer): Promise<boolean> {
+    const { bytes } = buffer;
+    let absorbed: Promise<void> | undefined;
     try {
       if (this.verified.has(pieceIndex)) return true;
       if (!(await this.#isRight(pieceIndex, bytes))) return false;
       await this.#files.space.spend(bytes.byteLength);
+      if (!this.#isInline) absorbed = this.#hash.absorb(pieceIndex, bytes);
       await this.#write(bytes, pieceIndex * this.table.pieceBytes);
       this.verified.add(pieceIndex);
       this.#writeBack.wrote(bytes.byteLength);
@@ -192,8 +196,21 @@ export class PartialBlobFile implements PartialBlob {
       if (!this.#isInline) this.#hash.wrote();
       return true;
     } finally {
-      buffer.release();
+      this.#giveBackAfter(buffer, absorbed);
     }
+  }
+
+  /** A piece is there for others as soon as it is written; its buffer is still hashed as part of the whole. */
+  #giveBackAfter(buffer: PooledBuffer, use: Promise<void> | undefined): void {
+    if (use === undefined) {
+      buffer.release();
+      return;
+    }
+    const done = use.then(() => {
+      buffer.release();
+      this.#writes.delete(done);
+    });
+    this.#writes.add(done);
   }
 
   /** One piece at a time, in the order of their checks: the system lets one writer into a file, and the others spin. */
