@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../setup.mjs';
 import type { BenchCommand, FlagValues } from './bench-command.ts';
+import { cacheCommand } from './cache-command.ts';
 import { coordinatorCommand } from './coordinator/coordinator-command.ts';
 import { fleetCommand } from './fleet/fleet-command.ts';
 import { firstByteCommand } from './first-byte-command.ts';
@@ -20,6 +21,7 @@ const COMMANDS: readonly BenchCommand[] = [
   firstByteCommand,
   coordinatorCommand,
   loginCommand,
+  cacheCommand,
 ];
 
 const COMMON_FLAGS = {

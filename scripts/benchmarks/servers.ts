@@ -58,11 +58,11 @@ export async function startCoordinator(
   return { ...server, [Symbol.asyncDispose]: server[Symbol.asyncDispose], listenPort, newToken };
 }
 
-/** A node that joins `coordinator`. */
+/** A node that joins `coordinator`. @param options.more further flags */
 export async function startNode(
   folder: string,
   coordinator: { readonly listenPort: number; newToken(): Promise<string> },
-  options: { readonly isOrigin: boolean },
+  options: { readonly isOrigin: boolean; readonly more?: readonly string[] },
 ): Promise<Server> {
   const [httpPort, swarmPort] = [await freePort(), await freePort()];
   const join_ = ['--coordinator', loopback(coordinator.listenPort), '--join', await coordinator.newToken()];
@@ -76,6 +76,7 @@ export async function startNode(
     ...join_,
     ...swarmFlags(swarmPort),
     ...role,
+    ...(options.more ?? []),
   ];
   return startShoal(args, folder, httpPort);
 }
