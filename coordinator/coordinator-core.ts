@@ -198,7 +198,7 @@ export class CoordinatorCore implements AsyncDisposable {
     const { clock, log } = this.#deps;
     const { nodeId, hello } = session;
     if (!this.sessions.remove(session) || hello === undefined) return;
-    this.#cachedCopies.leases.nodeLeft(nodeId);
+    this.#cachedCopies.nodeLeft(nodeId);
     this.#replication.originDisconnected(nodeId);
     this.#deps.rendezvous?.left(nodeId);
     this.sessions.tell(this.#directory.disconnect(nodeId, clock.nowMs()));

@@ -165,7 +165,7 @@ async function openContent(
   const { announcer, opening } = deps;
   const own = contentOf(config, deps);
   const onAdopted = (blob: AdoptedBlob): void => announcer.add(blob);
-  const upstreams = await openUpstreams({ ...deps, onAdopted }, own, config.upstreams);
+  const upstreams = await openUpstreams({ ...deps, onAdopted, leaves: deps.swarm.arriving }, own, config.upstreams);
   if (upstreams === undefined) return { content: own, upstreams };
   opening.use(upstreams);
   return { content: upstreams.namedContent, upstreams };

@@ -9,12 +9,15 @@ import { cacheManifest } from './cache-manifest.ts';
 import { CopyExpiry, type CopyExpiryOptions } from './copy-expiry.ts';
 import { CopyUses } from './copy-uses.ts';
 import { FetchLeases } from './fetch-leases.ts';
+import { FleetFetches } from './fleet-fetches.ts';
 import { TagChecks } from './tag-checks.ts';
 
 /** Dispose it to stop looking for old ones. */
 export class CachedCopies implements Disposable {
   /** Who fetches what. */
   readonly leases = new FetchLeases();
+  /** What is read along meanwhile. */
+  readonly fetches = new FleetFetches();
   readonly #deps: { readonly clock: Clock; readonly database: FleetDatabase };
   readonly #tagChecks = new TagChecks();
   readonly #uses: CopyUses;
@@ -43,6 +46,12 @@ export class CachedCopies implements Disposable {
   /** A tag was compared with its upstream now. */
   checked({ repository, tag, digest }: Params<'cache.checked'>): void {
     this.#tagChecks.checked(repository, tag, { digest, atMs: this.#deps.clock.nowMs() });
+  }
+
+  /** A node that has no session fetches for nobody and gives nothing. */
+  nodeLeft(nodeId: string): void {
+    this.leases.nodeLeft(nodeId);
+    this.fetches.nodeLeft(nodeId);
   }
 
   /** Somebody asked for a manifest, copy or not. @returns how long ago its tag was compared, if somebody remembers. */

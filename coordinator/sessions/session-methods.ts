@@ -25,6 +25,7 @@ import { listReferrers } from '../tags/list-referrers.ts';
 import { addBlob, mountBlob, removeBlob, statBlob } from '../tags/repository-blobs.ts';
 import type { ManifestResolver } from '../tags/manifest-resolver.ts';
 import { announcementSpreadMs } from './announcement-pace.ts';
+import { cacheMethods } from './cache-methods.ts';
 import type { PolicyDesk } from '../users/policy-desk.ts';
 import type { PeerComplaints } from './peer-complaints.ts';
 import type { Methods, Session } from './session.ts';
@@ -117,32 +118,6 @@ export function sessionMethods(services: SessionServices): Methods {
       return services.policy.read();
     },
     'certificate.renew': (session, { csr }) => ({ certificate: services.renewCertificate(session.nodeId, csr) }),
-  };
-}
-
-/** What nodes say of copies of upstreams. */
-function cacheMethods({
-  cachedCopies,
-  clock,
-  directory,
-}: SessionServices): Pick<Methods, 'cache.manifest' | 'cache.checked' | 'cache.lease' | 'cache.unlease'> {
-  return {
-    'cache.manifest': (_, params) => {
-      cachedCopies.keep(params);
-      return {};
-    },
-    'cache.lease': ({ nodeId }, { digest }) => {
-      if (directory.isAvailable(digest, nodeId)) return { state: 'held' };
-      return { state: cachedCopies.leases.take(digest, nodeId, clock.nowMs()) ? 'turn' : 'wait' };
-    },
-    'cache.unlease': ({ nodeId }, { digest }) => {
-      cachedCopies.leases.end(digest, nodeId);
-      return {};
-    },
-    'cache.checked': (_, params) => {
-      cachedCopies.checked(params);
-      return {};
-    },
   };
 }
 

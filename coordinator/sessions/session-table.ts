@@ -1,7 +1,8 @@
 // The sessions that are open, one per node, and where peers dial each node.
 
 import type { NamedNeighbour, NeighbourChange } from '../directory/neighbour-changes.ts';
-import type { CoordinatorEvent, NamedPeer, Params, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorEvent, NamedPeer, Params } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import type { Session } from './session.ts';
 
 export class SessionTable {

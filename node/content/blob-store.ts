@@ -98,11 +98,17 @@ export interface ArrivingBlob extends AsyncDisposable {
    * @throws what the body throws, and {AppError} `size_mismatch` for one that is too long, `not_enough_space`
    */
   receive(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** Hashes of the whole pieces that can be read (shared/pieces/piece-table.ts), from `firstPiece` on. Not beside `verify`. */
+  pieces(firstPiece: number): Promise<Uint8Array>;
+  /** Forgets what came from a byte on, between two bodies. Who read it has read something else than what comes next. */
+  stepBack(position: number): void;
   /**
    * Checks the digest of the whole; its piece table may take a little longer, which no reader waits for.
    * @throws {AppError} `digest_mismatch`, `size_mismatch` when bytes are missing
    */
   verify(): Promise<void>;
+  /** The piece table, after `verify`. */
+  table(): Promise<PieceTable>;
   /** Flushes it and gives it its final name, after `verify`. It can still be read. */
   adopt(): Promise<AdoptedBlob>;
 }

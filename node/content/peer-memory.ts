@@ -1,6 +1,6 @@
 // Peers that this node knew lately, kept over a restart. Implemented in node/store, used by node/swarm.
 
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import type { Rendezvous } from '../../shared/protocol/rendezvous.ts';
 
 /** It is memory, not authority: whoever is dialled has to prove who it is. */

@@ -3,7 +3,7 @@
 //   begun ─granted─▶ ─locating─▶ ─located─▶ ─first byte─▶ … ─fetched─▶ ─ended
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import {
   MAX_PEERS_TOLD,
   type BlobPull,

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, type Digest } from '../../shared/oci/digest.ts';
-import type { PieceTable } from '../../shared/pieces/piece-table.ts';
+import { pieceBytesFor, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, invariant } from '../../shared/runtime/errors.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
@@ -138,6 +138,18 @@ class ArrivingBlobFile implements ArrivingBlob {
     if (writer.failure !== undefined) throw spaceError(writer.failure);
   }
 
+  pieces(firstPiece: number): Promise<Uint8Array> {
+    const pieceBytes = pieceBytesFor(this.sizeBytes);
+    return this.#hash.pieces({ pieceBytes, firstPiece, endBytes: this.#readableBytes });
+  }
+
+  stepBack(position: number): void {
+    invariant(this.#writer === undefined, 'nothing is written while a step back is taken');
+    if (position >= this.#readableBytes) return;
+    this.#readableBytes = position;
+    this.#hash.stepBack(position);
+  }
+
   async verify(): Promise<void> {
     if (this.#readableBytes !== this.sizeBytes) throw this.#wrongSize(this.#readableBytes);
     try {
@@ -152,6 +164,11 @@ class ArrivingBlobFile implements ArrivingBlob {
     } finally {
       this.#tellGrowth();
     }
+  }
+
+  async table(): Promise<PieceTable> {
+    invariant(this.#table !== undefined, 'a blob is verified before its table is asked for');
+    return this.#table;
   }
 
   async adopt(): Promise<AdoptedBlob> {

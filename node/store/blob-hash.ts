@@ -37,6 +37,11 @@ export class BlobHash {
     return both(this.#whole.absorbFile(path, end), this.#table.absorbFile(path, end));
   }
 
+  /** Hashes of the whole pieces of what was taken, from `firstPiece` on. */
+  pieces(cut: { readonly pieceBytes: number; readonly firstPiece: number }): Promise<Uint8Array> {
+    return this.#table.pieces(cut);
+  }
+
   /** The hash of the whole; no more bytes are taken. */
   finishWhole(): Promise<Uint8Array> {
     return this.#whole.finishWhole();

@@ -71,6 +71,11 @@ export class TableHasher implements BlobHasher {
     }
   }
 
+  /** Hashes of whole pieces so far. */
+  pieces(cut: { readonly pieceBytes: number; readonly firstPiece: number }): Uint8Array {
+    return this.#table.pieces(cut);
+  }
+
   finish(): Extract<HashOutcome, { type: 'table' }> {
     this.#finishLeaf();
     return { type: 'table', table: this.#table.finish(this.#positionBytes) };

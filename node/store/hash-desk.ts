@@ -4,7 +4,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { hashPiece } from '../../shared/pieces/piece-table.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
-import { createHasher, type BlobHasher, type HashOutcome, type HashPlan } from './blob-hasher.ts';
+import { createHasher, TableHasher, type BlobHasher, type HashOutcome, type HashPlan } from './blob-hasher.ts';
 
 /** `stream` numbers a running hash of a blob; it takes bytes only at the position that it has reached. A check of a piece needs none. */
 export type HashOperation =
@@ -25,12 +25,14 @@ export type HashOperation =
       readonly lengthBytes: number;
       readonly hash: Uint8Array;
     }
+  | { readonly type: 'pieces'; readonly stream: number; readonly pieceBytes: number; readonly firstPiece: number }
   | { readonly type: 'finish'; readonly stream: number }
   | { readonly type: 'close'; readonly stream: number };
 
 export type HashResult =
   | { readonly type: 'position'; readonly positionBytes: number }
   | { readonly type: 'verified'; readonly isRight: boolean }
+  | { readonly type: 'pieces'; readonly hashes: Uint8Array }
   | { readonly type: 'finished'; readonly outcome: HashOutcome }
   | { readonly type: 'failed'; readonly message: string };
 
@@ -64,6 +66,8 @@ export class HashDesk {
         this.#streams.delete(operation.stream);
         return { type: 'finished', outcome };
       }
+      case 'pieces':
+        return { type: 'pieces', hashes: this.#tableStream(operation.stream).pieces(operation) };
       case 'absorb':
         return this.#absorb(operation.stream, operation.position, operation.bytes);
       case 'absorb_file':
@@ -84,6 +88,12 @@ export class HashDesk {
   #stream(id: number): BlobHasher {
     const hasher = this.#streams.get(id);
     invariant(hasher !== undefined, 'a hash stream is opened before it is used');
+    return hasher;
+  }
+
+  #tableStream(id: number): TableHasher {
+    const hasher = this.#stream(id);
+    invariant(hasher instanceof TableHasher, 'pieces are asked of a stream that makes a table');
     return hasher;
   }
 

@@ -114,6 +114,13 @@ export class HashStream {
     }
   }
 
+  /** Of a stream that makes a piece table: hashes of the whole pieces of what it has taken, from `firstPiece` on. */
+  async pieces(cut: { readonly pieceBytes: number; readonly firstPiece: number }): Promise<Uint8Array> {
+    const result = await this.#run({ type: 'pieces', stream: this.#id, ...cut });
+    invariant(result.type === 'pieces', 'a question for pieces is answered by their hashes');
+    return result.hashes;
+  }
+
   /** Ends and closes a stream that hashes the whole. */
   async finishWhole(): Promise<Uint8Array> {
     const outcome = await this.#finish();

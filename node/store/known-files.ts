@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Check } from 'typebox/value';
 import Type, { type Static, type TSchema } from 'typebox';
-import { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import { Peer } from '../../shared/protocol/peer-shape.ts';
 import { Rendezvous } from '../../shared/protocol/rendezvous.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerMemory, RendezvousMemory } from '../content/peer-memory.ts';

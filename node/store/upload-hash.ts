@@ -84,6 +84,21 @@ export class UploadHash {
   }
 
   /**
+   * Hashes of the whole pieces among the first `endBytes`, all of which are in the file, from `firstPiece` on. What was not hashed as it
+   * passed is read.
+   */
+  async pieces(cut: {
+    readonly pieceBytes: number;
+    readonly firstPiece: number;
+    readonly endBytes: number;
+  }): Promise<Uint8Array> {
+    if (this.#hash?.isLost === true) this.forget();
+    const hash = this.#open();
+    if (this.#coveredBytes < cut.endBytes) await this.#catchUp(hash, cut.endBytes);
+    return hash.pieces({ pieceBytes: cut.pieceBytes, firstPiece: cut.firstPiece });
+  }
+
+  /**
    * Hashes what is left of the file. Call `forget` when both are here, or not wanted any more.
    * @returns the digest under `algorithm`, and the piece table.
    */

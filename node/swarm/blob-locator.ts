@@ -3,7 +3,8 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import { impliedTable } from '../../shared/pieces/implied-table.ts';
 import { isSameTable, parsePieceTable, type PieceTable } from '../../shared/pieces/piece-table.ts';
-import type { CoordinatorLink, NamedPeer, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { CoordinatorLink, NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';

@@ -2,7 +2,7 @@
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { PieceTable } from '../../shared/pieces/piece-table.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import { isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { KnownPeers } from './known-peers.ts';

@@ -1,7 +1,8 @@
 // Whom this node may ask when the coordinator is away: neighbours that it was given and nodes that it was connected to,
 // the latest first.
 
-import type { NamedPeer, Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { NamedPeer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerMemory } from '../content/peer-memory.ts';

@@ -4,7 +4,7 @@
 //   dial: TLS ──cannot be reached──▶ hyperswarm, when we know its key      (and at once for a while after that)
 //   a connection over hyperswarm is there, and the other side says where it listens: TLS is tried from this end too
 
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';

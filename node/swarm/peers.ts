@@ -2,7 +2,7 @@
 // who was removed from the fleet or sent wrong bytes, and closes what nobody uses.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import type { Goodbye } from '../../shared/protocol/peer-frames.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';

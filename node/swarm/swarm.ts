@@ -8,11 +8,13 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
+import type { ArrivingLeaves } from '../content/arriving-leaves.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { BlobStore, PartialStore } from '../content/blob-store.ts';
 import type { PeerMemory } from '../content/peer-memory.ts';
 import type { SwarmSource, WantedBlob } from '../content/swarm-source.ts';
 import type { PullRecord, PullSubject } from '../pulls/pull-record.ts';
+import { ArrivingFrames } from './arriving-frames.ts';
 import { BlobChannels } from './blob-channels.ts';
 import { BlobLocator } from './blob-locator.ts';
 import type { DownloadDeps } from './download-deps.ts';
@@ -88,6 +90,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
   readonly #channels: BlobChannels;
   readonly #small: SmallBlobs;
   readonly #tables: PieceTables;
+  readonly #arriving: ArrivingFrames;
   readonly #known: KnownPeers;
   readonly #downloadDeps: DownloadDeps;
   readonly #downloads = new Map<Digest, Download>();
@@ -130,6 +133,7 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       uploads: this.#limits.up,
     });
     this.#downloadDeps = this.#makeDownloadDeps(metrics);
+    this.#arriving = new ArrivingFrames({ ...this.#downloadDeps, limits: this.#limits });
   }
 
   /** Listens for peers and for the coordinator's events. Dispose it to stop. */
@@ -157,6 +161,11 @@ export class Swarm implements SwarmSource, AsyncDisposable {
     return this.#known;
   }
 
+  /** Blobs that come from outside the fleet, as far as they came. */
+  get arriving(): ArrivingLeaves {
+    return this.#arriving;
+  }
+
   /** Open connections to peers by what carries them. */
   linkCounts(): ReturnType<Peers['linkCounts']> {
     return this.#peers.linkCounts();
@@ -178,6 +187,8 @@ export class Swarm implements SwarmSource, AsyncDisposable {
 
   async replicate(blob: WantedBlob, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    // The host that fetched it has it whole a moment before those that read it along.
+    await this.#arriving.settled(blob.digest, signal);
     const here = this.#running(blob.digest) === undefined ? await this.#deps.store.open(blob.digest) : undefined;
     if (here !== undefined) {
       await here[Symbol.asyncDispose]();
@@ -282,11 +293,13 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       },
       frame: (connection, frame) => this.#onFrame(connection, frame),
       data: (connection, place, bytes) => this.#channels.data(connection, place, bytes),
-      isBusy: (connection) => [this.#channels, this.#small, this.#tables].some((each) => each.isBusy(connection)),
+      isBusy: (connection) =>
+        [this.#channels, this.#small, this.#tables, this.#arriving].some((each) => each.isBusy(connection)),
       closed: (connection) => {
         this.#log.debug({ peer: connection.peerId, reason: connection.closeReason }, 'peer disconnected');
         this.#small.closed(connection);
         this.#tables.closed(connection);
+        this.#arriving.closed(connection);
         this.#channels.closed(connection);
         for (const download of this.#downloads.values()) download.connectionLost(connection.peerId);
       },
@@ -303,6 +316,10 @@ export class Swarm implements SwarmSource, AsyncDisposable {
       case 'table-part':
       case 'table-reject':
         return this.#tables.frame(connection, frame);
+      case 'arriving-request':
+      case 'arriving-data':
+      case 'arriving-reject':
+        return this.#arriving.frame(connection, frame);
       case 'hello':
       case 'hello-ack':
       case 'credit':

@@ -4,7 +4,7 @@ import type { AddressInfo, OnReadOpts } from 'node:net';
 import { connect, createServer, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
 import { identityOf } from '../../shared/identity/certificate-names.ts';
 import type { TlsMaterial } from '../../shared/identity/tls-material.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { parseHostPort } from '../../shared/runtime/host-port.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';

@@ -2,7 +2,7 @@
 // runs over any of them.
 
 import type { Duplex } from 'node:stream';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 
 /** Every transport there is; also the values of the label `transport` of metrics. */
 export type TransportName = 'tls' | 'hyperswarm';

@@ -24,15 +24,40 @@ const RETRY_MS = 100;
 /** A fetch that every client left goes on for so long, since clients try again; then it is thrown away. */
 const LINGER_MS = 60_000;
 
+/** Bytes of a blob from `firstByte` on. */
+export interface BlobSupply {
+  /** Of the whole blob. */
+  readonly sizeBytes: number;
+  readonly firstByte: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 /** Where the bytes come from. */
 export interface BlobOrigin {
   /** Begins at a byte. @returns undefined when it does not have the blob. */
-  open(
-    fromByte: number,
-    signal: AbortSignal,
-  ): Promise<
-    { readonly sizeBytes: number; readonly firstByte: number; readonly body: AsyncIterable<Uint8Array> } | undefined
-  >;
+  open(fromByte: number, signal: AbortSignal): Promise<BlobSupply | undefined>;
+}
+
+/** An origin that is shared with other hosts, and says which of the bytes that came may be passed on before the whole was checked. */
+export interface FetchPart extends BlobOrigin {
+  /** True while the bytes come from other hosts of the fleet. */
+  readonly isReader: boolean;
+  /** The blob is open. Called after each answer; the first one counts. */
+  begun(arriving: ArrivingBlob): void;
+  /** True while not all that came may be passed on. */
+  readonly isLimiting: boolean;
+  /** How many of the bytes that came may be. */
+  passableBytes(cameBytes: number): number;
+  /** Resolves when that may be more, or what it says changed otherwise. @throws the signal's reason */
+  changed(signal: AbortSignal): Promise<void>;
+  /** A body broke off: what of it cannot be relied on is taken back. */
+  stepBack(): Promise<void>;
+  /** All bytes are here. Resolves when as many may be passed on, and nothing is asked of the blob's hashes any more. @throws {AppError} when they must come anew */
+  received(signal: AbortSignal): Promise<void>;
+  /** The digest of the whole is right. */
+  verified(arriving: ArrivingBlob): Promise<void>;
+  /** The fetch is over. */
+  ended(failure: Error | undefined): void;
 }
 
 export interface BlobFetchDeps {
@@ -41,7 +66,7 @@ export interface BlobFetchDeps {
   readonly store: ArrivingStore;
   /** Makes what was verified a blob of this host and of the fleet. */
   readonly keep: (arriving: ArrivingBlob) => Promise<void>;
-  /** Told of bytes as they come. */
+  /** Told of bytes of the upstream as they come. */
   readonly onReceived: (bytes: number) => void;
 }
 
@@ -51,6 +76,7 @@ export class BlobFetch {
   readonly done: Promise<void>;
   readonly #deps: BlobFetchDeps;
   readonly #origin: BlobOrigin;
+  readonly #part: FetchPart | undefined;
   readonly #stop = new AbortController();
   readonly #opened: Promise<ArrivingBlob | undefined>;
   #arriving: ArrivingBlob | undefined;
@@ -61,10 +87,15 @@ export class BlobFetch {
   #failure: Error | undefined;
   #readerCount = 0;
 
-  constructor(deps: BlobFetchDeps, options: { readonly digest: Digest; readonly origin: BlobOrigin }) {
+  /** @param options.part the origin, when it is shared. */
+  constructor(
+    deps: BlobFetchDeps,
+    options: { readonly digest: Digest; readonly origin: BlobOrigin; readonly part?: FetchPart | undefined },
+  ) {
     this.#deps = deps;
     this.digest = options.digest;
-    this.#origin = options.origin;
+    this.#origin = options.part ?? options.origin;
+    this.#part = options.part;
     let tellOpened: (blob: ArrivingBlob | undefined) => void = () => undefined;
     let tellFailed: (reason: unknown) => void = () => undefined;
     this.#opened = new Promise((resolve, reject) => {
@@ -79,6 +110,11 @@ export class BlobFetch {
   /** True once nobody can join any more. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** True while another host fetches, and this one reads along. */
+  get isReadAlong(): boolean {
+    return this.#part?.isReader === true;
   }
 
   /** The size, when the source has begun to answer. @returns undefined when it does not have the blob. */
@@ -135,11 +171,45 @@ export class BlobFetch {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       const lastByte = this.#isVerified ? arriving.sizeBytes : arriving.sizeBytes - 1;
-      const end = Math.min(arriving.readableBytes, lastByte);
+      const end = Math.min(this.#passableBytes(arriving), lastByte);
       if (position < end) return arriving.read(target.subarray(0, end - position), position);
-      using joined = joinSignals([signal, this.#failed.signal]);
-      await arriving.grown(Math.max(position, arriving.readableBytes), joined.signal);
+      await this.#more(arriving, position, signal);
     }
+  }
+
+  /**
+   * Reads for another host, which checks for itself; waits until all of it is here.
+   * @returns undefined when there is no such place in the blob. @throws why it will not come, and the signal's reason
+   */
+  async part(
+    place: { readonly firstByte: number; readonly maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const arriving = await withSignal(this.#opened, signal);
+    if (arriving === undefined || place.firstByte >= arriving.sizeBytes) return undefined;
+    const end = Math.min(arriving.sizeBytes, place.firstByte + place.maxBytes);
+    while (this.#passableBytes(arriving) < end) await this.#more(arriving, end - 1, signal);
+    const bytes = new Uint8Array(end - place.firstByte);
+    for (let done = 0; done < bytes.byteLength;) {
+      const count = await arriving.read(bytes.subarray(done), place.firstByte + done);
+      if (count === 0) throw this.#lost('took back what it sent');
+      done += count;
+    }
+    return bytes;
+  }
+
+  #passableBytes(arriving: ArrivingBlob): number {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#isVerified
+      ? arriving.sizeBytes
+      : (this.#part?.passableBytes(arriving.readableBytes) ?? arriving.readableBytes);
+  }
+
+  /** Waits until looking again makes sense. */
+  async #more(arriving: ArrivingBlob, position: number, signal: AbortSignal): Promise<void> {
+    using joined = joinSignals([signal, this.#failed.signal]);
+    if (this.#part?.isLimiting === true) await this.#part.changed(joined.signal);
+    else await arriving.grown(Math.max(position, arriving.readableBytes), joined.signal);
   }
 
   async #run(
@@ -152,7 +222,7 @@ export class BlobFetch {
       if (arriving === undefined) return;
       await arriving.verify();
       this.#isVerified = true;
-      await this.#deps.keep(arriving);
+      await Promise.all([this.#deps.keep(arriving), this.#part?.verified(arriving)]);
     } catch (error) {
       const reason: unknown = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
       this.#failure = reason instanceof Error ? reason : new Error(String(reason));
@@ -164,6 +234,7 @@ export class BlobFetch {
       tellFailed(this.#failure);
     } finally {
       this.#isOver = true;
+      this.#part?.ended(this.#failure);
       await this.#releaseIfUnused();
     }
   }
@@ -182,11 +253,14 @@ export class BlobFetch {
         }
         if (answer === undefined) throw this.#lost('does not have the blob any more');
         const arriving = await this.#openFor(answer.sizeBytes);
+        this.#part?.begun(arriving);
         tellOpened(arriving);
         await arriving.receive(this.#counted(from(answer, before)), signal);
-        if (arriving.readableBytes === arriving.sizeBytes) return arriving;
-        throw this.#lost('ended too early');
+        if (arriving.readableBytes !== arriving.sizeBytes) throw this.#lost('ended too early');
+        await this.#part?.received(signal);
+        return arriving;
       } catch (error) {
+        await this.#part?.stepBack();
         const arriving = this.#arriving;
         barrenTries = (arriving?.readableBytes ?? 0) > before ? 0 : barrenTries + 1;
         const isFinal = tries >= MAX_TRIES || barrenTries >= MAX_BARREN_TRIES || arriving === undefined;
@@ -206,7 +280,7 @@ export class BlobFetch {
 
   async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of body) {
-      this.#deps.onReceived(chunk.byteLength);
+      if (!this.isReadAlong) this.#deps.onReceived(chunk.byteLength);
       yield chunk;
     }
   }

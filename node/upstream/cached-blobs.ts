@@ -9,7 +9,7 @@ import { isAppError, type AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { BlobMount, BlobRemoval, Blobs } from '../content/content.ts';
-import type { BlobFetch } from './blob-fetch.ts';
+import type { BlobFetch, BlobOrigin } from './blob-fetch.ts';
 import type { BlobFetches } from './blob-fetches.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import type { UpstreamClient } from './upstream-client.ts';
@@ -115,7 +115,7 @@ export class CachedBlobs implements Blobs {
       metrics.asked('blob', 'miss');
       return undefined;
     }
-    return this.#counted(reader, 'miss');
+    return this.#counted(reader, fetch?.isReadAlong === true ? 'hit' : 'miss');
   }
 
   /** What the fleet holds but no host can give is fetched anew. */
@@ -144,11 +144,13 @@ export class CachedBlobs implements Blobs {
       if ((await client.blobSize(remote, digest, signal)) === undefined) return undefined;
       if (await fetches.recordHere(digest, repository, signal)) return 'held';
     }
-    const turn = await fetches.turn(digest, signal);
-    if (turn === 'held' && (await this.#holdAlso(cached, digest, signal))) return 'held';
-    return fetches.start(digest, repository, {
-      open: (fromByte, stop) => client.blob(remote, digest, fromByte, stop),
-    });
+    const turn = await fetches.turn(digest, repository, signal);
+    if (turn.type === 'held' && (await this.#holdAlso(cached, digest, signal))) return 'held';
+    // What is fetched for another repository is read along when the upstream's own has it, too.
+    const isShown = turn.type !== 'read' || turn.fetch.isOfRepository;
+    if (!isShown && (await client.blobSize(remote, digest, signal)) === undefined) return undefined;
+    const origin: BlobOrigin = { open: (fromByte, stop) => client.blob(remote, digest, fromByte, stop) };
+    return fetches.start(digest, repository, { origin, turn: turn.type === 'held' ? { type: 'alone' } : turn });
   }
 
   /** Another host has it: this repository holds it too, when its upstream has it. @returns false when it must be fetched after all. */

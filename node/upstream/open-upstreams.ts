@@ -6,6 +6,7 @@ import { invariant } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
+import type { ArrivingLeaves } from '../content/arriving-leaves.ts';
 import type { AdoptedBlob, ArrivingStore, BlobStore } from '../content/blob-store.ts';
 import type { Content } from '../content/content.ts';
 import type { DigestLocks } from '../content/digest-locks.ts';
@@ -25,7 +26,9 @@ export interface UpstreamsDeps {
   readonly metrics: Metrics;
   readonly link: CoordinatorLink;
   readonly known: Pick<KnownIndex, 'rememberBlob'>;
-  readonly store: { readonly blobs: Pick<BlobStore, 'stat' | 'table'>; readonly arriving: ArrivingStore };
+  /** Other hosts' side of what is fetched. */
+  readonly leaves: ArrivingLeaves;
+  readonly store: { readonly blobs: Pick<BlobStore, 'open' | 'stat' | 'table'>; readonly arriving: ArrivingStore };
   readonly locks: DigestLocks;
   readonly onAdopted: (blob: AdoptedBlob) => void;
 }

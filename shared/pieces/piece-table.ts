@@ -118,6 +118,21 @@ export class PieceTableBuilder {
     this.#growLevel();
   }
 
+  /**
+   * The hashes of the whole pieces so far, from `firstPiece` on. @param cut.pieceBytes of the finished blob, which must be at least as large as
+   * what was added.
+   */
+  pieces(cut: { readonly pieceBytes: number; readonly firstPiece: number }): Uint8Array {
+    const subtreesPerPiece = cut.pieceBytes / this.#levelBytes;
+    const count = Math.max(0, Math.floor(this.#folded.length / subtreesPerPiece) - cut.firstPiece);
+    const hashes = new Uint8Array(count * HASH_BYTES);
+    for (let at = 0; at < count; at += 1) {
+      const from = (cut.firstPiece + at) * subtreesPerPiece;
+      hashes.set(foldTree(this.#folded.slice(from, from + subtreesPerPiece)), at * HASH_BYTES);
+    }
+    return hashes;
+  }
+
   /** The finished table. @param sizeBytes must agree with the number of leaves added. */
   finish(sizeBytes: number): PieceTable {
     invariant(this.#leafCount === Math.ceil(sizeBytes / LEAF_BYTES), 'one leaf hash per 128 KiB');

@@ -9,7 +9,8 @@
 
 import Type, { type Static } from 'typebox';
 import { SignedPolicy } from '../access/access-policy.ts';
-import { LABEL_PATTERN } from '../runtime/label.ts';
+import { CACHE_METHODS } from './cache-methods.ts';
+import { Label, Peer } from './peer-shape.ts';
 import { Bootstrap, NoiseKey, Rendezvous } from './rendezvous.ts';
 import { Requester } from './requester.ts';
 import { ToldPulls } from './told-pull.ts';
@@ -36,26 +37,10 @@ export const MAX_ANNOUNCED = 2000;
 /** Blobs whose copies are counted in one call; a node that wants more asks again. */
 export const MAX_COUNTED = 500;
 
-/** Where a host stands; absent for hosts that do not say. */
-const Label = Type.String({ pattern: LABEL_PATTERN });
 /** Classes of piece numbers that a share may speak of, and so the links between two zones: far above the 32 that are of use. */
 const MAX_PIECE_CLASSES = 1024;
 
 const PieceTableShape = object({ sizeBytes: SizeBytes, pieceBytes: Type.Integer({ minimum: 1 }), hashes: Bytes });
-
-/**
- * A node as others may dial it.
- * @property zone absent for nodes without one, which are a zone of their own.
- * @property noiseKey by which hyperswarm finds it; absent when it does not use that.
- */
-export const Peer = object({
-  nodeId: NodeId,
-  address: Address,
-  isOrigin: Type.Boolean(),
-  zone: Type.Optional(Label),
-  noiseKey: Type.Optional(NoiseKey),
-});
-export type Peer = Readonly<Static<typeof Peer>>;
 
 const PieceShareShape = object({
   of: Type.Integer({ minimum: 1, maximum: MAX_PIECE_CLASSES }),
@@ -169,32 +154,7 @@ export const METHODS = {
     }),
     result: object({ subject: Type.Optional(AnyDigestText) }),
   },
-  /**
-   * Keeps a manifest that a node fetched from an upstream, and moves the tag that it was fetched by. Its blobs may come later or never.
-   * @throws `manifest_invalid`, `digest_mismatch`
-   */
-  'cache.manifest': {
-    params: object({
-      repository: Repository,
-      digest: DigestText,
-      mediaType: Type.String({ maxLength: 255 }),
-      bytes: Bytes,
-      tag: Type.Optional(Tag),
-    }),
-    result: object({}),
-  },
-  /**
-   * Asks for the turn to fetch a blob from its upstream, or to go on with it: `wait` while another node does, `held` when a node
-   * within reach has it.
-   */
-  'cache.lease': {
-    params: object({ digest: DigestText }),
-    result: object({ state: Type.Union([Type.Literal('turn'), Type.Literal('wait'), Type.Literal('held')]) }),
-  },
-  /** This node fetches a blob no more. */
-  'cache.unlease': { params: object({ digest: DigestText }), result: object({}) },
-  /** A node compared a tag with its upstream: it still points there. */
-  'cache.checked': { params: object({ repository: Repository, tag: Tag, digest: DigestText }), result: object({}) },
+  ...CACHE_METHODS,
   /** Removes a tag, or a manifest with every tag pointing to it. @throws `manifest_unknown`, `repository_unknown` */
   'manifest.delete': {
     params: object({

@@ -13,6 +13,9 @@
 // Whoever has a blob whole says `offer` beside its bitfield: it then gives pieces of its own choice for `any-piece`
 // requests. The other side decides which of the two ways it asks: by its own choice while few have the blob.
 //
+// `arriving-request` asks for a leaf of a blob that the other side may only just be getting from outside the fleet; it is answered when
+// the leaf is there, or rejected as busy when that takes long.
+//
 // `table-request` asks for a part of a blob's piece table, when the coordinator cannot be asked. Whoever holds the blob whole,
 // or has its table from the coordinator, answers with the hashes from `firstPiece` on, `MAX_TABLE_HASHES` at most;
 // the others reject at once.
@@ -92,6 +95,9 @@ export type PeerFrame =
     }
   | { readonly type: 'table-part'; readonly request: number; readonly hashes: Uint8Array }
   | { readonly type: 'table-reject'; readonly request: number; readonly reason: Refusal }
+  | { readonly type: 'arriving-request'; readonly request: number; readonly digest: Digest; readonly leafIndex: number }
+  | { readonly type: 'arriving-data'; readonly request: number; readonly bytes: Uint8Array }
+  | { readonly type: 'arriving-reject'; readonly request: number; readonly reason: Refusal }
   | { readonly type: 'ping'; readonly nonce: number }
   | { readonly type: 'pong'; readonly nonce: number }
   | { readonly type: 'goodbye'; readonly reason: Goodbye };
@@ -123,6 +129,9 @@ const FRAME_KINDS: Readonly<Record<FrameType, { readonly code: number; readonly 
   'table-request': { code: 21, maxBytes: 14 + 1 + MAX_TEXT_BYTES },
   'table-part': { code: 22, maxBytes: 4 + MAX_TABLE_HASHES * HASH_BYTES },
   'table-reject': { code: 23, maxBytes: 5 },
+  'arriving-request': { code: 24, maxBytes: 8 + 1 + MAX_TEXT_BYTES },
+  'arriving-data': { code: 25, maxBytes: 4 + LEAF_BYTES },
+  'arriving-reject': { code: 26, maxBytes: 5 },
 };
 
 const TYPE_OF_CODE = new Map(Object.entries(FRAME_KINDS).map(([type, kind]) => [kind.code, type as FrameType]));
@@ -160,7 +169,11 @@ export interface DataPlace {
   readonly offset: number;
 }
 
+/** Stands for all bits. */
+const NO_BITS = new Uint8Array(0);
+
 function writeBody(frame: PeerFrame, body: BodyWriter): void {
+  if ('request' in frame) return writeNumbered(frame, body);
   switch (frame.type) {
     case 'hello':
     case 'hello-ack':
@@ -177,7 +190,7 @@ function writeBody(frame: PeerFrame, body: BodyWriter): void {
     case 'bitfield':
       return body
         .u32(frame.channel)
-        .bytes(frame.bits ?? new Uint8Array(0))
+        .bytes(frame.bits ?? NO_BITS)
         .end();
     case 'offer':
       return body
@@ -196,22 +209,36 @@ function writeBody(frame: PeerFrame, body: BodyWriter): void {
       return body.u32(frame.channel).u32(frame.pieceIndex).u8(REFUSALS.indexOf(frame.reason)).end();
     case 'credit':
       return body.u32(frame.bytes).end();
-    case 'small-request':
-      return body.u32(frame.request).u32(frame.sizeBytes).text(frame.digest).end();
-    case 'small-data':
-      return body.u32(frame.request).bytes(frame.bytes).end();
-    case 'small-reject':
-    case 'table-reject':
-      return body.u32(frame.request).u8(REFUSALS.indexOf(frame.reason)).end();
-    case 'table-request':
-      return body.u32(frame.request).u48(frame.sizeBytes).u32(frame.firstPiece).text(frame.digest).end();
-    case 'table-part':
-      return body.u32(frame.request).bytes(frame.hashes).end();
     case 'ping':
     case 'pong':
       return body.u32(frame.nonce).end();
     case 'goodbye':
       return body.u8(GOODBYES.indexOf(frame.reason)).end();
+    default: {
+      const never: never = frame;
+      return never;
+    }
+  }
+}
+
+/** Requests outside of channels, and their answers. */
+function writeNumbered(frame: Extract<PeerFrame, { readonly request: number }>, body: BodyWriter): void {
+  switch (frame.type) {
+    case 'small-request':
+      return body.u32(frame.request).u32(frame.sizeBytes).text(frame.digest).end();
+    case 'arriving-request':
+      return body.u32(frame.request).u32(frame.leafIndex).text(frame.digest).end();
+    case 'small-data':
+    case 'arriving-data':
+      return body.u32(frame.request).bytes(frame.bytes).end();
+    case 'small-reject':
+    case 'table-reject':
+    case 'arriving-reject':
+      return body.u32(frame.request).u8(REFUSALS.indexOf(frame.reason)).end();
+    case 'table-request':
+      return body.u32(frame.request).u48(frame.sizeBytes).u32(frame.firstPiece).text(frame.digest).end();
+    case 'table-part':
+      return body.u32(frame.request).bytes(frame.hashes).end();
     default: {
       const never: never = frame;
       return never;
@@ -263,10 +290,14 @@ function readBody(type: Exclude<FrameType, 'data'>, body: BodyReader): PeerFrame
       return { type, bytes: body.u32() };
     case 'small-request':
       return { type, request: body.u32(), sizeBytes: body.u32(), digest: body.digest() };
+    case 'arriving-request':
+      return { type, request: body.u32(), leafIndex: body.u32(), digest: body.digest() };
     case 'small-data':
+    case 'arriving-data':
       return { type, request: body.u32(), bytes: body.rest() };
     case 'small-reject':
     case 'table-reject':
+    case 'arriving-reject':
       return { type, request: body.u32(), reason: body.oneOf(REFUSALS) };
     case 'table-request': {
       const [request, sizeBytes, firstPiece] = [body.u32(), body.u48(), body.u32()];

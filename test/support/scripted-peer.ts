@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:tls';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import { PeerFrameDecoder } from '../../shared/protocol/peer-frame-decoder.ts';
 import { PEER_PROTOCOL, encodeFrame, type PeerFrame } from '../../shared/protocol/peer-frames.ts';
 import type { TestFleet } from './fleet-identity.ts';

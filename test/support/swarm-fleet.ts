@@ -3,7 +3,7 @@
 
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { PieceTable } from '../../shared/pieces/piece-table.ts';
-import type { Peer } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
 import { systemClock } from '../../shared/runtime/clock.ts';
 import { silentLogger, type Logger } from '../../shared/runtime/log.ts';
 import { Metrics } from '../../shared/runtime/metrics.ts';

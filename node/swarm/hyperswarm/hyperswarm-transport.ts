@@ -15,7 +15,7 @@ import type { HyperswarmPackages } from '../../../shared/hyperswarm/load-package
 import { noiseKeyText } from '../../../shared/hyperswarm/noise-key.ts';
 import { destroyInTime, openPrivateDht } from '../../../shared/hyperswarm/private-dht.ts';
 import type { TlsMaterial } from '../../../shared/identity/tls-material.ts';
-import type { Peer } from '../../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../../shared/protocol/peer-shape.ts';
 import type { Rendezvous } from '../../../shared/protocol/rendezvous.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../../shared/runtime/errors.ts';

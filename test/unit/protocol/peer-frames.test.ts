@@ -54,7 +54,9 @@ const anyFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
   fc.record({ type: fc.constant('credit'), bytes: u32 }),
   fc.record({ type: fc.constant('small-request'), request: u32, digest, sizeBytes: u32 }),
   fc.record({ type: fc.constant('small-data'), request: u32, bytes: fc.uint8Array({ maxLength: 300 }) }),
-  fc.record({ type: fc.constant('small-reject'), request: u32, reason: refusal }),
+  fc.record({ type: fc.constantFrom('small-reject', 'arriving-reject'), request: u32, reason: refusal }),
+  fc.record({ type: fc.constant('arriving-request'), request: u32, digest, leafIndex: u32 }),
+  fc.record({ type: fc.constant('arriving-data'), request: u32, bytes: fc.uint8Array({ maxLength: 300 }) }),
   fc.record({
     type: fc.constant('table-request'),
     request: u32,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Peer } from '../../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../../shared/protocol/peer-shape.ts';
 import { silentLogger as log } from '../../../shared/runtime/log.ts';
 import { KnownPeers } from '../../../node/swarm/known-peers.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

@@ -1,0 +1,391 @@
+// This host's part in a fetch that the whole fleet shares.
+//
+//   fetcher   takes the bytes from the upstream, and tells the coordinator the hash of each piece as it comes
+//   reader    hears these hashes, takes the bytes from the host that the coordinator names, compares each piece before anybody
+//             gets it, and gives it to others in turn
+//
+//   reader ──(the fetcher is gone, and the coordinator gives the turn to this host)──▶ fetcher, from the byte where it is
+//
+// Whatever a piece's hash says, the digest of the whole decides at the end, on every host for itself.
+
+import { randomUUID } from 'node:crypto';
+import pLimit from 'p-limit';
+import type { Digest } from '../../shared/oci/digest.ts';
+import { HASH_BYTES, LEAF_BYTES } from '../../shared/pieces/piece-table.ts';
+import { ProvisionalTable } from '../../shared/pieces/provisional-table.ts';
+import { MAX_TOLD_PIECES, type FleetFetch } from '../../shared/protocol/cache-methods.ts';
+import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import type { Peer } from '../../shared/protocol/peer-shape.ts';
+import { Changes } from '../../shared/runtime/changes.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { ArrivingLeaves } from '../content/arriving-leaves.ts';
+import type { ArrivingBlob } from '../content/blob-store.ts';
+import type { BlobOrigin, BlobSupply, FetchPart } from './blob-fetch.ts';
+import { ASK_AGAIN_MS, type FleetTurn } from './fleet-turns.ts';
+import { leavesFrom } from './leaf-stream.ts';
+import { PieceCheck } from './piece-check.ts';
+import { PieceTeller, REMIND_MS } from './piece-teller.ts';
+import { SourceWatch } from './source-watch.ts';
+
+/** A smaller blob is over before anybody could read it along; the others wait until it is whole. */
+const MIN_SHARED_BYTES = 512 * 1024;
+/** Hosts that may send wrong pieces of one blob; after more of them it is the table that is wrong. */
+const MAX_WRONG_SOURCES = 3;
+/** A reader to which nothing comes for so long fails; a fetch whose upstream is silent for that long has failed before. */
+const NO_PROGRESS_MS = 120_000;
+
+export interface FleetPartDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly link: CoordinatorLink;
+  readonly leaves: Pick<ArrivingLeaves, 'fetch' | 'blame'>;
+  /** Other hosts are not to be relied on for this blob. */
+  readonly onWrong: () => void;
+}
+
+export class FleetPart implements FetchPart {
+  readonly #deps: FleetPartDeps;
+  readonly #digest: Digest;
+  readonly #repository: string;
+  readonly #upstream: BlobOrigin;
+  readonly #over = new AbortController();
+  readonly #changes = new Changes();
+  /** Hashes are asked for one at a time, and never beside a step back. */
+  readonly #hashing = pLimit(1);
+  readonly #watch: SourceWatch;
+  readonly #teller: PieceTeller;
+  #role: 'fetcher' | 'reader';
+  readonly #fetchId: string;
+  /** The other host whose word the table is, or was in part. */
+  #fetcherId: string | undefined;
+  #table: ProvisionalTable | undefined;
+  /** What another host had fetched when this one took over; it is compared, too. */
+  #borrowedPieces = 0;
+  #source: Peer | undefined;
+  /** Who gave, or gives, the body that is read. */
+  #givenBy: Peer | undefined;
+  /** The source that was left, until the coordinator has heard of it. */
+  #lostId: string | undefined;
+  #wrongSources = 0;
+  /** A wrong piece is here, until it is taken back. */
+  #isWrong = false;
+  /** The piece in the middle of which another host went on. */
+  #mixedPiece: number | undefined;
+  #arriving: ArrivingBlob | undefined;
+  #check: PieceCheck | undefined;
+  /** Ends the body that is being read. */
+  #reading = new AbortController();
+  #isStuck = false;
+  #joined: ReturnType<typeof joinSignals> | undefined;
+  #isReceived = false;
+  #failure: AppError | undefined;
+  /** When the coordinator was asked last. */
+  #askedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    deps: FleetPartDeps,
+    options: {
+      readonly digest: Digest;
+      readonly repository: string;
+      readonly upstream: BlobOrigin;
+      readonly turn: Exclude<FleetTurn, { readonly type: 'held' }>;
+    },
+  ) {
+    const { turn } = options;
+    this.#deps = deps;
+    this.#digest = options.digest;
+    this.#repository = options.repository;
+    this.#upstream = options.upstream;
+    this.#role = turn.type === 'fetch' ? 'fetcher' : 'reader';
+    this.#fetchId = turn.fetch?.fetchId ?? randomUUID();
+    this.#watch = new SourceWatch(deps.clock.nowMs());
+    this.#teller = new PieceTeller(deps, {
+      digest: this.#digest,
+      repository: this.#repository,
+      fetchId: this.#fetchId,
+    });
+    if (turn.fetch !== undefined) this.#heard(turn.fetch);
+    if (this.#role === 'fetcher') this.#borrow();
+    void this.#run();
+  }
+
+  /** True for a host that reads what another fetches. */
+  get isReader(): boolean {
+    return this.#role === 'reader';
+  }
+
+  async open(fromByte: number, signal: AbortSignal): Promise<BlobSupply | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const either = this.#newReading(signal);
+      if (this.#role === 'fetcher') return this.#upstream.open(fromByte, either);
+      const [source, table] = [this.#source, this.#table];
+      if (source !== undefined && table !== undefined) {
+        const firstByte = fromByte - (fromByte % LEAF_BYTES);
+        this.#givenBy = source;
+        return { sizeBytes: table.sizeBytes, firstByte, body: this.#read({ source, table, firstByte }, either) };
+      }
+      await this.#changes.next(signal);
+    }
+  }
+
+  /** @returns what ends the next body. */
+  #newReading(signal: AbortSignal): AbortSignal {
+    this.#joined?.[Symbol.dispose]();
+    this.#reading = new AbortController();
+    this.#joined = joinSignals([signal, this.#reading.signal]);
+    return this.#joined.signal;
+  }
+
+  begun(arriving: ArrivingBlob): void {
+    if (this.#arriving !== undefined) return;
+    this.#arriving = arriving;
+    this.#table ??= new ProvisionalTable(arriving.sizeBytes);
+    if (this.#table.sizeBytes !== arriving.sizeBytes)
+      this.#fail(new AppError('digest_mismatch', 'hosts were told different sizes of one blob'));
+    void this.#compare(arriving, this.#table);
+    this.#changes.tell();
+  }
+
+  passableBytes(cameBytes: number): number {
+    return Math.min(cameBytes, this.#isCompared ? cameBytes : (this.#check?.checkedBytes ?? 0));
+  }
+
+  get isLimiting(): boolean {
+    return !this.#isCompared;
+  }
+
+  changed(signal: AbortSignal): Promise<void> {
+    return this.#changes.next(signal);
+  }
+
+  async stepBack(): Promise<void> {
+    const [arriving, check] = [this.#arriving, this.#check];
+    if (arriving === undefined || check === undefined) return;
+    // What came is compared first, while it is known who gave it; what is right need not come again.
+    while (check.isBehind && !this.#isCompared && !this.#isWrong && this.#failure === undefined)
+      await this.#changes.next(this.#over.signal);
+    if (this.#isWrong) await this.#hashing(() => arriving.stepBack(check.checkedBytes));
+    // A piece of which two hosts give parts says of neither of them that it lies.
+    this.#mixedPiece = this.#isWrong ? undefined : check.checkedPieces;
+    this.#isWrong = false;
+    this.#changes.tell();
+  }
+
+  async received(signal: AbortSignal): Promise<void> {
+    while (!this.#isCompared) {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#reading.signal.throwIfAborted();
+      await this.#changes.next(signal);
+    }
+    this.#isReceived = true;
+    await this.#hashing(() => undefined);
+  }
+
+  async verified(arriving: ArrivingBlob): Promise<void> {
+    this.#changes.tell();
+    if (this.#role !== 'fetcher') return;
+    const ours = this.#table;
+    if (ours === undefined || ours.sizeBytes < MIN_SHARED_BYTES) return;
+    const { signal } = this.#over;
+    try {
+      const { hashes } = await arriving.table();
+      ours.add(ours.knownPieces, hashes.subarray(ours.knownPieces * HASH_BYTES));
+      await this.#teller.tellRest(ours, signal); // the others wait for it
+    } catch (err) {
+      if (!signal.aborted)
+        this.#deps.log.debug({ err, digest: this.#digest }, 'the coordinator did not hear of a fetch');
+    }
+  }
+
+  ended(failure: Error | undefined): void {
+    if (this.#over.signal.aborted) return;
+    this.#joined?.[Symbol.dispose]();
+    const { link, log } = this.#deps;
+    const digest = this.#digest;
+    this.#over.abort(new AppError('blob_unavailable', 'this fetch is over'));
+    this.#changes.tell();
+    if (this.#role === 'reader' && failure === undefined) return; // it goes on giving to those who read from it
+    const isWrong = isAppError(failure, 'digest_mismatch');
+    // A size that is too large for this disk may be a lie, too.
+    const isOthersWord = this.#fetcherId !== undefined && (isWrong || isAppError(failure, 'not_enough_space'));
+    if (isOthersWord || this.#isStuck) this.#deps.onWrong();
+    if (!link.isConnected) return;
+    link
+      .call('cache.unlease', { digest, ...(isWrong ? { isWrong } : {}) }, new AbortController().signal)
+      .catch((err: unknown) => log.debug({ err, digest }, 'the coordinator did not hear that a fetch ended'));
+  }
+
+  /** All that is to be compared with what another host said is as that says. */
+  get #isCompared(): boolean {
+    const checkedPieces = this.#check?.checkedPieces ?? 0;
+    if (this.#role === 'fetcher') return checkedPieces >= this.#borrowedPieces;
+    return this.#check?.isComplete === true;
+  }
+
+  async *#read(
+    how: { readonly source: Peer; readonly table: ProvisionalTable; readonly firstByte: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const { source } = how;
+    const stream = { ...how, digest: this.#digest, changes: this.#changes };
+    try {
+      yield* leavesFrom(this.#deps, stream, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#lose(source.nodeId, error instanceof Error ? error.message : String(error));
+      throw new AppError('upstream_unavailable', 'a host of the fleet gives no more of this blob', { cause: error });
+    }
+  }
+
+  /** Compares pieces for as long as there is something to compare. */
+  async #compare(arriving: ArrivingBlob, table: ProvisionalTable): Promise<void> {
+    const { signal } = this.#over;
+    const limited = {
+      get readableBytes() {
+        return arriving.readableBytes;
+      },
+      grown: (position: number, stop: AbortSignal) => arriving.grown(position, stop),
+      read: (target: Uint8Array, position: number) => arriving.read(target, position),
+      pieces: (first: number) => this.#hashing(() => arriving.pieces(first)),
+    };
+    const check = new PieceCheck({ arriving: limited, table, changes: this.#changes });
+    this.#check = check;
+    try {
+      while (!this.#isCompared) {
+        if (await check.next(signal)) continue;
+        this.#wrongPiece();
+        while (this.#isWrong) await this.#changes.next(signal);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#fail(new AppError('upstream_unavailable', 'what came could not be compared', { cause: error }));
+    }
+  }
+
+  /** Who takes over compares with what another host fetched: when that differs, nobody knows which of the upstream's answers is right. */
+  #wrongPiece(): void {
+    const [digest, givenBy, isReader] = [this.#digest, this.#givenBy, this.#role === 'reader'];
+    const isMixed = this.#mixedPiece === this.#check?.checkedPieces;
+    this.#isWrong = true;
+    if (!isMixed) this.#wrongSources += 1;
+    if (!isMixed && isReader && givenBy !== undefined) {
+      this.#deps.leaves.blame(givenBy.nodeId, digest);
+      this.#lose(givenBy.nodeId, 'wrong piece');
+    }
+    if ((!isMixed && !isReader) || this.#wrongSources >= MAX_WRONG_SOURCES)
+      this.#fail(new AppError('digest_mismatch', 'hosts have different pieces of one blob', { detail: { digest } }));
+    this.#reading.abort(new AppError('upstream_unavailable', 'a host of the fleet sent a wrong piece'));
+    this.#changes.tell();
+  }
+
+  #lose(nodeId: string, why: string): void {
+    this.#deps.log.debug(
+      { peer: nodeId, digest: this.#digest, why },
+      'a blob is read along from another host from now on',
+    );
+    this.#lostId = nodeId;
+    if (this.#source?.nodeId === nodeId) this.#source = undefined;
+  }
+
+  #fail(failure: AppError): void {
+    this.#failure ??= failure;
+    this.#reading.abort(failure);
+    this.#changes.tell();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#deps;
+    const { signal } = this.#over;
+    while (!signal.aborted) {
+      try {
+        const hasMore = this.#role === 'fetcher' ? await this.#tell(signal) : await this.#ask(signal);
+        if (!hasMore) await clock.sleep(ASK_AGAIN_MS, signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        log.debug({ err, digest: this.#digest }, 'the coordinator did not hear of a fetch');
+        await clock.sleep(ASK_AGAIN_MS, signal).catch(() => undefined); // over: the loop sees it
+      }
+    }
+  }
+
+  /** As fetcher: what came since. @returns true when there is more to say at once. */
+  async #tell(signal: AbortSignal): Promise<boolean> {
+    const [table, arriving] = [this.#table, this.#arriving];
+    if (table === undefined || arriving === undefined || table.sizeBytes < MIN_SHARED_BYTES) {
+      await this.#teller.remind(signal);
+      return false;
+    }
+    const from = table.knownPieces;
+    if (!this.#isReceived && this.#isCompared) table.add(from, await this.#hashing(() => arriving.pieces(from)));
+    return this.#teller.tell(table, signal);
+  }
+
+  /** As reader: hashes, and whom to read from. @returns true when there are more hashes at once. */
+  async #ask(signal: AbortSignal): Promise<boolean> {
+    const { clock, link } = this.#deps;
+    const table = this.#table;
+    this.#watchSource();
+    const isSettled = table?.isComplete === true && this.#source !== undefined;
+    if (isSettled && clock.nowMs() - this.#askedMs < REMIND_MS) return false;
+    const lost = this.#lostId;
+    const reads = {
+      repository: this.#repository,
+      fetchId: this.#fetchId,
+      knownPieces: table?.knownPieces ?? 0,
+      isReading: true,
+      ...(lost === undefined ? {} : { lost }),
+    };
+    const { state, fetch } = await link.call('cache.lease', { digest: this.#digest, reads }, signal);
+    this.#askedMs = clock.nowMs();
+    if (this.#lostId === lost) this.#lostId = undefined;
+    if (fetch !== undefined) this.#heard(fetch);
+    else if (state === 'held' && table?.isComplete !== true)
+      this.#fail(
+        new AppError('blob_unavailable', 'the host that fetched this blob has it, and says no more of its pieces'),
+      );
+    if (state === 'turn') this.#takeOver();
+    return (fetch?.hashes.byteLength ?? 0) === MAX_TOLD_PIECES * HASH_BYTES;
+  }
+
+  #heard({ fetchId, fetcher, sizeBytes, hashes, source }: FleetFetch): void {
+    this.#table ??= new ProvisionalTable(sizeBytes);
+    const added = fetchId === this.#fetchId ? this.#table.add(this.#table.knownPieces, hashes) : 'contradicts';
+    if (added !== 'added' || sizeBytes !== this.#table.sizeBytes)
+      this.#fail(new AppError('blob_unavailable', 'the fetch of this blob was begun anew'));
+    this.#fetcherId = fetcher;
+    if (source?.nodeId !== this.#source?.nodeId) this.#source = source;
+    this.#changes.tell();
+  }
+
+  /** What the fleet knows is not said again. */
+  #borrow(): void {
+    this.#borrowedPieces = this.#table?.knownPieces ?? 0;
+    this.#teller.skip(this.#borrowedPieces);
+  }
+
+  #takeOver(): void {
+    this.#role = 'fetcher';
+    this.#borrow();
+    this.#reading.abort(new AppError('upstream_unavailable', 'the host that fetched this blob is gone'));
+    this.#changes.tell();
+  }
+
+  /** Leaves a source from which nothing comes, or much less than there is. */
+  #watchSource(): void {
+    const [table, arriving, source] = [this.#table, this.#arriving, this.#source];
+    if (table === undefined || arriving === undefined) return;
+    const nowMs = this.#deps.clock.nowMs();
+    const seen = { cameBytes: arriving.readableBytes, knownBytes: table.knownBytes, pieceBytes: table.pieceBytes };
+    const verdict = this.#watch.look(seen, nowMs);
+    this.#isStuck = verdict.silentMs > NO_PROGRESS_MS;
+    if (this.#isStuck)
+      this.#fail(new AppError('blob_unavailable', 'nothing comes of this blob from the hosts that read it along'));
+    if (!verdict.isSlow || source === undefined) return;
+    this.#lose(source.nodeId, 'slow');
+    this.#reading.abort(new AppError('upstream_unavailable', 'a host of the fleet is slow with this blob'));
+  }
+}
