@@ -1,10 +1,9 @@
 // Asks the coordinator to look for unreachable content now, and waits until the hosts within reach have deleted it.
 
 import { CollectionState, type CollectionRequest } from '../../shared/protocol/collection-api.ts';
-import { callCoordinator, type CoordinatorTarget } from '../../shared/protocol/coordinator-api.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
-import { withAdvice } from './fleet-access.ts';
+import type { CoordinatorCall } from './coordinator-session.ts';
 import { showCount } from './human-units.ts';
 
 /** Pause between two looks at how far it is. */
@@ -17,25 +16,31 @@ export interface CollectionRun {
   readonly state: CollectionState;
 }
 
+interface CollectionDeps {
+  readonly clock: Clock;
+  readonly call: CoordinatorCall;
+  /** Told what is waited for, when it changes. */
+  readonly say: (text: string) => void;
+}
+
 /**
- * @param deps.say is told what is waited for, when it changes.
  * @throws {AppError} `coordinator_unreachable`, `access_denied`; `too_many_requests` while another pass runs.
  */
 export async function runCollection(
-  deps: { readonly clock: Clock; readonly target: CoordinatorTarget; readonly say: (text: string) => void },
+  deps: CollectionDeps,
   request: CollectionRequest,
   signal: AbortSignal,
 ): Promise<CollectionRun> {
   const { clock } = deps;
-  const before = await call(deps, 'GET', undefined, signal);
-  let state = await call(deps, 'POST', request, signal);
+  const before = await ask(deps, 'GET');
+  let state = await ask(deps, 'POST', request);
   if (state.passNumber === before.passNumber) {
     throw new AppError('too_many_requests', 'the coordinator is looking through its content already; try again soon');
   }
   const { passNumber } = state;
   while (state.last?.passNumber !== passNumber || state.isRunning) {
     await clock.sleep(POLL_MS, signal);
-    state = await call(deps, 'GET', undefined, signal);
+    state = await ask(deps, 'GET');
     if (state.passNumber !== passNumber) break;
   }
   const { last } = state;
@@ -49,7 +54,7 @@ export async function runCollection(
 }
 
 async function waitForRemoval(
-  deps: { readonly clock: Clock; readonly target: CoordinatorTarget; readonly say: (text: string) => void },
+  deps: CollectionDeps,
   first: CollectionState,
   signal: AbortSignal,
 ): Promise<CollectionState> {
@@ -62,19 +67,15 @@ async function waitForRemoval(
     if (filesWithinReach !== told) say(`${showCount(filesWithinReach, 'file')} left to delete on hosts …\n`);
     told = filesWithinReach;
     await clock.sleep(POLL_MS, signal);
-    state = await call(deps, 'GET', undefined, signal);
+    state = await ask(deps, 'GET');
   }
   return state;
 }
 
-function call(
-  deps: { readonly clock: Clock; readonly target: CoordinatorTarget },
+function ask(
+  { call }: Pick<CollectionDeps, 'call'>,
   method: 'GET' | 'POST',
-  body: CollectionRequest | undefined,
-  signal: AbortSignal,
+  body?: CollectionRequest,
 ): Promise<CollectionState> {
-  const request = { method, path: '/api/collection', answer: CollectionState, ...(body === undefined ? {} : { body }) };
-  return callCoordinator(deps, deps.target, request, signal).catch((error: unknown) => {
-    throw withAdvice(error, 'Is it running? Start it with `shoal up` or `shoal coordinator`');
-  });
+  return call({ method, path: '/api/collection', answer: CollectionState, ...(body === undefined ? {} : { body }) });
 }

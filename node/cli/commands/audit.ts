@@ -5,7 +5,7 @@ import { AUDIT_ACTIONS, AuditPage, MAX_AUDIT_PAGE, type AuditEntry } from '../..
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { choice, count, onOff, text } from '../../../shared/runtime/settings.ts';
-import { ADMIN_HOST_NOTE, adminSettings, openAdminSession } from '../admin-session.ts';
+import { ADMIN_HOST_NOTE, sessionSettings, openAdminSession } from '../coordinator-session.ts';
 import { renderAudit } from '../audit-view.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -46,7 +46,7 @@ export const auditCommand: Command = {
     { does: 'All of a month, for a spreadsheet:', line: 'shoal audit --since 30d --limit 1000000 --json' },
   ],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const { limit, json, ...conditions } = await readOwnFlags(Flags, invocation);

@@ -16,6 +16,7 @@ import { PATH_VARIABLE, readRegistryConfig } from '../../registry-config/read-re
 import { runCollection, type CollectionRun } from '../collection-run.ts';
 import { renderRemoval } from '../collection-view.ts';
 import type { Command, Flag } from '../command.ts';
+import { callsTo, START_ADVICE } from '../coordinator-session.ts';
 import { adminTarget } from '../fleet-access.ts';
 import { eligibleLines, markingLines, type MarkedManifest } from '../garbage-collect-view.ts';
 import { keptContent } from '../kept-content.ts';
@@ -95,15 +96,15 @@ interface Asking {
 
 async function collect(asking: Asking, target: CoordinatorTarget, signal: AbortSignal): Promise<void> {
   const { terminal, isQuiet, request } = asking;
-  const deps = { clock: systemClock, target };
+  const call = callsTo(target, { advice: START_ADVICE }, signal);
   const say = (text: string): void => {
     if (terminal.isAttended) terminal.say(text);
   };
-  const { result, state }: CollectionRun = await runCollection({ ...deps, say }, request, signal);
+  const { result, state }: CollectionRun = await runCollection({ clock: systemClock, call, say }, request, signal);
   if (!isQuiet) {
     const going = new Set(result.manifests.named.map(nameOf));
     let before: MarkedManifest | undefined;
-    for await (const manifest of keptContent(deps, signal)) {
+    for await (const manifest of keptContent(call)) {
       if (going.has(nameOf(manifest))) continue;
       terminal.out(markingLines(manifest, before));
       before = manifest;

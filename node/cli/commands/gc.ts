@@ -1,20 +1,13 @@
 // `shoal gc`
 
 import Type from 'typebox';
-import { CoordinatorConfig } from '../../../coordinator/config.ts';
-import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
-import { createLogger } from '../../../shared/runtime/log.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { NodeConfig } from '../../config.ts';
 import { runCollection } from '../collection-run.ts';
 import { renderCollection, renderRemoval } from '../collection-view.ts';
 import type { Command } from '../command.ts';
-import { adminTarget } from '../fleet-access.ts';
-import { chooseFormat } from '../log-format.ts';
+import { ADMIN_HOST_NOTE, openAdminSession, sessionSettings } from '../coordinator-session.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
-
-const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
 
 const Flags = Type.Object(
   {
@@ -34,25 +27,23 @@ export const gcCommand: Command = {
   summary: 'delete blobs that no manifest names any more, on all hosts',
   about: [
     'Deletes, on every host, the blobs that no manifest names any more. The coordinator does so by itself, a day after a manifest was deleted (collection.deleteDelayMs); this command does it now, and waits until the hosts within reach have deleted their files. Pushes and pulls go on meanwhile, and blobs of a push under way are kept.',
-    "Run it on the coordinator's host, as the user that the coordinator runs as.",
+    ADMIN_HOST_NOTE,
   ],
   examples: [
     { does: 'What would be deleted:', line: 'shoal gc --dry-run' },
     { does: 'Also old builds, whose tag has moved on:', line: 'shoal gc --delete-untagged' },
   ],
   flags: flagsOf(Flags),
-  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal, stop } = invocation;
     const { dryRun, deleteUntagged, quiet, json } = await readOwnFlags(Flags, invocation);
-    const config = await invocation.config(Settings);
-    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
-    const target = await adminTarget(config.data, log);
+    const call = await openAdminSession(invocation);
     const say = (text: string): void => {
       if (terminal.isAttended) terminal.say(text);
     };
     const request = { isDryRun: dryRun, deleteUntagged };
-    const { result, state } = await runCollection({ clock: systemClock, target, say }, request, stop);
+    const { result, state } = await runCollection({ clock: systemClock, call, say }, request, stop);
     if (json) {
       const { kept, removing } = state;
       terminal.out(`${JSON.stringify({ isDryRun: dryRun, ...result, kept, removing }, undefined, 2)}\n`);

@@ -5,7 +5,7 @@ import { NodeList, RemoveResponse, type NodeStatus } from '../../../shared/proto
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { nearest } from '../../../shared/runtime/nearest.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession, type AdminCall } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession, type CoordinatorCall } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { showBytes, showCount } from '../human-units.ts';
@@ -34,7 +34,7 @@ export const nodeRemoveCommand: Command = {
   ],
   operands: [{ name: 'ID', isRequired: true }],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [nodeId = ''] = invocation.operands;
@@ -89,6 +89,6 @@ function removedText({ nodeId, state }: NodeStatus): string {
   return `removed ${nodeId}; nobody of the fleet deals with it any more. ${host} data folder stays as it is.\n`;
 }
 
-async function remove(call: AdminCall, nodeId: string): Promise<void> {
+async function remove(call: CoordinatorCall, nodeId: string): Promise<void> {
   await call({ method: 'DELETE', path: `/api/nodes/${encodeURIComponent(nodeId)}`, answer: RemoveResponse });
 }

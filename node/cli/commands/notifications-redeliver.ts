@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { RedeliverResponse } from '../../../shared/protocol/notifications-api.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { choice, text } from '../../../shared/runtime/settings.ts';
-import { ADMIN_HOST_NOTE, adminSettings, openAdminSession } from '../admin-session.ts';
+import { ADMIN_HOST_NOTE, sessionSettings, openAdminSession } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { showCount } from '../human-units.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -33,7 +33,7 @@ export const notificationsRedeliverCommand: Command = {
   ],
   operands: [{ name: 'EVENT', isRequired: false }],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const [eventId] = invocation.operands;
     const { all, endpoint } = await readOwnFlags(Flags, invocation);

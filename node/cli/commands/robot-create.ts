@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { DEFAULT_ROBOT_TTL_MS, MAX_ROBOT_TTL_MS, RobotSecret } from '../../../shared/protocol/users-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { duration, onOff } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { showDuration } from '../human-units.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -41,7 +41,7 @@ export const robotCreateCommand: Command = {
   ],
   operands: [{ name: 'NAME', isRequired: true }, ...RIGHT_OPERANDS],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [name = '', actions, repositories] = invocation.operands;

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { FleetUserList } from '../../../shared/protocol/users-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { renderRobots } from '../users-view.ts';
@@ -26,7 +26,7 @@ export const robotListCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const { json } = await readOwnFlags(Flags, invocation);
     const call = await openAdminSession(invocation);

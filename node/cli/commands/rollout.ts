@@ -1,23 +1,15 @@
 // `shoal rollout REFERENCE`
 
 import Type from 'typebox';
-import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { parseTypedReference } from '../../../shared/oci/reference.ts';
-import { callCoordinator, type CoordinatorTarget } from '../../../shared/protocol/coordinator-api.ts';
 import { MAX_HOSTS_TOLD, RolloutStatus } from '../../../shared/protocol/rollout.ts';
-import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
-import { createLogger } from '../../../shared/runtime/log.ts';
 import { count, onOff } from '../../../shared/runtime/settings.ts';
-import { NodeConfig } from '../../config.ts';
 import type { Command } from '../command.ts';
-import { memberTarget, withAdvice } from '../fleet-access.ts';
-import { chooseFormat } from '../log-format.ts';
+import { openMemberSession, sessionSettings } from '../coordinator-session.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { followRollout } from '../rollout-follow.ts';
-
-const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
 
 const Flags = Type.Object(
   {
@@ -56,7 +48,7 @@ export const rolloutCommand: Command = {
   ],
   operands: [{ name: 'IMAGE', isRequired: true }],
   flags: flagsOf(Flags),
-  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal, stop } = invocation;
     const [image = ''] = invocation.operands;
@@ -64,11 +56,9 @@ export const rolloutCommand: Command = {
     if (watch && (once || hosts !== undefined)) {
       throw new AppError('config_invalid', 'choose one of --watch, --once and --hosts');
     }
-    const query = queryOf(image, slowest);
-    const config = await invocation.config(Settings);
-    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
-    const target = await memberTarget(config.data, log);
-    const read = (): Promise<RolloutStatus> => readRollout(target, query, stop);
+    const path = `/api/rollout?${queryOf(image, slowest)}`;
+    const call = await openMemberSession(invocation, 'Hosts may pull all the same; look at the log of the coordinator');
+    const read = (): Promise<RolloutStatus> => call({ method: 'GET', path, answer: RolloutStatus });
     const long = watch ? 'stopped' : 'done';
     const until = once ? 'now' : long;
     return followRollout({ clock: systemClock, terminal, read }, { form: json ? 'json' : 'text', until, hosts }, stop);
@@ -86,13 +76,4 @@ function queryOf(image: string, slowest: number): string {
   const { repository, tag, digest } = reference;
   const what = digest === undefined ? { tag: tag ?? 'latest' } : { digest };
   return new URLSearchParams({ repository, ...what, slowest: String(slowest) }).toString();
-}
-
-async function readRollout(target: CoordinatorTarget, query: string, signal: AbortSignal): Promise<RolloutStatus> {
-  const call = { method: 'GET', path: `/api/rollout?${query}`, answer: RolloutStatus } as const;
-  try {
-    return await callCoordinator({ clock: systemClock }, target, call, signal);
-  } catch (error) {
-    throw withAdvice(error, 'Hosts may pull all the same; look at the log of the coordinator');
-  }
 }

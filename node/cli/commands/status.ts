@@ -1,23 +1,15 @@
 // `shoal status`
 
 import Type from 'typebox';
-import { CoordinatorConfig } from '../../../coordinator/config.ts';
 import { FleetStatus } from '../../../shared/protocol/admin-api.ts';
-import { callCoordinator, type CoordinatorTarget } from '../../../shared/protocol/coordinator-api.ts';
-import { dataSetting, logSettings } from '../../../shared/runtime/base-settings.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
-import { createLogger } from '../../../shared/runtime/log.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { NodeConfig } from '../../config.ts';
 import type { Command } from '../command.ts';
-import { memberTarget, withAdvice } from '../fleet-access.ts';
-import { chooseFormat } from '../log-format.ts';
+import { openMemberSession, sessionSettings } from '../coordinator-session.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { renderStatus } from '../status-view.ts';
 import { watchStatus } from '../status-watch.ts';
-
-const Settings = Type.Object({ data: dataSetting, log: logSettings }, { additionalProperties: false });
 
 const Flags = Type.Object(
   {
@@ -41,21 +33,23 @@ export const statusCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: () => Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] }),
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal, stop } = invocation;
     const { json, watch } = await readOwnFlags(Flags, invocation);
     if (watch && json) throw new AppError('config_invalid', 'choose one of --watch and --json');
     if (watch && !terminal.isInteractive)
       throw new AppError('config_invalid', '--watch needs a terminal; programs use --json');
-    const config = await invocation.config(Settings);
-    const log = createLogger({ level: config.log.level, format: chooseFormat(config.log.format, terminal) });
-    const target = await memberTarget(config.data, log);
+    const call = await openMemberSession(
+      invocation,
+      "The registry on this host may work all the same; look at the coordinator's own log",
+    );
+    const read = (): Promise<FleetStatus> => call({ method: 'GET', path: '/api/status', answer: FleetStatus });
     if (watch) {
-      await watchStatus({ clock: systemClock, terminal, read: () => readStatus(target, stop) }, stop);
+      await watchStatus({ clock: systemClock, terminal, read }, stop);
       return 0;
     }
-    const status = await readStatus(target, stop);
+    const status = await read();
     const { columns } = terminal.size();
     // Another program may cut what it gets; a terminal would fold the lines into each other.
     const text = renderStatus(status, { columns: terminal.isInteractive ? columns : Number.MAX_SAFE_INTEGER });
@@ -63,12 +57,3 @@ export const statusCommand: Command = {
     return 0;
   },
 };
-
-async function readStatus(target: CoordinatorTarget, signal: AbortSignal): Promise<FleetStatus> {
-  const call = { method: 'GET', path: '/api/status', answer: FleetStatus } as const;
-  try {
-    return await callCoordinator({ clock: systemClock }, target, call, signal);
-  } catch (error) {
-    throw withAdvice(error, "The registry on this host may work all the same; look at the coordinator's own log");
-  }
-}

@@ -9,7 +9,7 @@ import {
 } from '../../../shared/protocol/admin-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { count, duration } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { showCount, showDuration } from '../human-units.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -46,7 +46,7 @@ export const tokenCreateCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const { ttl, uses } = await readOwnFlags(Flags, invocation);

@@ -1,22 +1,12 @@
 // `shoal user add NAME [ACTIONS REPOSITORIES]`
 
-import Type from 'typebox';
 import { Done } from '../../../shared/protocol/users-api.ts';
-import { onOff } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
-import { readNewPassword } from '../password-input.ts';
+import { PasswordFlags, readPasswordHash } from '../password-input.ts';
 import { parseRight, RIGHT_OPERANDS, RIGHTS_NOTE } from '../right-operands.ts';
 import { showRight } from '../users-view.ts';
-
-const Flags = Type.Object(
-  {
-    passwordStdin: onOff({ default: false, description: 'Read the password from standard input, one line.' }),
-    json: onOff({ default: false, description: 'One JSON document, for programs.' }),
-  },
-  { additionalProperties: false },
-);
 
 export const userAddCommand: Command = {
   words: ['user', 'add'],
@@ -32,17 +22,15 @@ export const userAddCommand: Command = {
     { does: 'In a script:', line: `shoal user add alice pull '**' --password-stdin < password.txt` },
   ],
   operands: [{ name: 'NAME', isRequired: true }, ...RIGHT_OPERANDS],
-  flags: flagsOf(Flags),
-  settings: adminSettings,
+  flags: flagsOf(PasswordFlags),
+  settings: sessionSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [name = '', actions, repositories] = invocation.operands;
     const right = parseRight(actions, repositories);
-    const { passwordStdin, json } = await readOwnFlags(Flags, invocation);
+    const { passwordStdin, json } = await readOwnFlags(PasswordFlags, invocation);
     const call = await openAdminSession(invocation);
-    const password = await readNewPassword(terminal, { name, source: passwordStdin ? 'stdin' : 'person' });
-    const { hashPassword } = await import('../../access/password-hash.ts');
-    const passwordHash = await hashPassword(password);
+    const passwordHash = await readPasswordHash(terminal, { name, passwordStdin });
     const body = { name, passwordHash, ...(right === undefined ? {} : { right }) };
     await call({ method: 'POST', path: '/api/users', body, answer: Done });
     const may =

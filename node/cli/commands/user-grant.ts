@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Rights, type RightChange } from '../../../shared/protocol/users-api.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
 import type { Command, Invocation } from '../command.ts';
 import type { Operand } from '../flag-parser.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -35,7 +35,7 @@ export const userGrantCommand: Command = {
   ],
   operands: OPERANDS,
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   run: (invocation) => changeRight(invocation, 'grant'),
 };
 
@@ -53,7 +53,7 @@ export const userRevokeCommand: Command = {
   ],
   operands: OPERANDS,
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   run: (invocation) => changeRight(invocation, 'revoke'),
 };
 

@@ -3,7 +3,7 @@
 import Type from 'typebox';
 import { FleetUserList } from '../../../shared/protocol/users-api.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { adminSettings, ADMIN_HOST_NOTE, openAdminSession } from '../admin-session.ts';
+import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { renderUsers } from '../users-view.ts';
@@ -28,7 +28,7 @@ export const userListCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: adminSettings,
+  settings: sessionSettings,
   async run(invocation) {
     const { json } = await readOwnFlags(Flags, invocation);
     const call = await openAdminSession(invocation);
