@@ -32,7 +32,11 @@ describe('A fleet that caches another registry', needs({ namespaces: true, comma
       spareHosts: 1,
       nodeArgs: ([spare]) => {
         const registries = [{ name: 'registry.example', url: `http://${spare?.address}:5000` }];
-        return [`--upstreams-registries=${JSON.stringify(registries)}`, '--upstreams-default=registry.example'];
+        return [
+          `--upstreams-registries=${JSON.stringify(registries)}`,
+          '--upstreams-default=registry.example',
+          '--upstreams-fresh-ms=0s', // the upstream is asked with every pull
+        ];
       },
     });
     const [spare] = fleet.spareHosts;
