@@ -32,7 +32,7 @@ interface Deps {
   readonly log: Logger;
   readonly metrics: SwarmMetrics;
   readonly peers: Pick<Peers, 'connect' | 'offended'>;
-  readonly reports: PeerReports;
+  readonly reports: Pick<PeerReports, 'report'>;
   /** The caps on what this node sends to peers, and takes from them. */
   readonly limits: { readonly up: TransferLimiter; readonly down: TransferLimiter };
 }
@@ -119,7 +119,9 @@ export class ArrivingFrames implements ArrivingLeaves {
       const transfer = { bytes: bytes.byteLength, isFar: connection.isToOtherZone, priority: 'client' as const };
       const { up } = this.#deps.limits;
       if (!up.pass(transfer) && !(await up.take(transfer, late.signal))) return refuse('busy');
-      connection.send({ type: 'arriving-data', request, bytes });
+      // Behind pieces, and few at a time: what asks for pieces and tells of them goes over the same socket.
+      if (!(await connection.sendWithRoom({ type: 'arriving-data', request, bytes }, late.signal)))
+        return refuse('busy');
       this.#deps.metrics.sent(connection, bytes.byteLength);
     } catch (error) {
       if (!late.signal.aborted) this.#deps.log.debug({ err: error, digest }, 'a leaf could not be given to a peer');

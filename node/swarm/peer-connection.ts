@@ -180,6 +180,19 @@ export class PeerConnection {
     }
   }
 
+  /** Sends payload outside the credit as one frame, once the socket took what was sent before. @returns as `reserve` */
+  async sendWithRoom(frame: PeerFrame, signal: AbortSignal): Promise<boolean> {
+    while (await this.reserve(0, signal)) {
+      // All who wait are woken at once; the first of them fills the room again.
+      if (!this.isOpen || this.#stream.writableLength >= this.#unsent.unsentBytes) continue;
+      this.#flush();
+      const bytes = encodeFrame(frame);
+      this.#stream.write(bytes, this.#onTaken(bytes.byteLength));
+      return true;
+    }
+    return false;
+  }
+
   /** Bytes of payload to write at a time, so few that control frames do not wait long behind them. */
   get partBytes(): number {
     return this.#unsent.unsentBytes;
@@ -200,28 +213,28 @@ export class PeerConnection {
     bytes: Uint8Array,
     how: { readonly frameBytes: number; readonly onSent: () => void },
   ): void {
-    if (this.#state === 'closed') {
-      how.onSent();
-      return;
-    }
+    if (this.#state === 'closed') return how.onSent();
     this.#flush();
     this.sentBytes += bytes.byteLength;
     const stream = this.#stream;
-    const writtenMs = this.#clock.nowMs();
-    const onTaken = (): void => {
-      this.#unsent.taken(bytes.byteLength, { writtenMs, nowMs: this.#clock.nowMs() });
-      how.onSent();
-      this.#wake();
-    };
+    const onTaken = this.#onTaken(bytes.byteLength, how.onSent);
     stream.cork();
     for (let at = 0; at < bytes.byteLength; at += how.frameBytes) {
       const part = bytes.subarray(at, at + how.frameBytes);
       stream.write(encodeDataHeader({ ...place, offset: place.offset + at }, part.byteLength));
       const isLast = at + how.frameBytes >= bytes.byteLength;
-      if (isLast) stream.write(part, onTaken);
-      else stream.write(part);
+      stream.write(part, isLast ? onTaken : undefined);
     }
     stream.uncork();
+  }
+
+  #onTaken(bytes: number, onSent?: () => void): () => void {
+    const writtenMs = this.#clock.nowMs();
+    return () => {
+      this.#unsent.taken(bytes, { writtenMs, nowMs: this.#clock.nowMs() });
+      onSent?.();
+      this.#wake();
+    };
   }
 
   /** To be called when the user has taken up payload, so that the peer may send as much again. */
@@ -313,10 +326,7 @@ export class PeerConnection {
     if (frame.zone !== undefined && !isLabel(frame.zone)) throw invalid('zone is not a label');
     this.peerZone = frame.zone;
     const refusal = this.#options.admit(this);
-    if (refusal !== undefined) {
-      this.close(refusal);
-      return;
-    }
+    if (refusal !== undefined) return this.close(refusal);
     this.#state = 'ready';
     if (this.role === 'acceptor') this.send({ type: 'hello-ack', ...this.#hello() });
     this.send({ type: 'credit', bytes: CREDIT_WINDOW_BYTES });

@@ -376,10 +376,11 @@ export class FleetPart implements FetchPart {
 
   /** Leaves a source from which nothing comes, or much less than there is. */
   #watchSource(): void {
-    const [table, arriving, source] = [this.#table, this.#arriving, this.#source];
-    if (table === undefined || arriving === undefined) return;
+    const [table, source] = [this.#table, this.#source];
+    if (table === undefined) return;
     const nowMs = this.#deps.clock.nowMs();
-    const seen = { cameBytes: arriving.readableBytes, knownBytes: table.knownBytes, pieceBytes: table.pieceBytes };
+    const cameBytes = this.#arriving?.readableBytes ?? 0; // nobody may have been named to read from yet, and nobody ever be
+    const seen = { cameBytes, knownBytes: table.knownBytes, pieceBytes: table.pieceBytes };
     const verdict = this.#watch.look(seen, nowMs);
     this.#isStuck = verdict.silentMs > NO_PROGRESS_MS;
     if (this.#isStuck)

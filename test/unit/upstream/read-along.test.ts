@@ -234,6 +234,22 @@ test('Nothing is asked for before its hash is known, and a host that has nothing
   await reader[Symbol.asyncDispose]();
 });
 
+test('A reader that is never told whom to read from gives up, and its host asks the upstream alone the next time', async () => {
+  await using world = await open({ hosts: {}, hashes: hashesOf(BLOB, 3), sources: [] });
+  const fetch = await world.start();
+
+  let failure: unknown;
+  const joining = fetch.join(never).catch((error: unknown) => {
+    failure = error;
+  });
+  for (let turn = 0; turn < 3000 && failure === undefined; turn += 1) await world.clock.advance(50);
+  await fetch.stop(new AppError('shutting_down', 'the test is over'));
+  await joining;
+
+  assert.ok(isAppError(failure, 'blob_unavailable'), String(failure));
+  assert.deepEqual(await world.fetches.turn(DIGEST, REPOSITORY, never), { type: 'alone' });
+});
+
 test('Who takes over asks the upstream for the rest alone, and compares what the other had said of it', async () => {
   for (const outcome of ['as was said', 'otherwise'] as const) {
     const sent = outcome === 'otherwise' ? flipped(4 * LEAF_BYTES) : BLOB;
