@@ -21,6 +21,8 @@ interface Fetch {
   /** Whose turn it is, or was last. */
   fetcherId: string;
   heardMs: number;
+  /** There was no room for its last hashes: who has not begun to read it waits for the whole. */
+  isFull: boolean;
 }
 
 /** What a host says that fetches. */
@@ -69,7 +71,8 @@ export class FleetFetches {
     fetch.heardMs = nowMs;
     fetch.fetcherId = nodeId;
     fetch.readers.setRoot(nodeId, zone);
-    if (this.#hashBytes + offer.hashes.byteLength > MAX_HASH_BYTES) return fetch.table.knownPieces;
+    fetch.isFull = this.#hashBytes + offer.hashes.byteLength > MAX_HASH_BYTES;
+    if (fetch.isFull) return fetch.table.knownPieces;
     const before = fetch.table.hashBytes;
     const added = fetch.table.add(offer.firstPiece, offer.hashes);
     this.#hashBytes += fetch.table.hashBytes - before;
@@ -95,6 +98,7 @@ export class FleetFetches {
       this.#forget(digest);
       return undefined;
     }
+    if (fetch.isFull && asker.role === 'reader' && !request.isReading) return undefined;
     const { fetchId, fetcherId: fetcher, table, repository } = fetch;
     const answer = {
       fetchId,
@@ -146,7 +150,7 @@ export class FleetFetches {
     this.#forgetOld(nowMs);
     if (this.#fetches.size >= MAX_FETCHES) return undefined;
     const parts = { table: new ProvisionalTable(sizeBytes), readers: new ReaderTree() };
-    const fetch: Fetch = { ...parts, fetchId, repository, fetcherId: nodeId, heardMs: nowMs };
+    const fetch: Fetch = { ...parts, fetchId, repository, fetcherId: nodeId, heardMs: nowMs, isFull: false };
     this.#fetches.set(digest, fetch);
     return fetch;
   }

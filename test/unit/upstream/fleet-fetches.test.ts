@@ -112,3 +112,21 @@ test('Hashes of all fetches together are bounded, and room comes back', () => {
   fetches.end(digest, 'one');
   assert.equal(fetches.offer({ ...offer, sizeBytes, hashes: big }, at('one')), 1024);
 });
+
+test('A fetch for whose hashes there is no room is read along by nobody who has not begun', () => {
+  const fetches = new FleetFetches();
+  const many = new Uint8Array(1024 * HASH_BYTES);
+  const huge = { ...offer, digest: digestOf(Buffer.from('huge')), sizeBytes: 2 ** 43, hashes: many };
+  for (let known = 0, before = -1; known > before;) {
+    before = known;
+    known = fetches.offer({ ...huge, firstPiece: known }, at('greedy'));
+  }
+  const asking: ReadRequest = { repository: 'up.example/a', knownPieces: 0, isReading: false };
+  assert.equal(fetches.offer({ ...offer, sizeBytes: 2 ** 43, hashes: many }, at('one')), 0);
+  assert.equal(fetches.read(digest, asking, reader('two')), undefined);
+  assert.ok(fetches.read(digest, asking, { ...at('two'), role: 'fetcher' }) !== undefined, 'whose turn it is goes on');
+
+  fetches.revoke(huge.digest, 'greedy');
+  assert.equal(fetches.offer({ ...offer, sizeBytes: 2 ** 43, hashes: many }, at('one')), 1024);
+  assert.equal(fetches.read(digest, asking, reader('two'))?.hashes.byteLength, many.byteLength);
+});
