@@ -14,6 +14,8 @@ import type { BlobCut, SharedBlob } from './shared-blob.ts';
 
 /** A neighbour that takes nothing for so long is cut off, so that it does not hold a place of a hand-out. */
 const STALLED_MS = 30_000;
+/** What was read waits so long for its peer, and is read again after: peers that take nothing must not hold the buffers of all others. */
+const HELD_MS = 1000;
 /** What is read of a piece at a time where less is sent at a time: a small piece is read once, and not four times for a slow link. */
 const AT_LEAST_READ_BYTES = 128 * 1024;
 
@@ -108,15 +110,17 @@ export class PeerUploader<Channel extends UploadChannel> {
     }
     const pieceBytes = blob.pieceLength(pieceIndex);
     let read: PieceRead | undefined;
+    const letGo = (): void => {
+      read?.letGo();
+      read = undefined;
+    };
     try {
       for (let offset = 0; offset < pieceBytes;) {
-        const readEnd = read?.endOffset ?? 0;
-        const partBytes = this.#partBytes((readEnd > offset ? readEnd : pieceBytes) - offset);
-        if (!(await this.#reserve(partBytes, upload.stop.signal))) return false;
+        if (read?.endOffset === offset) letGo();
+        const partBytes = this.#partBytes((read?.endOffset ?? pieceBytes) - offset);
+        if (!(await this.#reserve(partBytes, upload.stop.signal, letGo))) return false;
         if (!(await this.#mayPass(partBytes, upload.stop.signal))) return false;
-        if (read === undefined || read.endOffset <= offset) {
-          read?.letGo();
-          read = undefined; // reading may fail
+        if (read === undefined) {
           const stretch = {
             offset,
             lengthBytes: Math.min(pieceBytes - offset, Math.max(partBytes, AT_LEAST_READ_BYTES)),
@@ -129,7 +133,7 @@ export class PeerUploader<Channel extends UploadChannel> {
       }
       return true;
     } finally {
-      read?.letGo();
+      letGo();
     }
   }
 
@@ -178,15 +182,18 @@ export class PeerUploader<Channel extends UploadChannel> {
     return true;
   }
 
-  async #reserve(bytes: number, signal: AbortSignal): Promise<boolean> {
+  /** @param onLong called when it takes longer than a buffer may wait for it. */
+  async #reserve(bytes: number, signal: AbortSignal, onLong: () => void): Promise<boolean> {
     const { connection, clock, log } = this.#deps;
     const watch = clock.schedule(STALLED_MS, () => {
       log.warn({ peer: connection.peerId }, 'peer takes nothing; cut off');
       connection.close('protocol');
     });
+    const long = clock.schedule(HELD_MS, onLong);
     try {
       return await connection.reserve(bytes, signal);
     } finally {
+      long.cancel();
       watch.cancel();
     }
   }
