@@ -38,7 +38,7 @@ export interface BlobFetchesDeps {
 }
 
 /** How a fetch begins: as the fleet's, along with the fleet's, or without the fleet. */
-export type StartedTurn = Exclude<FleetTurn, { readonly type: 'held' }> | { readonly type: 'alone' };
+export type StartedTurn = Exclude<FleetTurn, { readonly type: 'held' }>;
 
 interface Running {
   readonly fetch: BlobFetch;

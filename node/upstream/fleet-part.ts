@@ -24,7 +24,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { ArrivingLeaves } from '../content/arriving-leaves.ts';
 import type { ArrivingBlob } from '../content/blob-store.ts';
 import type { BlobOrigin, BlobSupply, FetchPart } from './blob-fetch.ts';
-import { ASK_AGAIN_MS, type FleetTurn } from './fleet-turns.ts';
+import { ASK_AGAIN_MS, type SharedTurn } from './fleet-turns.ts';
 import { leavesFrom } from './leaf-stream.ts';
 import { PieceCheck } from './piece-check.ts';
 import { PieceTeller, REMIND_MS } from './piece-teller.ts';
@@ -91,7 +91,7 @@ export class FleetPart implements FetchPart {
       readonly digest: Digest;
       readonly repository: string;
       readonly upstream: BlobOrigin;
-      readonly turn: Exclude<FleetTurn, { readonly type: 'held' }>;
+      readonly turn: SharedTurn;
     },
   ) {
     const { turn } = options;

@@ -9,26 +9,38 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 export const ASK_AGAIN_MS = 250;
 
 /**
+ * A host waits no longer than that for another that says it fetches, and then fetches for itself: a copy that nothing is told of in ten minutes is
+ * a very large one for which the coordinator has no room, or none at all.
+ */
+const MAX_WAIT_MS = 600_000;
+
+/**
  * What a host is to do about a blob of an upstream.
  * @property fetch for the one whose turn it is: what another had fetched before it, if others read that along.
  */
 export type FleetTurn =
   | { readonly type: 'fetch'; readonly fetch?: FleetFetch | undefined }
   | { readonly type: 'read'; readonly fetch: FleetFetch }
-  | { readonly type: 'held' };
+  | { readonly type: 'held' }
+  | { readonly type: 'alone' };
 
-/** Waits until it is this host's turn, another that fetches has begun, or a host of the fleet has the blob. */
+/** A turn that concerns other hosts of the fleet. */
+export type SharedTurn = Exclude<FleetTurn, { readonly type: 'held' } | { readonly type: 'alone' }>;
+
+/** Waits until it is this host's turn, another that fetches has begun, a host of the fleet has the blob, or it has waited long enough. */
 export async function waitForTurn(
   { clock, link }: { readonly clock: Clock; readonly link: CoordinatorLink },
   { digest, repository }: { readonly digest: Digest; readonly repository: string },
   signal: AbortSignal,
 ): Promise<FleetTurn> {
+  const endMs = clock.nowMs() + MAX_WAIT_MS;
   for (;;) {
     const reads = { repository, knownPieces: 0, isReading: false };
     const { state, fetch } = await link.call('cache.lease', { digest, reads }, signal);
     if (state === 'held') return { type: 'held' };
     if (state === 'turn') return { type: 'fetch', fetch };
     if (fetch !== undefined) return { type: 'read', fetch };
+    if (clock.nowMs() >= endMs) return { type: 'alone' };
     await clock.sleep(ASK_AGAIN_MS, signal);
   }
 }
