@@ -37,6 +37,8 @@ export class DirectoryNode implements RingPlace {
   reach: NodeReach = { type: 'lost' };
   /** Swarms in which it downloads. */
   readonly joinedSwarms = new Set<Digest>();
+  /** Of these, the ones whose blob it has by now: its copy is not on record yet. */
+  readonly finishedSwarms = new Set<Digest>();
   /** Swarms in which it is linked to members as a holder. */
   readonly servedSwarms = new Set<Digest>();
   /** Swarms in which it gives pieces to another zone. */

@@ -149,7 +149,9 @@ export class Directory {
   /** A node holds a blob no longer. */
   removeHolding(nodeId: string, digest: Digest): NeighbourChange[] {
     const node = this.#nodes.get(nodeId);
-    if (node === undefined || !this.#dropHolder(node, digest)) return [];
+    if (node === undefined) return [];
+    if (node.finishedSwarms.has(digest)) return this.leave(nodeId, digest);
+    if (!this.#dropHolder(node, digest)) return [];
     const changes = new NeighbourChanges();
     this.#swarms.get(digest)?.holderWent(node, changes);
     return changes.list();
@@ -169,12 +171,22 @@ export class Directory {
     const changes = new NeighbourChanges();
     swarm.join(node, changes);
     node.joinedSwarms.add(digest);
+    node.finishedSwarms.delete(digest);
     changes.drop(digest, nodeId);
     const neighbours = [...swarm.neighboursOf(node)].map(([neighbour, share]) => ({
       nodeId: neighbour.nodeId,
       ...(share === undefined ? {} : { share }),
     }));
     return { neighbours, changes: changes.list() };
+  }
+
+  /**
+   * A member has the blob whole, and `addHolding` follows when that is on record. Till then it stays what it was to the others: they
+   * would look for another to bring what it has, out of another zone too.
+   */
+  finish(nodeId: string, digest: Digest): void {
+    const node = this.#nodes.get(nodeId);
+    if (node?.joinedSwarms.has(digest) === true) node.finishedSwarms.add(digest);
   }
 
   /** A node stops downloading a blob. */
@@ -286,6 +298,7 @@ export class Directory {
 
   #forgetMember(node: DirectoryNode, swarm: Swarm): void {
     node.joinedSwarms.delete(swarm.digest);
+    node.finishedSwarms.delete(swarm.digest);
     if (swarm.memberCount > 0) return;
     swarm.close();
     this.#swarms.delete(swarm.digest);

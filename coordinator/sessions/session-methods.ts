@@ -95,9 +95,10 @@ export function sessionMethods(services: SessionServices): Methods {
     'blob.release': (session, params) => ({ isReleased: releaseCopy(services, session, params) }),
     'blob.copies': (_, { digests }) => ({ counts: digests.map((digest) => directory.originCopies(digest)) }),
     'blob.locate': (session, params) => locate(services, session, params),
-    'blob.leave': (session, { digest, otherZoneBytes = 0 }) => {
+    'blob.leave': (session, { digest, isWhole = false, otherZoneBytes = 0 }) => {
       noteOtherZones(services, session, { digest, bytes: otherZoneBytes });
-      sessions.tell(directory.leave(session.nodeId, digest));
+      if (isWhole) directory.finish(session.nodeId, digest);
+      else sessions.tell(directory.leave(session.nodeId, digest));
       session.dropEventsOf(digest);
       return {};
     },

@@ -355,7 +355,11 @@ export class Download implements ReadableDownload {
     const { link, log } = this.#deps;
     if (!link.isConnected) return;
     const otherZoneBytes = this.#attempt?.otherZoneBytes ?? 0;
-    const left = { digest: this.digest, ...(otherZoneBytes > 0 ? { otherZoneBytes } : {}) };
+    const left = {
+      digest: this.digest,
+      ...(this.#state === 'adopted' ? { isWhole: true } : {}),
+      ...(otherZoneBytes > 0 ? { otherZoneBytes } : {}),
+    };
     link.call('blob.leave', left, new AbortController().signal).catch((error: unknown) => {
       log.debug({ err: error, digest: this.digest }, 'leaving a swarm was not heard');
     });

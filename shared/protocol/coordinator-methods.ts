@@ -219,9 +219,17 @@ export const METHODS = {
     params: object({ digest: DigestText }),
     result: object({ table: Type.Optional(PieceTableShape), neighbours: Type.Array(NamedPeer) }),
   },
-  /** @param otherZoneBytes payload that came from other zones for this blob, of use or not. */
+  /**
+   * A download ended.
+   * @param isWhole it has all: others are told of this node as before until `holdings.announce` names the blob.
+   * @param otherZoneBytes payload that came from other zones for this blob, of use or not.
+   */
   'blob.leave': {
-    params: object({ digest: DigestText, otherZoneBytes: Type.Optional(SizeBytes) }),
+    params: object({
+      digest: DigestText,
+      isWhole: Type.Optional(Type.Boolean()),
+      otherZoneBytes: Type.Optional(SizeBytes),
+    }),
     result: object({}),
   },
   /** Said by a gateway: these classes of pieces come into its zone much later. When others say so too, other links get them. */

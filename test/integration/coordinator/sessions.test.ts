@@ -237,6 +237,30 @@ test('A node of another zone is named its share, and status tells zones, racks a
   );
 });
 
+test('What a host of a zone has just got is not fetched into that zone again before its copy is announced', async () => {
+  await using folder = await openTemporaryFolder('sessions');
+  const coordinator = await startTestCoordinator(folder.path);
+  await using _running = coordinator.running;
+  await using origin = await connectNode(coordinator, 'origin', { isOrigin: true, zone: 'near' });
+  await using first = await connectNode(coordinator, 'first', { zone: 'far' });
+  await using second = await connectNode(coordinator, 'second', { zone: 'far' });
+  const { digest, table } = smallBlob('brought');
+  await origin.link.call('blob.add', { repository: 'app', digest, table }, signal);
+  const classes = async ({ link }: typeof first): Promise<readonly number[]> => {
+    const { neighbours } = await link.call('blob.locate', { digest }, signal);
+    return neighbours.flatMap(({ share }) => share?.classes ?? []);
+  };
+  await classes(first);
+  const others = await classes(second);
+  assert.equal(new Set([...(await classes(first)), ...others]).size, 32);
+
+  await first.link.call('blob.leave', { digest, isWhole: true }, signal);
+
+  assert.deepEqual(await classes(second), others);
+  await first.link.call('holdings.announce', { added: [{ digest, sizeBytes: table.sizeBytes }], removed: [] }, signal);
+  assert.deepEqual(await classes(second), []);
+});
+
 test('A node renews its certificate in its session and without one', async () => {
   await using folder = await openTemporaryFolder('sessions');
   const coordinator = await startTestCoordinator(folder.path);

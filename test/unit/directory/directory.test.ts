@@ -196,6 +196,51 @@ test('A download that completes goes on serving the members it knew', () => {
   );
 });
 
+test('A member that has all stays what it was to the others until its copy is on record', () => {
+  const fleet = new Fleet();
+  for (const nodeId of ['a', 'b', 'c']) fleet.add(nodeId);
+  for (const nodeId of ['a', 'b', 'c']) fleet.join(nodeId);
+  const heard = fleet.events.length;
+
+  fleet.directory.finish('a', layer);
+
+  assert.deepEqual(
+    fleet.directory
+      .join('b', layer)
+      ?.neighbours.map(({ nodeId }) => nodeId)
+      .toSorted(),
+    ['a', 'c'],
+  );
+  fleet.hold('a');
+  assert.deepEqual(fleet.events.slice(heard), []);
+  assert.equal(fleet.directory.holds('a', layer), true);
+});
+
+test('A member whose copy is gone before it was on record is no neighbour any more', () => {
+  const fleet = new Fleet();
+  for (const nodeId of ['a', 'b', 'c']) fleet.add(nodeId);
+  for (const nodeId of ['a', 'b', 'c']) fleet.join(nodeId);
+  fleet.directory.finish('a', layer);
+
+  fleet.members.delete('a');
+  fleet.views.delete('a');
+  fleet.withdraw('a');
+
+  assert.deepEqual([...(fleet.views.get('b')?.keys() ?? [])], ['c']);
+});
+
+test('A member that finished and begins anew is one that downloads', () => {
+  const fleet = new Fleet();
+  for (const nodeId of ['a', 'b']) fleet.add(nodeId);
+  for (const nodeId of ['a', 'b']) fleet.join(nodeId);
+  fleet.directory.finish('a', layer);
+
+  fleet.join('a');
+  fleet.withdraw('a'); // told late, of the copy before
+
+  assert.deepEqual([...(fleet.views.get('b')?.keys() ?? [])], ['a']);
+});
+
 test('A node removed from the roster is no holder and no neighbour any more', () => {
   const fleet = new Fleet();
   for (const nodeId of ['a', 'b', 'c']) fleet.add(nodeId);
