@@ -21,10 +21,11 @@ export const cacheCommand: BenchCommand<typeof FLAGS> = {
   usage: `usage: scripts/bench cache [--runs N] [--size-mb N] [--line-mb N] [--nodes N] [--fleet-size-mb N] [--rate-mb N] [--json]
 
 Debian's docker-registry is the upstream, on loopback. First one host: a blob is pulled from the upstream, then through a registry of
-ours that is a cache of it and does not have it yet, then once more when it has it; all that once with nothing in between, and
-once over a line that carries so many bytes in a second. Then a fleet: some hosts, one of them an origin, ask for the same blob in
-the same moment, over one line to the upstream for all of them. Shown are the time to the first byte at the client, the time to
-the last, and how many copies the upstream sent. The column docker-registry is the pull without the cache.
+ours that is a cache of it and does not have it yet, then once more when it has it, and then through docker-registry as a cache of
+itself; all that once with nothing in between, and once over a line that carries so many bytes in a second. Then a fleet: some hosts,
+one of them an origin, ask for the same blob in the same moment, over one line to the upstream for all of them. Shown are the time to
+the first byte at the client, the time to the last, and how many copies the upstream sent. The column docker-registry is the pull
+without a cache, but where the line says so.
 
   --runs N           blobs of the first part each time, one after the other; medians are shown (default 3)
   --size-mb N        size of each, in MB (default 1000)
@@ -34,7 +35,7 @@ the last, and how many copies the upstream sent. The column docker-registry is t
   --rate-mb N        what their line to the upstream carries, in MB in a second (default 25)
   --json             one JSON object as the last line, instead of the table
 
-Needs curl, docker-registry, and on disk four times the size of all blobs of the first part and a copy of the other for each host.
+Needs curl, docker-registry, and on disk five times the size of all blobs of the first part and a copy of the other for each host.
 `,
   flags: FLAGS,
   needs: { programs: ['curl', 'docker-registry'] },

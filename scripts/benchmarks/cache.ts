@@ -73,26 +73,29 @@ async function oneUpstream(
   signal: AbortSignal,
 ): Promise<Row[]> {
   await using cache = await startUp(join(folder, `cache-${name}`), cacheOf(port));
+  await using theirs = await startReference(join(folder, `theirs-${name}`), { cacheOf: `http://127.0.0.1:${port}` });
   const direct: Pull[] = [];
   const cold: Pull[] = [];
   const warm: Pull[] = [];
+  const theirCold: Pull[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
     signal.throwIfAborted();
     progress(`a blob of ${gigabytes(options.sizeBytes)} ${where}, ${run} of ${options.runs}`);
     const blob = await heldUpstream(upstream, folder, { name: `${name}-${run}`, sizeBytes: options.sizeBytes });
-    await touchMemory(folder, 2 * options.sizeBytes);
+    await touchMemory(folder, 3 * options.sizeBytes);
     await pull(upstream.httpPort, REPOSITORY, blob); // so that both measured pulls find its file in memory
     direct.push(await pull(port, REPOSITORY, blob));
     cold.push(await pull(cache.httpPort, `${UPSTREAM}/${REPOSITORY}`, blob));
     warm.push(await pull(cache.httpPort, `${UPSTREAM}/${REPOSITORY}`, blob));
+    theirCold.push(await pull(theirs.httpPort, REPOSITORY, blob));
     await rm(blob.path);
   }
-  return rowsOfOneHost(`${gigabytes(options.sizeBytes)} ${where}`, { direct, cold, warm });
+  return rowsOfOneHost(`${gigabytes(options.sizeBytes)} ${where}`, { direct, cold, warm, theirCold });
 }
 
 function rowsOfOneHost(
   blob: string,
-  { direct, cold, warm }: { readonly direct: Pull[]; readonly cold: Pull[]; readonly warm: Pull[] },
+  { direct, cold, warm, theirCold }: Record<'direct' | 'cold' | 'warm' | 'theirCold', readonly Pull[]>,
 ): Row[] {
   const firstMs = (pulls: readonly Pull[]): number => 1000 * median(pulls.map(({ firstByte }) => firstByte));
   const whole = (pulls: readonly Pull[]): number => median(pulls.map((each) => each.whole));
@@ -107,6 +110,7 @@ function rowsOfOneHost(
       reference: whole(direct),
       bar: { of: 'ratio', atMost: 1.1 },
     },
+    { what: '  beside their own cache', unit: 's', shoal: whole(cold), reference: whole(theirCold) },
     { what: `warm, ${blob}: first byte`, unit: 'ms', shoal: firstMs(warm), reference: firstMs(direct) },
     { what: `warm, ${blob}: whole`, unit: 's', shoal: whole(warm), reference: whole(direct) },
   ];

@@ -19,14 +19,18 @@ export interface Server extends AsyncDisposable {
 }
 
 /** Debian's docker-registry with a plain folder, logging errors only. */
-export async function startReference(folder: string): Promise<Server> {
+export async function startReference(folder: string, options: { readonly cacheOf?: string } = {}): Promise<Server> {
   const httpPort = await freePort();
   const config = join(folder, 'config.yml');
   await mkdir(folder, { recursive: true });
-  await writeFile(
-    config,
-    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(folder, 'data')}}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "127.0.0.1:${httpPort}"}\n`,
-  );
+  const lines = [
+    'version: 0.1',
+    'log: {level: error, accesslog: {disabled: true}}',
+    `storage: {filesystem: {rootdirectory: ${join(folder, 'data')}}, cache: {blobdescriptor: inmemory}}`,
+    `http: {addr: "127.0.0.1:${httpPort}"}`,
+    ...(options.cacheOf === undefined ? [] : [`proxy: {remoteurl: "${options.cacheOf}"}`]),
+  ];
+  await writeFile(config, `${lines.join('\n')}\n`);
   return start(['docker-registry', 'serve', config], folder, httpPort);
 }
 
