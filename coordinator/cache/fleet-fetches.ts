@@ -2,22 +2,29 @@
 // who reads from whom. Pure, and only remembered: after a start the host that fetches says everything again.
 
 import type { Digest } from '../../shared/oci/digest.ts';
+import { HASH_BYTES } from '../../shared/pieces/piece-table.ts';
 import { ProvisionalTable } from '../../shared/pieces/provisional-table.ts';
 import { MAX_TOLD_PIECES } from '../../shared/protocol/cache-methods.ts';
+import { HostShares } from './host-shares.ts';
 import { ReaderTree } from './reader-tree.ts';
 
 /** A fetch of which nobody said or asked anything for so long is forgotten: a host that reads asks four times a second. */
 const FORGET_MS = 15_000;
+/** They are looked for so often at most, when another begins: going through all of them for each would be most of the work. */
+const LOOK_EVERY_MS = 1_000;
 /** Fetches at once that others read along; of further ones everybody waits for the whole. Far above what a fleet fetches at a time. */
 const MAX_FETCHES = 10_000;
-/** Hashes of all of them together, the tables of two TiB: beyond that they grow no more, and the others wait for the whole. */
+/** Hashes of all of them together, the tables of eight TiB: beyond that they grow no more, and the others wait for the whole. */
 const MAX_HASH_BYTES = 64 * 1024 * 1024;
+/** Hashes of one of them, the table of half a TiB, which no layer is: a size is only what a host says. */
+const MAX_HASH_BYTES_PER_FETCH = 4 * 1024 * 1024;
 
 interface Fetch {
   readonly fetchId: string;
   readonly repository: string;
   readonly table: ProvisionalTable;
   readonly readers: ReaderTree;
+  readonly beganId: string;
   /** Whose turn it is, or was last. */
   fetcherId: string;
   heardMs: number;
@@ -62,7 +69,10 @@ export interface Asker {
 
 export class FleetFetches {
   readonly #fetches = new Map<Digest, Fetch>();
-  #hashBytes = 0;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  /** What those who began them take of the limits. */
+  readonly #counts = new HostShares(MAX_FETCHES);
+  readonly #hashBytes = new HostShares(MAX_HASH_BYTES);
 
   /** The node whose turn it is says what came. @returns how many pieces are known now. */
   offer(offer: FetchOffer, { nodeId, zone, nowMs }: Asker): number {
@@ -71,14 +81,17 @@ export class FleetFetches {
     fetch.heardMs = nowMs;
     fetch.fetcherId = nodeId;
     fetch.readers.setRoot(nodeId, zone);
-    fetch.isFull = this.#hashBytes + offer.hashes.byteLength > MAX_HASH_BYTES;
-    if (fetch.isFull) return fetch.table.knownPieces;
-    const before = fetch.table.hashBytes;
-    const added = fetch.table.add(offer.firstPiece, offer.hashes);
-    this.#hashBytes += fetch.table.hashBytes - before;
+    const { beganId, table } = fetch;
+    const { byteLength } = offer.hashes;
+    const isTooLong = offer.firstPiece * HASH_BYTES + byteLength > MAX_HASH_BYTES_PER_FETCH;
+    fetch.isFull = isTooLong || !this.#hashBytes.hasRoom(beganId, byteLength);
+    if (fetch.isFull) return table.knownPieces;
+    const before = table.hashBytes;
+    const added = table.add(offer.firstPiece, offer.hashes);
+    this.#hashBytes.take(beganId, table.hashBytes - before);
     // Who went on where another had been is told otherwise by its upstream: nobody is to believe either.
     if (added === 'contradicts') this.#forget(offer.digest);
-    return added === 'contradicts' ? 0 : fetch.table.knownPieces;
+    return added === 'contradicts' ? 0 : table.knownPieces;
   }
 
   /**
@@ -148,9 +161,11 @@ export class FleetFetches {
     if (running !== undefined && running.fetchId === fetchId && running.table.sizeBytes === sizeBytes) return running;
     if (running !== undefined) this.#forget(digest);
     this.#forgetOld(nowMs);
-    if (this.#fetches.size >= MAX_FETCHES) return undefined;
+    if (!this.#counts.hasRoom(nodeId, 1)) return undefined;
     const parts = { table: new ProvisionalTable(sizeBytes), readers: new ReaderTree() };
-    const fetch: Fetch = { ...parts, fetchId, repository, fetcherId: nodeId, heardMs: nowMs, isFull: false };
+    const hosts = { beganId: nodeId, fetcherId: nodeId };
+    const fetch: Fetch = { ...parts, ...hosts, fetchId, repository, heardMs: nowMs, isFull: false };
+    this.#counts.take(nodeId, 1);
     this.#fetches.set(digest, fetch);
     return fetch;
   }
@@ -164,11 +179,16 @@ export class FleetFetches {
   }
 
   #forgetOld(nowMs: number): void {
+    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    this.#lookedMs = nowMs;
     for (const [digest, { heardMs }] of this.#fetches) if (heardMs + FORGET_MS < nowMs) this.#forget(digest);
   }
 
   #forget(digest: Digest): void {
-    this.#hashBytes -= this.#fetches.get(digest)?.table.hashBytes ?? 0;
+    const fetch = this.#fetches.get(digest);
+    if (fetch === undefined) return;
+    this.#counts.giveBack(fetch.beganId, 1);
+    this.#hashBytes.giveBack(fetch.beganId, fetch.table.hashBytes);
     this.#fetches.delete(digest);
   }
 }

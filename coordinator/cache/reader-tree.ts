@@ -1,10 +1,19 @@
 // Who reads a blob from whom while one host of the fleet fetches it from outside: a tree with that host at its root. Each host gives to two
 // others, so that what one of them sends is two copies however large the fleet is. Pure.
+//
+//   root ─▶ a ─▶ c        c gets nothing from a:        root ─▶ c        a looks for another place
+//
+// Otherwise two hosts at the root that give nothing would keep everybody below them from it.
 
 /** Hosts that one host gives to: a tree of a thousand is ten steps deep then, and nobody sends more than two copies. */
 const TAKERS = 2;
 /** A reader is not sent back to a host from which nothing of use came for so long: the turn of one that is gone is another's by then. */
 const AVOID_MS = 20_000;
+/**
+ * Who got nothing of use from a source takes its place when both had theirs for so long: less than a reader watches a source, more than a source
+ * needs that was itself sent elsewhere, and so seldom that nobody climbs by complaints alone.
+ */
+const SETTLED_MS = 4_000;
 /** Such hosts remembered for one reader; of more the oldest are forgotten. */
 const MAX_AVOIDED = 16;
 /** Readers of one blob; further ones wait until it is here as a whole. */
@@ -13,6 +22,8 @@ const MAX_READERS = 10_000;
 interface Place {
   readonly zone: string | undefined;
   sourceId: string | undefined;
+  /** When it was given its source. */
+  sinceMs: number;
   readonly takers: Set<string>;
   /** From whom nothing of use came to this one, and until when it is not sent there again. */
   readonly avoided: Map<string, number>;
@@ -43,7 +54,7 @@ export class ReaderTree {
   }
 
   /**
-   * Whom a node reads from: as before, unless that one is gone or `lost`.
+   * Whom a node reads from: as before, unless that one is gone or `lost`. Who lost one that it had for a while reads where that one did.
    * @returns undefined while nobody has room for it.
    */
   sourceOf(
@@ -54,8 +65,8 @@ export class ReaderTree {
     if (!this.#places.has(nodeId) && this.#places.size >= MAX_READERS) return undefined;
     const place = this.#places.get(nodeId) ?? this.#add(nodeId, how.zone);
     if (how.lost !== undefined && how.lost === place.sourceId) this.#avoid(nodeId, place, how.nowMs);
-    place.sourceId ??= this.#choose(nodeId, place, how.nowMs);
-    if (place.sourceId !== undefined) this.#places.get(place.sourceId)?.takers.add(nodeId);
+    if (place.sourceId === undefined)
+      this.#take(nodeId, place, { sourceId: this.#choose(nodeId, place, how.nowMs), ...how });
     return place.sourceId;
   }
 
@@ -73,7 +84,8 @@ export class ReaderTree {
   }
 
   #add(nodeId: string, zone: string | undefined): Place {
-    const place: Place = { zone, sourceId: undefined, takers: new Set(), avoided: new Map(), complaints: 0 };
+    const nobody = { sourceId: undefined, sinceMs: Number.NEGATIVE_INFINITY };
+    const place: Place = { zone, ...nobody, takers: new Set(), avoided: new Map(), complaints: 0 };
     this.#places.set(nodeId, place);
     return place;
   }
@@ -83,16 +95,47 @@ export class ReaderTree {
     place.sourceId = undefined;
   }
 
+  #take(
+    nodeId: string,
+    place: Place,
+    { sourceId, nowMs }: { readonly sourceId: string | undefined; readonly nowMs: number },
+  ): void {
+    if (sourceId === undefined) return;
+    place.sourceId = sourceId;
+    place.sinceMs = nowMs;
+    this.#places.get(sourceId)?.takers.add(nodeId);
+  }
+
   #avoid(nodeId: string, place: Place, nowMs: number): void {
     const { sourceId } = place;
     if (sourceId === undefined) return;
     this.#leaveSource(nodeId, place);
     const lost = this.#places.get(sourceId);
-    if (lost !== undefined) lost.complaints += 1;
+    if (lost !== undefined) {
+      lost.complaints += 1;
+      this.#takePlaceOf(lost, { id: sourceId, nodeId, place, nowMs });
+    }
     place.avoided.delete(sourceId);
     place.avoided.set(sourceId, nowMs + AVOID_MS);
     const [oldest] = place.avoided.keys();
     if (place.avoided.size > MAX_AVOIDED && oldest !== undefined) place.avoided.delete(oldest);
+  }
+
+  #takePlaceOf(
+    lost: Place,
+    {
+      id,
+      nodeId,
+      place,
+      nowMs,
+    }: { readonly id: string; readonly nodeId: string; readonly place: Place; readonly nowMs: number },
+  ): void {
+    const { sourceId } = lost;
+    if (place.complaints > lost.complaints) return; // others had less of it than of the one it complains of
+    if (sourceId === undefined || (place.avoided.get(sourceId) ?? 0) > nowMs) return;
+    if (nowMs - Math.max(place.sinceMs, lost.sinceMs) < SETTLED_MS) return;
+    this.#leaveSource(id, lost);
+    this.#take(nodeId, place, { sourceId, nowMs });
   }
 
   /** With room, in the own zone, near the root; those of whom somebody complained come last. */

@@ -1,14 +1,19 @@
 // What a node and the coordinator say about content of upstreams; part of the list in coordinator-methods.ts.
 
 import Type, { type Static } from 'typebox';
+import { HASH_BYTES } from '../pieces/piece-table.ts';
 import { Peer } from './peer-shape.ts';
 import { Bytes, DigestText, NodeId, object, Repository, SizeBytes, Tag, type DeepReadonly } from './value-shapes.ts';
 
-/** Piece hashes in one message, 32 KiB; more go in several. */
+/** Piece hashes in one message, 32 KiB; more go in several, and a message with more is refused. */
 export const MAX_TOLD_PIECES = 1024;
 /** Far above the number of pieces of the largest blob. */
 const MAX_PIECE_NUMBER = 2 ** 32;
 
+const PieceHashes = Type.Refine(
+  Bytes,
+  (value) => value instanceof Uint8Array && value.byteLength <= MAX_TOLD_PIECES * HASH_BYTES,
+);
 const PieceNumber = Type.Integer({ minimum: 0, maximum: MAX_PIECE_NUMBER });
 /** Drawn at random by who began a fetch; the next host that goes on with it keeps it. */
 const FetchId = Type.String({ minLength: 1, maxLength: 64 });
@@ -23,7 +28,7 @@ const FleetFetch = object({
   fetcher: NodeId,
   sizeBytes: SizeBytes,
   isOfRepository: Type.Boolean(),
-  hashes: Bytes,
+  hashes: PieceHashes,
   source: Type.Optional(Peer),
 });
 export type FleetFetch = DeepReadonly<Static<typeof FleetFetch>>;
@@ -78,7 +83,7 @@ export const CACHE_METHODS = {
       repository: Repository,
       sizeBytes: SizeBytes,
       firstPiece: PieceNumber,
-      hashes: Bytes,
+      hashes: PieceHashes,
     }),
     result: object({ knownPieces: PieceNumber }),
   },

@@ -133,3 +133,12 @@ test('A map whose keys are not strings, and extension types, are refused', () =>
   assert.equal(isPlainMessagePack(packr.pack(new Date())), false);
   assert.equal(isPlainMessagePack(packr.pack(new Map([[1, 2]]))), false);
 });
+
+test('A host tells the hashes of a thousand pieces in one message, and no more', () => {
+  const offer = { digest, fetchId: 'f', repository: 'a/b', sizeBytes: 2 ** 40, firstPiece: 0 };
+  const encoded = (pieces: number): Uint8Array =>
+    encodeRequest(1, 'cache.offer', { ...offer, hashes: new Uint8Array(pieces * 32) });
+
+  assert.equal(decodeRequest(encoded(1024))?.method, 'cache.offer');
+  assert.equal(decodeRequest(encoded(1025)), undefined);
+});

@@ -31,3 +31,14 @@ test('The next one has its turn when the first ends, leaves, or is not heard of 
     assert.equal(leases.take(blob, 'one', 30_001), false, end);
   }
 });
+
+test('A host that takes any number of turns takes none from the others', () => {
+  const leases = new FetchLeases();
+  for (let number = 0; number < 60_000; number += 1) leases.take(digestOf(Buffer.from(`${number}`)), 'greedy', 0);
+
+  assert.equal(leases.take(blob, 'one', 1), true);
+  assert.equal(leases.take(blob, 'two', 2), false, 'the turn of the first is remembered');
+  leases.nodeLeft('greedy');
+  assert.equal(leases.take(other, 'greedy', 3), true);
+  assert.equal(leases.take(other, 'one', 4), false, 'room came back');
+});

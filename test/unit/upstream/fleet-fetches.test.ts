@@ -97,36 +97,51 @@ test('After the coordinator started anew the host that fetches says everything a
   assert.equal(fetches.offer({ ...offer, hashes }, at('one')), 10);
 });
 
-test('Hashes of all fetches together are bounded, and room comes back', () => {
-  const fetches = new FleetFetches();
-  const big = new Uint8Array(1024 * HASH_BYTES);
-  const sizeBytes = 8 * 1024 ** 4;
-  let known = 0;
-  for (;;) {
-    const next = fetches.offer({ ...offer, sizeBytes, firstPiece: known, hashes: big }, at('one'));
-    if (next === known) break;
-    known = next;
-  }
-  assert.ok(known * HASH_BYTES <= 64 * 1024 * 1024);
+const PIECES = 1024;
+const many = new Uint8Array(PIECES * HASH_BYTES);
+const asking: ReadRequest = { repository: 'up.example/a', knownPieces: 0, isReading: false };
 
-  fetches.end(digest, 'one');
-  assert.equal(fetches.offer({ ...offer, sizeBytes, hashes: big }, at('one')), 1024);
+function hugeOffer(name: string): FetchOffer {
+  return { ...offer, digest: digestOf(Buffer.from(name)), sizeBytes: 2 ** 43, hashes: many };
+}
+
+/** Says hashes until they are not taken any more. @returns how many bytes of them were. */
+function fill(fetches: FleetFetches, huge: FetchOffer, nodeId: string): number {
+  for (let known = 0; ;) {
+    const now = fetches.offer({ ...huge, firstPiece: known }, at(nodeId));
+    if (now === known) return known * HASH_BYTES;
+    known = now;
+  }
+}
+
+test('Hashes of one fetch are bounded, and so are those of all', () => {
+  const fetches = new FleetFetches();
+  const taken = Array.from({ length: 100 }, (_, number) => fill(fetches, hugeOffer(`b${number}`), `n${number}`));
+
+  assert.ok(Math.max(...taken) <= 4 * 1024 * 1024, 'of a blob of half a TiB');
+  const sum = taken.reduce((left, right) => left + right);
+  assert.ok(sum > 32 * 1024 * 1024 && sum <= 64 * 1024 * 1024, String(sum));
+  fetches.end(hugeOffer('b0').digest, 'n0');
+  assert.equal(fetches.offer(hugeOffer('another'), at('one')), PIECES, 'room comes back');
+});
+
+test('A host that says any number of sizes and hashes takes no room from the others', () => {
+  const fetches = new FleetFetches();
+  for (let number = 0; number < 20; number += 1) fill(fetches, hugeOffer(`b${number}`), 'greedy');
+  assert.equal(fetches.offer(hugeOffer('of another'), at('one')), PIECES);
+
+  for (let number = 0; number < 8_000; number += 1)
+    fetches.offer({ ...offer, digest: digestOf(Buffer.from(`d${number}`)) }, at('greedy'));
+  assert.equal(fetches.offer(offer, at('one')), 4);
 });
 
 test('A fetch for whose hashes there is no room is read along by nobody who has not begun', () => {
   const fetches = new FleetFetches();
-  const many = new Uint8Array(1024 * HASH_BYTES);
-  const huge = { ...offer, digest: digestOf(Buffer.from('huge')), sizeBytes: 2 ** 43, hashes: many };
-  for (let known = 0, before = -1; known > before;) {
-    before = known;
-    known = fetches.offer({ ...huge, firstPiece: known }, at('greedy'));
-  }
-  const asking: ReadRequest = { repository: 'up.example/a', knownPieces: 0, isReading: false };
-  assert.equal(fetches.offer({ ...offer, sizeBytes: 2 ** 43, hashes: many }, at('one')), 0);
+  fill(fetches, { ...hugeOffer('a'), digest }, 'one');
   assert.equal(fetches.read(digest, asking, reader('two')), undefined);
   assert.ok(fetches.read(digest, asking, { ...at('two'), role: 'fetcher' }) !== undefined, 'whose turn it is goes on');
 
-  fetches.revoke(huge.digest, 'greedy');
-  assert.equal(fetches.offer({ ...offer, sizeBytes: 2 ** 43, hashes: many }, at('one')), 1024);
+  fetches.revoke(digest, 'two');
+  assert.equal(fetches.offer({ ...offer, sizeBytes: 2 ** 43, hashes: many }, at('one')), PIECES);
   assert.equal(fetches.read(digest, asking, reader('two'))?.hashes.byteLength, many.byteLength);
 });

@@ -21,7 +21,7 @@ test('Nobody reads from itself over others, and nobody has more than two takers'
       tree.setRoot(root, undefined);
       let nowMs = 0;
       for (const { act, node, zone } of steps) {
-        nowMs += 1;
+        nowMs += 3000;
         const id = `n${node}`;
         if (act === 'leave') tree.leave(id);
         if (act === 'root') tree.setRoot((root = id), zone);
@@ -89,4 +89,54 @@ test('When the host that fetches is another, who read from the first looks for a
   assert.equal(tree.sourceOf('a', noZone), undefined, 'it takes from nobody');
   assert.equal(tree.sourceOf('b', noZone), 'a');
   assert.equal(tree.has('root'), false);
+});
+
+/**
+ * Readers that ask and complain as hosts do, some of which give nothing and complain all the same.
+ * @returns for how long one of the others was without bytes at most.
+ */
+function longestWithout(ms: number, ids: readonly string[], silent: ReadonlySet<string>): number {
+  const tree = new ReaderTree();
+  tree.setRoot('root', undefined);
+  const sources = new Map<string, string | undefined>();
+  const cameMs = new Map(ids.map((id) => [id, 0]));
+  const complainedMs = new Map<string, number>();
+  const isFed = (id: string | undefined): boolean =>
+    id === 'root' || (id !== undefined && !silent.has(id) && isFed(sources.get(id)));
+  let longestMs = 0;
+  for (let nowMs = 0; nowMs <= ms; nowMs += 250) {
+    for (const id of ids) {
+      const lastMs = Math.max(cameMs.get(id) ?? 0, complainedMs.get(id) ?? 0);
+      const lost = nowMs - lastMs >= 5000 ? sources.get(id) : undefined;
+      if (lost !== undefined) complainedMs.set(id, nowMs);
+      sources.set(id, tree.sourceOf(id, { zone: undefined, nowMs, lost }));
+    }
+    for (const id of ids) {
+      if (silent.has(id)) continue;
+      longestMs = Math.max(longestMs, nowMs - (cameMs.get(id) ?? 0));
+      if (isFed(sources.get(id))) cameMs.set(id, nowMs);
+    }
+  }
+  return longestMs;
+}
+
+test('Hosts at the root that give nothing lose their places to those who read from them', () => {
+  const silent = new Set(['s1', 's2', 's3', 's4', 's5', 's6', 's7']);
+  const honest = Array.from({ length: 60 }, (_, number) => `n${number}`);
+
+  const longestMs = longestWithout(300_000, [...silent, ...honest], silent);
+
+  assert.ok(longestMs <= 60_000, `${longestMs} ms`);
+});
+
+test('Who has only just been sent to a host does not take its place by a complaint', () => {
+  const tree = new ReaderTree();
+  tree.setRoot('root', undefined);
+  for (const id of ['a', 'b', 'c']) tree.sourceOf(id, noZone);
+  assert.equal(tree.sourceOf('c', noZone), 'a');
+
+  assert.equal(tree.sourceOf('c', { ...noZone, nowMs: 3999, lost: 'a' }), 'b');
+  assert.equal(tree.sourceOf('a', { ...noZone, nowMs: 4000 }), 'root');
+  assert.equal(tree.sourceOf('c', { ...noZone, nowMs: 7999, lost: 'b' }), 'root', 'it had four seconds to give');
+  assert.equal(tree.sourceOf('b', { ...noZone, nowMs: 8000 }), 'c');
 });
