@@ -1,17 +1,19 @@
 // A whole fleet in the process of a test: the real coordinator and real nodes, put together as the program does it,
 // on free ports of loopback and in folders of their own.
 
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Check, Default, Errors } from 'typebox/value';
 import { coordinatorConfig } from './coordinator-config.ts';
+import { eventually } from './eventually.ts';
+import { findFreePorts } from './free-ports.ts';
 import { startCoordinator, type AdminAccess, type RunningCoordinator } from '../../coordinator/coordinator.ts';
 import { NodeConfig } from '../../node/config.ts';
 import { SessionLink } from '../../node/coordinator-link/session-link.ts';
 import { joinFleet, joinInProcess } from '../../node/identity/join-fleet.ts';
 import { NodeIdentityFile } from '../../node/identity/node-identity.ts';
-import { startNode, type RunningNode } from '../../node/node.ts';
+import { startNode, type RunningNode, type StartableLink } from '../../node/node.ts';
 import type { CoordinatorTarget } from '../../shared/protocol/coordinator-api.ts';
+import type { Params } from '../../shared/protocol/coordinator-methods.ts';
 import { systemClock as clock, type Clock } from '../../shared/runtime/clock.ts';
 import { dataFolder } from '../../shared/runtime/data-folder.ts';
 import { silentLogger as log, type Logger } from '../../shared/runtime/log.ts';
@@ -54,7 +56,7 @@ export class ComposedFleet implements AsyncDisposable {
     const resources = new ResourceStack();
     const folder = resources.use(await openTemporaryFolder('fleet'));
     const fleet = new ComposedFleet(folder.path, resources, { log: logger, overrides });
-    fleet.#coordinatorPort = await freePort();
+    [fleet.#coordinatorPort = 0] = await findFreePorts(1);
     await fleet.startCoordinator();
     resources.defer(() => fleet.stopCoordinator());
     return fleet;
@@ -96,7 +98,7 @@ export class ComposedFleet implements AsyncDisposable {
     await coordinator?.[Symbol.asyncDispose]();
   }
 
-  /** A node in the coordinator's process, as `shoal up` starts it. */
+  /** A node in the coordinator's process, as `shoal up` starts it; it has its session. */
   startOwnNode(overrides: Overrides = {}): Promise<FleetNode> {
     return this.#startNode({ name: 'own', nodeClock: clock }, { origin: true, ...overrides }, async (config) => {
       const identity = await joinInProcess({
@@ -107,7 +109,10 @@ export class ComposedFleet implements AsyncDisposable {
     });
   }
 
-  /** A node that joins over the network; one that was stopped comes back under the same name. @param nodeClock what it takes for the time. */
+  /**
+   * A node that joins over the network; one that was stopped comes back under the same name. It has its session, unless the coordinator
+   * is stopped. @param nodeClock what it takes for the time.
+   */
   startNode(name: string, overrides: Overrides = {}, nodeClock: Clock = clock): Promise<FleetNode> {
     return this.#startNode({ name, nodeClock }, overrides, async (config, metrics) => {
       const coordinator = `127.0.0.1:${this.#coordinatorPort}`;
@@ -135,7 +140,8 @@ export class ComposedFleet implements AsyncDisposable {
       metrics: Metrics,
     ) => Promise<Pick<Parameters<typeof startNode>[1], 'identity' | 'makeLink'>>,
   ): Promise<FleetNode> {
-    const swarm = `127.0.0.1:${await freePort()}`;
+    const [port = 0] = await findFreePorts(1);
+    const swarm = `127.0.0.1:${port}`;
     const config = nodeConfig({
       ...overrides,
       data: join(this.folder, name),
@@ -147,9 +153,18 @@ export class ComposedFleet implements AsyncDisposable {
     const isOrigin = config.origin ?? false;
     const log_ = this.#log.child({ node: name });
     const deps = { clock: nodeClock, log: log_, metrics, random: Math.random, version: 'test', isOrigin };
-    const running = await startNode(config, { ...deps, ...(await join_(config, metrics)) });
+    const { identity, makeLink } = await join_(config, metrics);
+    const links: StartableLink[] = [];
+    const makeKnownLink = (hello: Params<'session.hello'>): StartableLink => {
+      const link = makeLink(hello);
+      links.push(link);
+      return link;
+    };
+    const running = await startNode(config, { ...deps, identity, makeLink: makeKnownLink });
     const stop = once(() => running[Symbol.asyncDispose]());
     this.#resources.defer(stop);
+    if (this.#coordinator !== undefined)
+      await eventually({ what: `${name} to have a session`, intervalMs: 5 }, () => links[0]?.isConnected === true);
     return { running, metrics, baseUrl: `http://${running.httpAddress}`, [Symbol.asyncDispose]: stop };
   }
 }
@@ -171,13 +186,4 @@ function nodeConfig(raw: Overrides): NodeConfig {
 function once(act: () => PromiseLike<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
   return () => (done ??= Promise.resolve(act()));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('a listening server has a port');
-  return address.port;
 }

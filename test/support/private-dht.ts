@@ -1,7 +1,5 @@
 // A private DHT on loopback and transports that use it, in this process.
 
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { HyperswarmTransport } from '../../node/swarm/hyperswarm/hyperswarm-transport.ts';
 import type {
   HyperswarmTransportDeps,
@@ -17,6 +15,7 @@ import { isAppError } from '../../shared/runtime/errors.ts';
 import { silentLogger } from '../../shared/runtime/log.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import { makeTestFleet, type TestFleet } from './fleet-identity.ts';
+import { findFreeUdpPorts } from './free-ports.ts';
 
 /** The topic of every private DHT of tests; each has bootstrap nodes of its own, so that they never meet. */
 const TEST_TOPIC = 'ab'.repeat(32);
@@ -50,20 +49,6 @@ async function hyperswarmPackages(): Promise<HyperswarmPackages> {
   const loaded = await loadHyperswarm();
   if (loaded.type === 'loaded') return loaded.packages;
   throw new Error(`hyperswarm does not load here: ${loaded.reason}`);
-}
-
-/** UDP ports of 127.0.0.1 that were free a moment ago, all different. */
-export async function findFreeUdpPorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket('udp4'));
-  await Promise.all(
-    sockets.map(async (socket) => {
-      socket.bind(0, '127.0.0.1');
-      await once(socket, 'listening');
-    }),
-  );
-  const ports = sockets.map((socket) => socket.address().port);
-  await Promise.all(sockets.map(async (socket) => once(socket.close(), 'close')));
-  return ports;
 }
 
 export class PrivateDht implements AsyncDisposable {

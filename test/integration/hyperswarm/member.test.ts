@@ -10,13 +10,14 @@ import { systemClock } from '../../../shared/runtime/clock.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeLink } from '../../support/fake-link.ts';
-import { PrivateDht, findFreeUdpPorts } from '../../support/private-dht.ts';
+import { findFreeUdpPorts } from '../../support/free-ports.ts';
+import { PrivateDht } from '../../support/private-dht.ts';
 import { publish, readAll } from '../../support/pull-blob.ts';
 import { runCommand } from '../../support/run-command.ts';
 import { SwarmFleet } from '../../support/swarm-fleet.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 const tsx = import.meta.resolve('tsx');
 
 /** A member whose memory and coordinator are the test's. */

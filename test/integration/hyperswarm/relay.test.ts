@@ -9,7 +9,8 @@ import { silentLogger } from '../../../shared/runtime/log.ts';
 import { ResourceStack } from '../../../shared/runtime/resource-stack.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { findFreeUdpPorts, PrivateDht } from '../../support/private-dht.ts';
+import { findFreeUdpPorts } from '../../support/free-ports.ts';
+import { PrivateDht } from '../../support/private-dht.ts';
 
 describe('The relay', { concurrency: 3 }, () => {
   test('hangs up on a member that names no other half in time', async () => {

@@ -10,9 +10,10 @@ import { systemClock } from '../../../shared/runtime/clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { makeTestFleet } from '../../support/fleet-identity.ts';
-import { findFreeUdpPorts, PrivateDht, type TestTransport } from '../../support/private-dht.ts';
+import { findFreeUdpPorts } from '../../support/free-ports.ts';
+import { PrivateDht, type TestTransport } from '../../support/private-dht.ts';
 
-const signal = AbortSignal.timeout(120_000);
+const { signal } = new AbortController();
 
 // They wait for each other's packets more than they compute.
 describe('Hyperswarm', { concurrency: 4 }, () => {
@@ -192,7 +193,7 @@ describe('Hyperswarm', { concurrency: 4 }, () => {
     await eventually({ what: 'the other end' }, () => b.accepted.length === 1);
     const [taken] = b.accepted;
     assert.ok(taken !== undefined);
-    const base = { fleetId: dht.identity.fleetId, address: '', helloTimeoutMs: 3000, admit: () => undefined };
+    const base = { fleetId: dht.identity.fleetId, address: '', helloTimeoutMs: 60_000, admit: () => undefined };
     let receivedBytes = 0;
     let hear = (): void => undefined;
     const heard = new Promise<void>((resolve) => (hear = resolve));

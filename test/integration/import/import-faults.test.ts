@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
@@ -16,6 +15,7 @@ import { dataFolder } from '../../../shared/runtime/data-folder.ts';
 import { ComposedFleet, type FleetNode } from '../../support/composed-fleet.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeUpstream } from '../../support/fake-upstream.ts';
+import { findFreePorts } from '../../support/free-ports.ts';
 import { needs } from '../../support/needs.ts';
 import { OldRegistryFolder } from '../../support/old-registry-folder.ts';
 import { recordingTerminal } from '../../support/recording-terminal.ts';
@@ -40,17 +40,14 @@ describe('shoal import', () => {
   let data: string;
   let name = '';
   let count = 0;
-  let freePort = 0;
+  let nobodysPort = 0;
   let fromNobody: Promise<Ran>;
   before(async () => {
     fleet = await ComposedFleet.start();
     data = join(fleet.folder, 'own');
     await startNode();
-    const free = createServer();
-    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
-    freePort = (free.address() as { port: number }).port;
-    await new Promise((resolve) => free.close(resolve));
-    fromNobody = runImport(`http://127.0.0.1:${freePort}`); // is tried for some seconds
+    [nobodysPort = 0] = await findFreePorts(1);
+    fromNobody = runImport(`http://127.0.0.1:${nobodysPort}`); // is tried for some seconds
   });
   beforeEach(() => {
     count += 1;
@@ -211,7 +208,7 @@ describe('shoal import', () => {
     const noUrl = await runImport('ftp://old.example/');
 
     assert.equal(unreachable.code, 3, unreachable.messages);
-    assert.match(unreachable.messages, new RegExp(`127\\.0\\.0\\.1:${freePort}`));
+    assert.match(unreachable.messages, new RegExp(`127\\.0\\.0\\.1:${nobodysPort}`));
     assert.equal(noUrl.code, 2);
     assert.match(noUrl.messages, /no URL like https:/);
   });
