@@ -51,11 +51,12 @@ describe('kill -9', needs({ namespaces: true, commands: ['curl', 'busybox'] }), 
     assert.equal(await puller.registry.resolve('kill/push', 'v1'), image.digest);
   });
 
-  test('of a pulling node half way loses no byte: after its restart only the rest is fetched', async () => {
+  test('of a pulling node on the way loses no byte: after its restart only the rest is fetched', async () => {
     const blob = await pushBytes(pusher, 'kill/pull');
     const first = pullAndHash(puller, 'kill/pull', blob.digest).catch((error: unknown) => error);
     const earlier = await receivedBytes(puller);
-    await eventually({ what: 'half of the blob' }, async () => (await receivedBytes(puller)) - earlier > blobBytes / 2);
+    const third = blobBytes / 3;
+    await eventually({ what: 'a third of the blob' }, async () => (await receivedBytes(puller)) - earlier > third);
 
     await puller.program.kill('SIGKILL');
     assert.ok((await first) instanceof Error, 'the client was told');
@@ -110,8 +111,9 @@ describe('kill -9', needs({ namespaces: true, commands: ['curl', 'busybox'] }), 
     isDone = true;
     await pushing;
 
+    const [first = ''] = acknowledged.keys();
     await eventually({ what: 'the pulling node to see the coordinator' }, async () =>
-      isFresh(puller, 'kill/commits', 'v0'),
+      isFresh(puller, 'kill/commits', first),
     );
     for (const [tag, digest] of acknowledged) {
       assert.equal(await puller.registry.resolve('kill/commits', tag), digest, tag);

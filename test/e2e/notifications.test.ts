@@ -39,9 +39,11 @@ describe(
       const logFile = join(folder, 'receiver.log');
       receiver = await ChildProgram.start({ command, logFile, namespace: host.namespace });
     };
+    /** Of lines that are whole: the last may be half written. */
     const received = async (): Promise<readonly ReceivedPost[]> =>
       (await receiver.log())
         .split('\n')
+        .slice(0, -1)
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line) as ReceivedPost);
     const events = async (action: string): Promise<readonly ReceivedEvent[]> =>

@@ -12,8 +12,6 @@ export interface ProgramOptions {
   readonly logFile: string;
   readonly namespace?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
-  /** SIGKILL follows SIGTERM after this. */
-  readonly stopTimeoutMs?: number;
 }
 
 /** How it ended: one of the two is not null. */
@@ -21,6 +19,9 @@ export interface ProgramExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
+
+/** SIGKILL follows SIGTERM after so long: more than Shoal and dockerd take at most to end well, also on a busy machine. */
+const STOP_MS = 60_000;
 
 /** Disposing stops it. */
 export class ChildProgram implements AsyncDisposable {
@@ -81,7 +82,7 @@ export class ChildProgram implements AsyncDisposable {
 
   /** SIGTERM, then SIGKILL if that does not end it in time. */
   async stop(): Promise<ProgramExit> {
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#options.stopTimeoutMs ?? 10_000);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     try {
       return await this.kill('SIGTERM');
     } finally {

@@ -144,7 +144,7 @@ export class SwarmFleet implements AsyncDisposable {
         pulls,
         onAdopted: () => undefined,
       },
-      { nodeId, fleetId, noProgressMs: 8000, backoffMs: 100, ...rest },
+      { nodeId, fleetId, backoffMs: 100, ...rest },
     );
     const advertised = options.advertise ?? swarm.address;
     const udp = await dht?.start(nodeId, {

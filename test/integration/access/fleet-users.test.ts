@@ -13,7 +13,8 @@ import { FleetUsersOf } from '../../support/fleet-users.ts';
 import type { HttpAnswer } from '../../support/http-exchange.ts';
 import { assertError, RegistryWire } from '../../support/registry-wire.ts';
 
-const DAY_MS = 24 * 3600 * 1000;
+const HOUR_MS = 3600 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
@@ -186,7 +187,7 @@ test('A node goes by the users that it knows while the coordinator is away, also
 });
 
 test('What a node knows of users runs out: it denies, says why, and is not ready; then the coordinator is back', async () => {
-  await using fleet = await ComposedFleet.start({ users: { policyLifeMs: 10_000 } });
+  await using fleet = await ComposedFleet.start({ users: { policyLifeMs: HOUR_MS } });
   await new FleetUsersOf(fleet).add('alice', 'alice-password', 'pull **');
   let aheadMs = 0;
   const clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
@@ -198,7 +199,7 @@ test('What a node knows of users runs out: it denies, says why, and is not ready
     wire.send('GET', '/v2/', { headers: { authorization: basic('alice', 'alice-password') } });
   assert.equal((await base()).status, 200);
 
-  aheadMs = 60_000;
+  aheadMs = 2 * HOUR_MS;
 
   const denied = await base();
   assertError(denied, 403, 'DENIED');

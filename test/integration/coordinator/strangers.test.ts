@@ -11,27 +11,23 @@ import { enrolTestNode, startTestCoordinator, type TestNode } from '../../suppor
 /** Far above the time that stopping takes, below the two minutes that node:tls gives a handshake: a coordinator that waits for one never stops. */
 const STOP = { timeout: 100_000 };
 
-test(
-  'A refused stranger is cut off even if it keeps its side of the connection open',
-  { timeout: 20_000 },
-  async () => {
-    await using folder = await openTemporaryFolder('strangers');
-    const coordinator = await startTestCoordinator(folder.path);
-    await using _running = coordinator.running;
-    const socket = await halfOpenUpgrade(coordinator.running.port);
-    try {
-      const answer: unknown[] = await once(socket, 'data');
-      assert.match(String(answer[0]), /^HTTP\/1\.1 403 /);
-      await once(socket, 'end');
-      // What was cut off answers with a reset to the next bytes.
-      const isGone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
-      const writing = setInterval(() => socket.write('x'), 50);
-      await isGone.finally(() => clearInterval(writing));
-    } finally {
-      socket.destroy();
-    }
-  },
-);
+test('A refused stranger is cut off even if it keeps its side of the connection open', STOP, async () => {
+  await using folder = await openTemporaryFolder('strangers');
+  const coordinator = await startTestCoordinator(folder.path);
+  await using _running = coordinator.running;
+  const socket = await halfOpenUpgrade(coordinator.running.port);
+  try {
+    const answer: unknown[] = await once(socket, 'data');
+    assert.match(String(answer[0]), /^HTTP\/1\.1 403 /);
+    await once(socket, 'end');
+    // What was cut off answers with a reset to the next bytes.
+    const isGone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+    const writing = setInterval(() => socket.write('x'), 50);
+    await isGone.finally(() => clearInterval(writing));
+  } finally {
+    socket.destroy();
+  }
+});
 
 test('A stranger that connects and says nothing does not keep the coordinator from stopping', STOP, async () => {
   await using folder = await openTemporaryFolder('strangers');

@@ -9,6 +9,7 @@ import { HealthChecks } from '../../../node/health/health-checks.ts';
 import { checkOf, storageCheck, type WantedCheck } from '../../../node/health/kinds-of-checks.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
 import { Metrics } from '../../../shared/runtime/metrics.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { findFreePorts } from '../../support/free-ports.ts';
 import { exchange, type HttpAnswer } from '../../support/http-exchange.ts';
@@ -63,15 +64,21 @@ test('While a check fails everybody gets 503, and the debug address tells why', 
     exchange({ address: { port: Number(port) } }, { method, path });
   const { port } = new URL(registry.baseUrl);
   const debugPort = debug.address.split(':')[1] ?? '';
+  /** Lets checks run until the registry answers so: they look at a real file, which takes its time. */
+  const comesTo = (status: number): Promise<HttpAnswer> =>
+    eventually({ what: `the registry to answer ${status}` }, async () => {
+      await clock.advance(1000);
+      const answer = await ask(port, 'GET', '/v2/');
+      return answer.status === status && answer;
+    });
 
   assert.equal((await ask(port, 'GET', '/v2/')).status, 200);
   assert.equal((await ask(debugPort, 'GET', '/debug/health')).body.toString(), '{}\n');
   await writeFile(file, '');
-  await clock.advance(1000);
-  const refused = await ask(port, 'GET', '/v2/');
+  const refused = await comesTo(503);
   const told = await ask(debugPort, 'GET', '/debug/health');
   await rm(file);
-  await clock.advance(1000);
+  await comesTo(200);
   await ask(debugPort, 'POST', '/debug/health/down');
   const byHand = await ask(port, 'GET', '/v2/');
   await ask(debugPort, 'POST', '/debug/health/up');

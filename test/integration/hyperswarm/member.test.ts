@@ -149,12 +149,8 @@ test('A package that cannot load is an answer and no failure', async () => {
 });
 
 test('Hyperswarm stops within two seconds when the bootstrap node is gone, and leaves nothing open', async () => {
-  const output = await runCommand(
-    [process.execPath, '--import', tsx, fileURLToPath(new URL('./shutdown-child.ts', import.meta.url))],
-    {
-      timeoutMs: 40_000,
-    },
-  );
+  const child = fileURLToPath(new URL('./shutdown-child.ts', import.meta.url));
+  const output = await runCommand([process.execPath, '--import', tsx, child]);
 
   // The one bound in time that is promised: a service manager must not wait for a network that is gone.
   assert.ok(Number(output) < 2000, `${output.trim()} ms`);

@@ -24,7 +24,7 @@ import {
 const { signal } = new AbortController();
 
 function toReceiver(receiver: EventReceiver, more: object = {}, settings: object = {}): object {
-  const endpoint = { name: 'ci', url: receiver.url, threshold: 2, backoffMs: 10, timeoutMs: 500, ...more };
+  const endpoint = { name: 'ci', url: receiver.url, threshold: 2, backoffMs: 10, timeoutMs: 30_000, ...more };
   return { notifications: { endpoints: [endpoint], ...settings } };
 }
 

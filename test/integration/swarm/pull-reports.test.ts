@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobPull } from '../../../shared/protocol/pull-report.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
+import { eventually } from '../../support/eventually.ts';
 import { publish, readAll } from '../../support/pull-blob.ts';
 import { SwarmFleet, type SwarmNode } from '../../support/swarm-fleet.ts';
 
 const MIB = 1024 * 1024;
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 
 /** The only report of a node, when its download has ended. */
 async function reportOf(node: SwarmNode): Promise<BlobPull> {
@@ -80,9 +81,13 @@ test('A peer that sends wrong pieces is named, and its bytes are waste', async (
   const blob = publish(fleet, honest, { seed: 'truth', sizeBytes: 4 * MIB });
   const wrong = Buffer.from(blob.bytes.map((byte) => byte ^ 1));
   liar.store.corrupt(blob.digest, wrong, blob.table);
+  fleet.forget(blob.digest, 'honest');
   fleet.hold(blob.digest, fleet.peerOf(liar));
 
-  await puller.swarm.replicate(blob, signal);
+  const replicated = puller.swarm.replicate(blob, signal);
+  await eventually({ what: 'the liar to be found out' }, () => puller.reports.length > 0);
+  fleet.hold(blob.digest, fleet.peerOf(honest));
+  await replicated;
 
   const report = await reportOf(puller);
   assert.equal(report.verdict.code, 'wrong_pieces');

@@ -36,7 +36,7 @@ test('When copies are too large together the longest unused goes with its layers
     return Number(/^shoal_store_removed_bytes_total\{[^}]*\} (\d+)/m.exec(body)?.[1] ?? 0);
   };
 
-  await eventually({ what: 'the oldest copy to go', timeoutMs: 30_000 }, async () => {
+  await eventually({ what: 'the oldest copy to go' }, async () => {
     const { status } = await wire.send('GET', '/v2/up.example/org/oldest/manifests/v1');
     return status === 503;
   });
