@@ -98,13 +98,13 @@ export class ComposedFleet implements AsyncDisposable {
     await coordinator?.[Symbol.asyncDispose]();
   }
 
-  /** A node in the coordinator's process, as `shoal up` starts it; it has its session. */
+  /** A node in the coordinator's process, as `shoal up` starts it, each time the same; it has its session. */
   startOwnNode(overrides: Overrides = {}): Promise<FleetNode> {
     return this.#startNode({ name: 'own', nodeClock: clock }, { origin: true, ...overrides }, async (config) => {
-      const identity = await joinInProcess({
-        path: dataFolder(config.data).nodeIdentity,
-        enrol: async (request) => this.coordinator.enrolOwn(request),
-      });
+      const path = dataFolder(config.data).nodeIdentity;
+      const known = await NodeIdentityFile.open({ log: this.#log }, path);
+      const identity =
+        known ?? (await joinInProcess({ path, enrol: async (request) => this.coordinator.enrolOwn(request) }));
       return { identity, makeLink: (hello) => this.coordinator.linkInProcess({ nodeId: identity.nodeId, hello }) };
     });
   }
