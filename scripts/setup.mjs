@@ -27,6 +27,9 @@ const buildStamp = join(root, 'dist/.build.json');
 /** A failure with a message for a person; the scripts print it without a stack. */
 export class SetupError extends Error {}
 
+/** While npm runs, something is said this often. */
+const SAY_EVERY_MS = 20_000;
+
 /** Tells a person what is going on. Always on stderr, since stdout belongs to the program's results. */
 export function say(text) {
   process.stderr.write(`shoal: ${text}\n`);
@@ -118,7 +121,17 @@ async function runNpm(args) {
   const env = { ...process.env };
   const headers = await findNodeHeaders();
   if (headers !== undefined) env.npm_config_nodedir ??= headers;
-  return run('npm', args, { env, shell: process.platform === 'win32' });
+  const startMs = performance.now();
+  // npm says nothing while a compiler runs, which on a small machine is minutes.
+  const tick = setInterval(() => {
+    const seconds = Math.round((performance.now() - startMs) / 1000);
+    say(`still at it after ${seconds} s; where better-sqlite3 is compiled this may take some minutes`);
+  }, SAY_EVERY_MS);
+  try {
+    return await run('npm', args, { env, shell: process.platform === 'win32' });
+  } finally {
+    clearInterval(tick);
+  }
 }
 
 /** Headers of exactly this Node, so that an addon can be compiled without fetching them. */
