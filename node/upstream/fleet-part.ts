@@ -28,14 +28,10 @@ import { ASK_AGAIN_MS, type SharedTurn } from './fleet-turns.ts';
 import { leavesFrom } from './leaf-stream.ts';
 import { PieceCheck } from './piece-check.ts';
 import { PieceTeller, REMIND_MS } from './piece-teller.ts';
-import { SourceWatch } from './source-watch.ts';
+import { SourceChoice } from './source-choice.ts';
 
 /** A smaller blob is over before anybody could read it along; the others wait until it is whole. */
 const MIN_SHARED_BYTES = 512 * 1024;
-/** Hosts that may send wrong pieces of one blob; after more of them it is the table that is wrong. */
-const MAX_WRONG_SOURCES = 3;
-/** A reader to which nothing comes for so long fails; a fetch whose upstream is silent for that long has failed before. */
-const NO_PROGRESS_MS = 120_000;
 
 export interface FleetPartDeps {
   readonly clock: Clock;
@@ -55,7 +51,7 @@ export class FleetPart implements FetchPart {
   readonly #changes = new Changes();
   /** Hashes are asked for one at a time, and never beside a step back. */
   readonly #hashing = pLimit(1);
-  readonly #watch: SourceWatch;
+  readonly #sources: SourceChoice;
   readonly #teller: PieceTeller;
   #role: 'fetcher' | 'reader';
   readonly #fetchId: string;
@@ -64,16 +60,6 @@ export class FleetPart implements FetchPart {
   #table: ProvisionalTable | undefined;
   /** What another host had fetched when this one took over; it is compared, too. */
   #borrowedPieces = 0;
-  #source: Peer | undefined;
-  /** Who gave, or gives, the body that is read. */
-  #givenBy: Peer | undefined;
-  /** The source that was left, until the coordinator has heard of it. */
-  #lostId: string | undefined;
-  #wrongSources = 0;
-  /** A wrong piece is here, until it is taken back. */
-  #isWrong = false;
-  /** The piece in the middle of which another host went on. */
-  #mixedPiece: number | undefined;
   #arriving: ArrivingBlob | undefined;
   #check: PieceCheck | undefined;
   /** Ends the body that is being read. */
@@ -101,7 +87,7 @@ export class FleetPart implements FetchPart {
     this.#upstream = options.upstream;
     this.#role = turn.type === 'fetch' ? 'fetcher' : 'reader';
     this.#fetchId = turn.fetch?.fetchId ?? randomUUID();
-    this.#watch = new SourceWatch(deps.clock.nowMs());
+    this.#sources = new SourceChoice(deps.clock.nowMs());
     this.#teller = new PieceTeller(deps, {
       digest: this.#digest,
       repository: this.#repository,
@@ -122,10 +108,10 @@ export class FleetPart implements FetchPart {
       if (this.#failure !== undefined) throw this.#failure;
       const either = this.#newReading(signal);
       if (this.#role === 'fetcher') return this.#upstream.open(fromByte, either);
-      const [source, table] = [this.#source, this.#table];
+      const [source, table] = [this.#sources.current, this.#table];
       if (source !== undefined && table !== undefined) {
         const firstByte = fromByte - (fromByte % LEAF_BYTES);
-        this.#givenBy = source;
+        this.#sources.opened();
         return { sizeBytes: table.sizeBytes, firstByte, body: this.#read({ source, table, firstByte }, either) };
       }
       await this.#changes.next(signal);
@@ -166,12 +152,10 @@ export class FleetPart implements FetchPart {
     const [arriving, check] = [this.#arriving, this.#check];
     if (arriving === undefined || check === undefined) return;
     // What came is compared first, while it is known who gave it; what is right need not come again.
-    while (check.isBehind && !this.#isCompared && !this.#isWrong && this.#failure === undefined)
+    while (check.isBehind && !this.#isCompared && !this.#sources.isWrong && this.#failure === undefined)
       await this.#changes.next(this.#over.signal);
-    if (this.#isWrong) await this.#hashing(() => arriving.stepBack(check.checkedBytes));
-    // A piece of which two hosts give parts says of neither of them that it lies.
-    this.#mixedPiece = this.#isWrong ? undefined : check.checkedPieces;
-    this.#isWrong = false;
+    if (this.#sources.isWrong) await this.#hashing(() => arriving.stepBack(check.checkedBytes));
+    this.#sources.steppedBack(check.checkedPieces);
     this.#changes.tell();
   }
 
@@ -236,7 +220,8 @@ export class FleetPart implements FetchPart {
       yield* leavesFrom(this.#deps, stream, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#lose(source.nodeId, error instanceof Error ? error.message : String(error));
+      this.#sources.lose(source.nodeId);
+      this.#logLeft(source.nodeId, error instanceof Error ? error.message : String(error));
       throw new AppError('upstream_unavailable', 'a host of the fleet gives no more of this blob', { cause: error });
     }
   }
@@ -257,8 +242,8 @@ export class FleetPart implements FetchPart {
     try {
       while (!this.#isCompared) {
         if (await check.next(signal)) continue;
-        this.#wrongPiece();
-        while (this.#isWrong) await this.#changes.next(signal);
+        this.#wrongPiece(check.checkedPieces);
+        while (this.#sources.isWrong) await this.#changes.next(signal);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -266,29 +251,24 @@ export class FleetPart implements FetchPart {
     }
   }
 
-  /** Who takes over compares with what another host fetched: when that differs, nobody knows which of the upstream's answers is right. */
-  #wrongPiece(): void {
-    const [digest, givenBy, isReader] = [this.#digest, this.#givenBy, this.#role === 'reader'];
-    const isMixed = this.#mixedPiece === this.#check?.checkedPieces;
-    this.#isWrong = true;
-    if (!isMixed) this.#wrongSources += 1;
-    if (!isMixed && isReader && givenBy !== undefined) {
-      this.#deps.leaves.blame(givenBy.nodeId, digest);
-      this.#lose(givenBy.nodeId, 'wrong piece');
+  #wrongPiece(pieceIndex: number): void {
+    const digest = this.#digest;
+    const { liar, isHopeless } = this.#sources.wrongPiece({ pieceIndex, isReader: this.isReader });
+    if (liar !== undefined) {
+      this.#deps.leaves.blame(liar.nodeId, digest);
+      this.#logLeft(liar.nodeId, 'wrong piece');
     }
-    if ((!isMixed && !isReader) || this.#wrongSources >= MAX_WRONG_SOURCES)
+    if (isHopeless)
       this.#fail(new AppError('digest_mismatch', 'hosts have different pieces of one blob', { detail: { digest } }));
     this.#reading.abort(new AppError('upstream_unavailable', 'a host of the fleet sent a wrong piece'));
     this.#changes.tell();
   }
 
-  #lose(nodeId: string, why: string): void {
+  #logLeft(nodeId: string, why: string): void {
     this.#deps.log.debug(
       { peer: nodeId, digest: this.#digest, why },
       'a blob is read along from another host from now on',
     );
-    this.#lostId = nodeId;
-    if (this.#source?.nodeId === nodeId) this.#source = undefined;
   }
 
   #fail(failure: AppError): void {
@@ -329,9 +309,9 @@ export class FleetPart implements FetchPart {
     const { clock, link } = this.#deps;
     const table = this.#table;
     this.#watchSource();
-    const isSettled = table?.isComplete === true && this.#source !== undefined;
+    const isSettled = table?.isComplete === true && this.#sources.current !== undefined;
     if (isSettled && clock.nowMs() - this.#askedMs < REMIND_MS) return false;
-    const lost = this.#lostId;
+    const lost = this.#sources.lostId;
     const reads = {
       repository: this.#repository,
       fetchId: this.#fetchId,
@@ -341,7 +321,7 @@ export class FleetPart implements FetchPart {
     };
     const { state, fetch } = await link.call('cache.lease', { digest: this.#digest, reads }, signal);
     this.#askedMs = clock.nowMs();
-    if (this.#lostId === lost) this.#lostId = undefined;
+    this.#sources.lossTold(lost);
     if (fetch !== undefined) this.#heard(fetch);
     else if (state === 'held' && table?.isComplete !== true)
       this.#fail(
@@ -357,7 +337,7 @@ export class FleetPart implements FetchPart {
     if (added !== 'added' || sizeBytes !== this.#table.sizeBytes)
       this.#fail(new AppError('blob_unavailable', 'the fetch of this blob was begun anew'));
     this.#fetcherId = fetcher;
-    if (source?.nodeId !== this.#source?.nodeId) this.#source = source;
+    this.#sources.named(source);
     this.#changes.tell();
   }
 
@@ -374,19 +354,17 @@ export class FleetPart implements FetchPart {
     this.#changes.tell();
   }
 
-  /** Leaves a source from which nothing comes, or much less than there is. */
   #watchSource(): void {
-    const [table, source] = [this.#table, this.#source];
+    const table = this.#table;
     if (table === undefined) return;
-    const nowMs = this.#deps.clock.nowMs();
     const cameBytes = this.#arriving?.readableBytes ?? 0; // nobody may have been named to read from yet, and nobody ever be
     const seen = { cameBytes, knownBytes: table.knownBytes, pieceBytes: table.pieceBytes };
-    const verdict = this.#watch.look(seen, nowMs);
-    this.#isStuck = verdict.silentMs > NO_PROGRESS_MS;
-    if (this.#isStuck)
+    const { slow, isStuck } = this.#sources.look(seen, this.#deps.clock.nowMs());
+    this.#isStuck = isStuck;
+    if (isStuck)
       this.#fail(new AppError('blob_unavailable', 'nothing comes of this blob from the hosts that read it along'));
-    if (!verdict.isSlow || source === undefined) return;
-    this.#lose(source.nodeId, 'slow');
+    if (slow === undefined) return;
+    this.#logLeft(slow.nodeId, 'slow');
     this.#reading.abort(new AppError('upstream_unavailable', 'a host of the fleet is slow with this blob'));
   }
 }
