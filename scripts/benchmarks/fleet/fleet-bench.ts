@@ -8,6 +8,7 @@ import { HostNetwork } from '../../../test/support/host-network.ts';
 import { openTemporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { watchIdleShare } from '../machine-load.ts';
 import { totalCpu } from '../process-meter.ts';
+import { touchMemory } from '../touched-memory.ts';
 import { makeSample, type Sample } from '../transfers.ts';
 import { startCentralSide } from './central-side.ts';
 import { type BenchHost, type BenchHosts, type DistributionSide, REPOSITORY } from './distribution-side.ts';
@@ -59,7 +60,7 @@ export async function measureSide(
   const hosts = await openHosts(owner, { options, hasPusher }, signal);
   const start = name === 'shoal' ? startSwarmSide : startCentralSide;
   const side = owner.use(await start(hosts, { folder: join(folder, 'side') }, signal));
-  if (options.warmUpBytes > 0) {
+  if (options.warmUpBytes > 0 && name === 'shoal') {
     progress(`${name}: warm-up`);
     const layers = await makeLayers(folder, { ...options, sizeBytes: options.warmUpBytes }, `${context.run}-warm`);
     await side.push('warm', layers, signal);
@@ -67,6 +68,7 @@ export async function measureSide(
   }
   progress(`${name}: push`);
   await side.push(MEASURED_TAG, await makeLayers(folder, options, `${context.run}`), signal);
+  await touchMemory(folder, (options.hosts + 1) * options.sizeBytes);
   progress(`${name}: ${options.hosts} hosts pull`);
   return await pullEverywhere(side, hosts, options, signal);
 }

@@ -29,8 +29,8 @@ that sends U, and N hosts that receive d and send u bytes in a second.
   --slow N        N hosts have a tenth of the rate, and say so to nobody
   --kill N        N hosts are killed half way
   --runs N        runs, each with new hosts and a new image (default 1)
-  --warm-up-mib N an image that is pulled before, so that one machine's cores do not spend the time compiling the
-                  program N times over (default 16; 0 for hosts that never pulled anything)
+  --warm-up-mib N an image that is pulled through Shoal before, so that one machine's cores do not spend the time compiling
+                  the program N times over (default 100; 0 for hosts that never pulled anything)
   --shoal-only    without docker-registry, whose part takes N times as long
   --plot FILE     where the plot goes (default bench-results/fleet.svg)
   --json          one JSON object as the last line, instead of the table

@@ -39,7 +39,7 @@ export const FLEET_FLAGS = {
   'size-mib': { type: 'string', default: '100' },
   layers: { type: 'string', default: '2' },
   runs: { type: 'string', default: '1' },
-  'warm-up-mib': { type: 'string', default: '16' },
+  'warm-up-mib': { type: 'string', default: '100' },
   slow: { type: 'string', default: '0' },
   kill: { type: 'string', default: '0' },
   'from-node': { type: 'boolean', default: false },

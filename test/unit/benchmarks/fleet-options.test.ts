@@ -20,7 +20,7 @@ test('Without flags it is sixteen hosts, 100 MiB in two layers, and links of 50 
     slowHosts: 0,
     killedHosts: 0,
     isFromNode: false,
-    warmUpBytes: 16 * 1024 * 1024,
+    warmUpBytes: 100 * 1024 * 1024,
     isBeside: true,
   });
 });
