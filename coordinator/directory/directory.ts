@@ -99,7 +99,7 @@ export class Directory {
     return changes.list();
   }
 
-  /** A node says that it gets much less than its neighbours. In swarms that it is in, and comes to later, it becomes a leaf. */
+  /** A node says that it gets much less than its neighbours. In swarms that it is in, and comes to later, it becomes a straggler. */
   fallBehind(nodeId: string, nowMs: number): NeighbourChange[] {
     const node = this.#nodes.get(nodeId);
     if (node === undefined || node.reach.type !== 'connected' || node.isOrigin) return [];

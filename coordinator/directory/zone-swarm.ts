@@ -1,9 +1,9 @@
 // The swarm of one blob in one zone: who downloads it there, and whom of the zone each downloader is told of.
 //
-//   member ── member    up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
-//                       places coincide (spare-links.ts)
-//   leaf ── member      who is slow stands on no ring and has two members (leaf-links.ts), at most one leaf for three others
-//   member ── holder    up to 8 holders per member, 32 members per holder; origins are not linked to leaves
+//   member ── member       up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
+//                          places coincide (spare-links.ts)
+//   straggler ── member    who is slow stands on no ring and has two members (straggler-links.ts), at most one for three others
+//   member ── holder       up to 8 holders per member, 32 members per holder; origins are not linked to stragglers
 //
 // Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
 // first arrivals would fill each other's places; a holder such as an origin is linked to 32 members at most; whoever
@@ -13,7 +13,7 @@
 // Since members are connected among themselves, every member has a path to a holder as soon as one member is linked to one.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import { LeafLinks } from './leaf-links.ts';
+import { StragglerLinks } from './straggler-links.ts';
 import type { NeighbourChanges } from './neighbour-changes.ts';
 import { Ring, RING_COUNT } from './ring.ts';
 import { crowdedMember } from './rack-spread.ts';
@@ -34,8 +34,8 @@ export const HOLDERS_PER_MEMBER = 8;
  */
 const ENOUGH_GIVERS = 3;
 
-/** At most this part of the members are leaves: those who are slow like most others are not slow. */
-const LEAF_SHARE = 0.25;
+/** At most this part of the members are stragglers: those who are slow like most others are not slow. */
+const STRAGGLER_SHARE = 0.25;
 
 /** Those of a zone who give to other zones: members, and holders while there are few members, or many of them. */
 export interface ZoneGivers {
@@ -49,7 +49,7 @@ export class ZoneSwarm {
   readonly #holders: Ring<DirectoryNode>;
   readonly #rings: readonly Ring<DirectoryNode>[];
   readonly #spares = new SpareLinks<DirectoryNode>();
-  readonly #leaves = new LeafLinks<DirectoryNode>();
+  readonly #stragglers = new StragglerLinks<DirectoryNode>();
   /** Each member with the holders it is linked to. */
   readonly #members = new Map<DirectoryNode, Set<DirectoryNode>>();
   /** Each holder that is linked with its members. */
@@ -75,7 +75,7 @@ export class ZoneSwarm {
 
   /** Those who download and are not slow, in the order they came. */
   *fastMembers(): Generator<DirectoryNode> {
-    for (const member of this.#members.keys()) if (!this.#leaves.has(member)) yield member;
+    for (const member of this.#members.keys()) if (!this.#stragglers.has(member)) yield member;
   }
 
   /** True when somebody has the blob whole and can give it. */
@@ -89,7 +89,7 @@ export class ZoneSwarm {
   }
 
   hasFastMember(node: DirectoryNode): boolean {
-    return this.#members.has(node) && !this.#leaves.has(node);
+    return this.#members.has(node) && !this.#stragglers.has(node);
   }
 
   /** Has the blob whole and can give it. A holder that downloads it says by that that it cannot. */
@@ -140,10 +140,10 @@ export class ZoneSwarm {
 
   join(member: DirectoryNode, changes: NeighbourChanges): void {
     if (this.#members.has(member)) return;
-    const isLeaf = member.isSlow && this.#leaves.count + 1 <= (this.#members.size + 1) * LEAF_SHARE;
+    const isStraggler = member.isSlow && this.#stragglers.count + 1 <= (this.#members.size + 1) * STRAGGLER_SHARE;
     this.#reshape(changes, member, () => {
       this.#members.set(member, new Set());
-      if (isLeaf) this.#leaves.add(member);
+      if (isStraggler) this.#stragglers.add(member);
       else for (const ring of this.#rings) ring.add(member);
     });
     this.holderWent(member, changes); // it would not ask if it could serve
@@ -155,12 +155,13 @@ export class ZoneSwarm {
 
   /** A member turned out to be slow: its neighbours are joined as if it had left, and its places at origins go to others. */
   slowedDown(member: DirectoryNode, changes: NeighbourChanges): void {
-    const isLeafToBe = this.hasFastMember(member) && this.#leaves.count + 1 <= this.#members.size * LEAF_SHARE;
-    if (!isLeafToBe) return;
+    const isStragglerToBe =
+      this.hasFastMember(member) && this.#stragglers.count + 1 <= this.#members.size * STRAGGLER_SHARE;
+    if (!isStragglerToBe) return;
     this.#reshape(changes, member, () => {
       for (const ring of this.#rings) ring.remove(member);
-      this.#leaves.remove(member);
-      this.#leaves.add(member);
+      this.#stragglers.remove(member);
+      this.#stragglers.add(member);
     });
     for (const holder of this.#members.get(member) ?? []) {
       if (!holder.isOrigin) continue;
@@ -225,7 +226,7 @@ export class ZoneSwarm {
 
   /** All places are taken: one that a crowded rack has goes to a member of another, who passes on what it gets there. */
   #takePlace(member: DirectoryNode, changes: NeighbourChanges): void {
-    if (this.#leaves.has(member)) return;
+    if (this.#stragglers.has(member)) return;
     let lookedAt = 0;
     for (const [holder, members] of this.#linked) {
       if (++lookedAt > HOLDERS_PER_MEMBER) return;
@@ -262,7 +263,7 @@ export class ZoneSwarm {
 
   /** What an origin alone has does not go out through those who pass it on slowly. */
   #mayLink(holder: DirectoryNode, member: DirectoryNode): boolean {
-    return !holder.isOrigin || !this.#leaves.has(member);
+    return !holder.isOrigin || !this.#stragglers.has(member);
   }
 
   /** Takes a place at a holder from a member. */
@@ -298,7 +299,7 @@ export class ZoneSwarm {
     if (holders === undefined) return;
     this.#reshape(changes, member, () => {
       this.#members.delete(member);
-      this.#leaves.remove(member);
+      this.#stragglers.remove(member);
       for (const ring of this.#rings) ring.remove(member);
     });
     this.#waiting.delete(member);
@@ -312,19 +313,19 @@ export class ZoneSwarm {
       }
       this.#grantFree(holder, changes);
     }
-    while (this.#leaves.count > this.#members.size * LEAF_SHARE) this.#promoteLeaf(changes);
+    while (this.#stragglers.count > this.#members.size * STRAGGLER_SHARE) this.#promoteStraggler(changes);
   }
 
-  /** So many of the others are done that a leaf is slow no more in comparison. */
-  #promoteLeaf(changes: NeighbourChanges): void {
-    const leaf = this.#leaves.first;
-    if (leaf === undefined) return;
-    this.#reshape(changes, leaf, () => {
-      this.#leaves.remove(leaf);
-      for (const ring of this.#rings) ring.add(leaf);
+  /** So many of the others are done that a straggler is slow no more in comparison. */
+  #promoteStraggler(changes: NeighbourChanges): void {
+    const straggler = this.#stragglers.first;
+    if (straggler === undefined) return;
+    this.#reshape(changes, straggler, () => {
+      this.#stragglers.remove(straggler);
+      for (const ring of this.#rings) ring.add(straggler);
     });
-    if (this.#members.get(leaf)?.size === 0) {
-      for (const holder of this.#chooseHolders(leaf, 1)) this.#link(holder, leaf, changes);
+    if (this.#members.get(straggler)?.size === 0) {
+      for (const holder of this.#chooseHolders(straggler, 1)) this.#link(holder, straggler, changes);
     }
   }
 
@@ -337,8 +338,8 @@ export class ZoneSwarm {
       fellows.delete(member);
       return fellows;
     }
-    for (const other of this.#leaves.of(member)) fellows.add(other);
-    if (this.#leaves.has(member)) return fellows;
+    for (const other of this.#stragglers.of(member)) fellows.add(other);
+    if (this.#stragglers.has(member)) return fellows;
     for (const other of this.#onRings(member)) fellows.add(other);
     for (const other of this.#spares.of(member)) fellows.add(other);
     return fellows;
@@ -356,8 +357,8 @@ export class ZoneSwarm {
   }
 
   #balance(touched: Iterable<DirectoryNode>, willChange: (member: DirectoryNode) => void): void {
-    const candidates = (leaf: DirectoryNode): Iterable<DirectoryNode> => this.#rings[0]?.from(leaf) ?? [];
-    this.#leaves.balance({ candidates, willChange });
+    const candidates = (straggler: DirectoryNode): Iterable<DirectoryNode> => this.#rings[0]?.from(straggler) ?? [];
+    this.#stragglers.balance({ candidates, willChange });
     if (this.#isMesh) {
       this.#spares.clear();
       return;
@@ -381,7 +382,7 @@ export class ZoneSwarm {
     for (const node of touched) {
       remember(node);
       for (const other of this.#spares.of(node)) remember(other);
-      for (const other of this.#leaves.of(node)) remember(other);
+      for (const other of this.#stragglers.of(node)) remember(other);
     }
 
     change();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LINKS_PER_LEAF } from '../../../coordinator/directory/leaf-links.ts';
+import { LINKS_PER_STRAGGLER } from '../../../coordinator/directory/straggler-links.ts';
 import { FELLOWS } from '../../../coordinator/directory/spare-links.ts';
 import { MEMBERS_PER_HOLDER } from '../../../coordinator/directory/zone-swarm.ts';
 import { ToldFleet } from '../../support/told-fleet.ts';
@@ -29,7 +29,7 @@ test('Hosts that declare a slow link have two members each and no origin, and al
 
   for (const nodeId of slow) {
     const neighbours = neighboursOf(fleet, nodeId);
-    assert.equal(neighbours.length, LINKS_PER_LEAF, nodeId);
+    assert.equal(neighbours.length, LINKS_PER_STRAGGLER, nodeId);
     assert.ok(neighbours.every((other) => other !== 'origin' && !slow.has(other)));
   }
   for (const nodeId of fleet.members) {
@@ -46,7 +46,7 @@ test('The neighbours of a host that falls behind are linked to each other, and i
   fleet.fallBehind(behind);
 
   fleet.checkEvents();
-  assert.equal(neighboursOf(fleet, behind).length, LINKS_PER_LEAF);
+  assert.equal(neighboursOf(fleet, behind).length, LINKS_PER_STRAGGLER);
   const atOrigin = [...fleet.members].filter((nodeId) => neighboursOf(fleet, nodeId).includes('origin'));
   assert.equal(atOrigin.length, MEMBERS_PER_HOLDER);
   for (const nodeId of fleet.members) {
@@ -62,8 +62,8 @@ test('No more than a quarter of the members are held for slow, whoever says so',
   for (let index = 0; index < 40; index += 1) fleet.fallBehind(`n${index}`);
 
   fleet.checkEvents();
-  const leaves = [...fleet.members].filter((nodeId) => neighboursOf(fleet, nodeId).length <= LINKS_PER_LEAF);
-  assert.equal(leaves.length, 10);
+  const stragglers = [...fleet.members].filter((nodeId) => neighboursOf(fleet, nodeId).length <= LINKS_PER_STRAGGLER);
+  assert.equal(stragglers.length, 10);
 });
 
 test('When the others are done slow hosts are members like all, and have holders', () => {
@@ -83,14 +83,14 @@ test('When the others are done slow hosts are members like all, and have holders
   }
 });
 
-test('A host that fell behind is a leaf in the next pull too, until an hour is over', () => {
+test('A host that fell behind is a straggler in the next pull too, until an hour is over', () => {
   const fleet = fleetOf(60);
   fleet.fallBehind('n30', 0);
 
   fleet.leave('n30');
   fleet.directory.expire(HOUR_MS - 1);
   fleet.join('n30');
-  assert.equal(neighboursOf(fleet, 'n30').length, LINKS_PER_LEAF);
+  assert.equal(neighboursOf(fleet, 'n30').length, LINKS_PER_STRAGGLER);
   fleet.leave('n30');
   fleet.directory.expire(HOUR_MS);
   fleet.join('n30');
