@@ -1,27 +1,20 @@
 // The swarm of one blob in one zone: who downloads it there, and whom of the zone each downloader is told of.
 //
-//   member ── member       up to 13 members: everybody; more: neighbours on four rings (ring.ts), made up to 8 where
-//                          places coincide (spare-links.ts)
-//   straggler ── member    who is slow stands on no ring and has two members (straggler-links.ts), at most one for three others
-//   member ── holder       up to 8 holders per member, 32 members per holder; origins are not linked to stragglers
+//   member ── member    some eight of the others (member-links.ts)
+//   member ── holder    up to 8 holders per member, 32 members per holder; origins are not linked to stragglers
 //
-// Rules of swarm-graph policy (found by simulation): about 8 neighbours (6 to 12 are as good), never "first come" since the
-// first arrivals would fill each other's places; a holder such as an origin is linked to 32 members at most; whoever
-// leaves has its former neighbours joined at once; a freed place at a holder goes to a member that has no holder. Places at
-// holders are spread over racks (rack-spread.ts).
+// Found by simulation: a holder such as an origin is linked to 32 members at most; a freed place at a holder goes to a member that
+// has no holder. Places at holders are spread over racks (rack-spread.ts).
 //
 // Since members are connected among themselves, every member has a path to a holder as soon as one member is linked to one.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import { StragglerLinks } from './straggler-links.ts';
+import { MemberLinks, type WillChange } from './member-links.ts';
 import type { NeighbourChanges } from './neighbour-changes.ts';
-import { Ring, RING_COUNT } from './ring.ts';
+import type { Ring } from './ring.ts';
 import { crowdedMember } from './rack-spread.ts';
-import { SpareLinks } from './spare-links.ts';
 import type { DirectoryNode } from './directory-node.ts';
 
-/** Up to this many members everybody is linked to everybody: 12 neighbours. Rings of so few would coincide too often. */
-export const MESH_MEMBERS = 13;
 /** Members that one holder is linked to. More only share its uplink thinner; fewer slow the first pass of the pieces. */
 export const MEMBERS_PER_HOLDER = 32;
 /** Holders that one member is linked to: as many as neighbours are worth having, when the blob is everywhere already. */
@@ -34,9 +27,6 @@ export const HOLDERS_PER_MEMBER = 8;
  */
 const ENOUGH_GIVERS = 3;
 
-/** At most this part of the members are stragglers: those who are slow like most others are not slow. */
-const STRAGGLER_SHARE = 0.25;
-
 /** Those of a zone who give to other zones: members, and holders while there are few members, or many of them. */
 export interface ZoneGivers {
   has(node: DirectoryNode): boolean;
@@ -47,11 +37,9 @@ export interface ZoneGivers {
 export class ZoneSwarm {
   readonly digest: Digest;
   readonly #holders: Ring<DirectoryNode>;
-  readonly #rings: readonly Ring<DirectoryNode>[];
-  readonly #spares = new SpareLinks<DirectoryNode>();
-  readonly #stragglers = new StragglerLinks<DirectoryNode>();
+  readonly #members = new MemberLinks();
   /** Each member with the holders it is linked to. */
-  readonly #members = new Map<DirectoryNode, Set<DirectoryNode>>();
+  readonly #holdersOf = new Map<DirectoryNode, Set<DirectoryNode>>();
   /** Each holder that is linked with its members. */
   readonly #linked = new Map<DirectoryNode, Set<DirectoryNode>>();
   /** Members without a holder, the longest waiting first. */
@@ -61,7 +49,6 @@ export class ZoneSwarm {
   constructor(digest: Digest, holders: Ring<DirectoryNode>) {
     this.digest = digest;
     this.#holders = holders;
-    this.#rings = Array.from({ length: RING_COUNT }, (_, ring) => new Ring<DirectoryNode>(ring));
   }
 
   get memberCount(): number {
@@ -74,8 +61,8 @@ export class ZoneSwarm {
   }
 
   /** Those who download and are not slow, in the order they came. */
-  *fastMembers(): Generator<DirectoryNode> {
-    for (const member of this.#members.keys()) if (!this.#stragglers.has(member)) yield member;
+  fastMembers(): Iterable<DirectoryNode> {
+    return this.#members.fast();
   }
 
   /** True when somebody has the blob whole and can give it. */
@@ -89,7 +76,7 @@ export class ZoneSwarm {
   }
 
   hasFastMember(node: DirectoryNode): boolean {
-    return this.#members.has(node) && !this.#stragglers.has(node);
+    return this.#members.hasFast(node);
   }
 
   /** Has the blob whole and can give it. A holder that downloads it says by that that it cannot. */
@@ -128,8 +115,8 @@ export class ZoneSwarm {
 
   /** Everybody of the zone that a member is told of: members and holders. */
   neighboursOf(member: DirectoryNode): Set<DirectoryNode> {
-    const neighbours = this.#fellows(member);
-    for (const holder of this.#members.get(member) ?? []) neighbours.add(holder);
+    const neighbours = this.#members.of(member);
+    for (const holder of this.#holdersOf.get(member) ?? []) neighbours.add(holder);
     return neighbours;
   }
 
@@ -140,12 +127,8 @@ export class ZoneSwarm {
 
   join(member: DirectoryNode, changes: NeighbourChanges): void {
     if (this.#members.has(member)) return;
-    const isStraggler = member.isSlow && this.#stragglers.count + 1 <= (this.#members.size + 1) * STRAGGLER_SHARE;
-    this.#reshape(changes, member, () => {
-      this.#members.set(member, new Set());
-      if (isStraggler) this.#stragglers.add(member);
-      else for (const ring of this.#rings) ring.add(member);
-    });
+    this.#holdersOf.set(member, new Set());
+    this.#reshape(changes, (willChange) => this.#members.add(member, willChange));
     this.holderWent(member, changes); // it would not ask if it could serve
     this.#waiting.add(member);
     const holders = this.#chooseHolders(member, HOLDERS_PER_MEMBER);
@@ -155,15 +138,9 @@ export class ZoneSwarm {
 
   /** A member turned out to be slow: its neighbours are joined as if it had left, and its places at origins go to others. */
   slowedDown(member: DirectoryNode, changes: NeighbourChanges): void {
-    const isStragglerToBe =
-      this.hasFastMember(member) && this.#stragglers.count + 1 <= this.#members.size * STRAGGLER_SHARE;
-    if (!isStragglerToBe) return;
-    this.#reshape(changes, member, () => {
-      for (const ring of this.#rings) ring.remove(member);
-      this.#stragglers.remove(member);
-      this.#stragglers.add(member);
-    });
-    for (const holder of this.#members.get(member) ?? []) {
+    if (!this.#members.mayBecomeStraggler(member)) return;
+    this.#reshape(changes, (willChange) => this.#members.makeStraggler(member, willChange));
+    for (const holder of this.#holdersOf.get(member) ?? []) {
       if (!holder.isOrigin) continue;
       this.#unlink(holder, member, changes);
       this.#grantFree(holder, changes);
@@ -178,10 +155,10 @@ export class ZoneSwarm {
 
   /** A member holds the blob whole now: it leaves the rings and goes on serving those it knows. */
   complete(member: DirectoryNode, changes: NeighbourChanges): void {
-    const fellows = this.#fellows(member);
+    const fellows = this.#members.of(member);
     this.#depart(member, changes);
     for (const fellow of fellows) {
-      const holderCount = this.#members.get(fellow)?.size ?? HOLDERS_PER_MEMBER;
+      const holderCount = this.#holdersOf.get(fellow)?.size ?? HOLDERS_PER_MEMBER;
       if (holderCount < HOLDERS_PER_MEMBER && this.#mayLink(member, fellow)) this.#link(member, fellow, changes);
     }
     this.#grantFree(member, changes);
@@ -199,9 +176,9 @@ export class ZoneSwarm {
     this.#linked.delete(holder);
     holder.servedSwarms.delete(this.digest);
     for (const member of members) {
-      const holders = this.#members.get(member);
+      const holders = this.#holdersOf.get(member);
       holders?.delete(holder);
-      if (!this.#fellows(member).has(holder)) changes.remove(this.digest, member.nodeId, { nodeId: holder.nodeId });
+      if (!this.#members.of(member).has(holder)) changes.remove(this.digest, member.nodeId, { nodeId: holder.nodeId });
       if (holders?.size !== 0) continue;
       this.#waiting.add(member);
       for (const other of this.#chooseHolders(member, 1)) this.#link(other, member, changes);
@@ -226,7 +203,7 @@ export class ZoneSwarm {
 
   /** All places are taken: one that a crowded rack has goes to a member of another, who passes on what it gets there. */
   #takePlace(member: DirectoryNode, changes: NeighbourChanges): void {
-    if (this.#stragglers.has(member)) return;
+    if (this.#members.isStraggler(member)) return;
     let lookedAt = 0;
     for (const [holder, members] of this.#linked) {
       if (++lookedAt > HOLDERS_PER_MEMBER) return;
@@ -263,7 +240,7 @@ export class ZoneSwarm {
 
   /** What an origin alone has does not go out through those who pass it on slowly. */
   #mayLink(holder: DirectoryNode, member: DirectoryNode): boolean {
-    return !holder.isOrigin || !this.#stragglers.has(member);
+    return !holder.isOrigin || !this.#members.isStraggler(member);
   }
 
   /** Takes a place at a holder from a member. */
@@ -274,33 +251,32 @@ export class ZoneSwarm {
       this.#linked.delete(holder);
       holder.servedSwarms.delete(this.digest);
     }
-    const left = this.#members.get(member);
+    const left = this.#holdersOf.get(member);
     left?.delete(holder);
     if (left?.size === 0) this.#waiting.add(member);
-    if (!this.#fellows(member).has(holder)) changes.remove(this.digest, member.nodeId, { nodeId: holder.nodeId });
+    if (!this.#members.of(member).has(holder)) changes.remove(this.digest, member.nodeId, { nodeId: holder.nodeId });
   }
 
   #link(holder: DirectoryNode, member: DirectoryNode, changes: NeighbourChanges): void {
-    const isKnown = this.#fellows(member).has(holder);
+    const isKnown = this.#members.of(member).has(holder);
     let members = this.#linked.get(holder);
     if (members === undefined) {
       members = new Set();
       this.#linked.set(holder, members);
     }
     members.add(member);
-    this.#members.get(member)?.add(holder);
+    this.#holdersOf.get(member)?.add(holder);
     this.#waiting.delete(member);
     holder.servedSwarms.add(this.digest);
     if (!isKnown) changes.add(this.digest, member.nodeId, { nodeId: holder.nodeId });
   }
 
   #depart(member: DirectoryNode, changes: NeighbourChanges): void {
-    const holders = this.#members.get(member);
+    const holders = this.#holdersOf.get(member);
     if (holders === undefined) return;
-    this.#reshape(changes, member, () => {
-      this.#members.delete(member);
-      this.#stragglers.remove(member);
-      for (const ring of this.#rings) ring.remove(member);
+    this.#reshape(changes, (willChange) => {
+      this.#members.remove(member, willChange);
+      this.#holdersOf.delete(member);
     });
     this.#waiting.delete(member);
     changes.drop(this.digest, member.nodeId);
@@ -313,81 +289,23 @@ export class ZoneSwarm {
       }
       this.#grantFree(holder, changes);
     }
-    while (this.#stragglers.count > this.#members.size * STRAGGLER_SHARE) this.#promoteStraggler(changes);
+    for (let next = this.#members.surplusStraggler; next !== undefined; next = this.#members.surplusStraggler)
+      this.#promote(next, changes);
   }
 
-  /** So many of the others are done that a straggler is slow no more in comparison. */
-  #promoteStraggler(changes: NeighbourChanges): void {
-    const straggler = this.#stragglers.first;
-    if (straggler === undefined) return;
-    this.#reshape(changes, straggler, () => {
-      this.#stragglers.remove(straggler);
-      for (const ring of this.#rings) ring.add(straggler);
-    });
-    if (this.#members.get(straggler)?.size === 0) {
+  #promote(straggler: DirectoryNode, changes: NeighbourChanges): void {
+    this.#reshape(changes, (willChange) => this.#members.promote(straggler, willChange));
+    if (this.#holdersOf.get(straggler)?.size === 0) {
       for (const holder of this.#chooseHolders(straggler, 1)) this.#link(holder, straggler, changes);
     }
   }
 
-  /** The other members that a member is linked to. */
-  #fellows(member: DirectoryNode): Set<DirectoryNode> {
-    const fellows = new Set<DirectoryNode>();
-    if (!this.#members.has(member)) return fellows;
-    if (this.#isMesh) {
-      for (const other of this.#members.keys()) fellows.add(other);
-      fellows.delete(member);
-      return fellows;
-    }
-    for (const other of this.#stragglers.of(member)) fellows.add(other);
-    if (this.#stragglers.has(member)) return fellows;
-    for (const other of this.#onRings(member)) fellows.add(other);
-    for (const other of this.#spares.of(member)) fellows.add(other);
-    return fellows;
-  }
-
-  get #isMesh(): boolean {
-    return this.#members.size <= MESH_MEMBERS;
-  }
-
-  #onRings(member: DirectoryNode): Set<DirectoryNode> {
-    const beside = new Set<DirectoryNode>();
-    for (const ring of this.#rings) for (const other of ring.around(member)) beside.add(other);
-    beside.delete(member);
-    return beside;
-  }
-
-  #balance(touched: Iterable<DirectoryNode>, willChange: (member: DirectoryNode) => void): void {
-    const candidates = (straggler: DirectoryNode): Iterable<DirectoryNode> => this.#rings[0]?.from(straggler) ?? [];
-    this.#stragglers.balance({ candidates, willChange });
-    if (this.#isMesh) {
-      this.#spares.clear();
-      return;
-    }
-    const members: DirectoryNode[] = [];
-    for (const node of touched) {
-      if (this.hasFastMember(node)) members.push(node);
-      else this.#spares.remove(node);
-    }
-    this.#spares.balance(members, { around: (member) => this.#onRings(member), willChange });
-  }
-
-  /** Puts `member` in or takes it out, and notes for everybody around it what that changes. */
-  #reshape(changes: NeighbourChanges, member: DirectoryNode, change: () => void): void {
-    const touched = this.#members.size <= MESH_MEMBERS + 1 ? new Set(this.#members.keys()) : this.#onRings(member);
-    touched.add(member);
+  /** Changes links of members, and notes for everybody what that changes of whom it is told of. */
+  #reshape(changes: NeighbourChanges, change: (willChange: WillChange) => void): void {
     const before = new Map<DirectoryNode, Set<DirectoryNode>>();
-    const remember = (node: DirectoryNode): void => {
+    change((node) => {
       if (!before.has(node)) before.set(node, this.neighboursOf(node));
-    };
-    for (const node of touched) {
-      remember(node);
-      for (const other of this.#spares.of(node)) remember(other);
-      for (const other of this.#stragglers.of(node)) remember(other);
-    }
-
-    change();
-    this.#balance(touched, remember);
-
+    });
     for (const [node, old] of before) {
       const now = this.neighboursOf(node);
       for (const other of old) if (!now.has(other)) changes.remove(this.digest, node.nodeId, { nodeId: other.nodeId });

@@ -9,7 +9,8 @@ import {
   PIECE_CLASSES,
 } from '../../../coordinator/directory/boundary.ts';
 import { LAG_WINDOW_MS } from '../../../coordinator/directory/lag-votes.ts';
-import { HOLDERS_PER_MEMBER, MESH_MEMBERS } from '../../../coordinator/directory/zone-swarm.ts';
+import { MESH_MEMBERS } from '../../../coordinator/directory/member-links.ts';
+import { HOLDERS_PER_MEMBER } from '../../../coordinator/directory/zone-swarm.ts';
 import { FELLOWS } from '../../../coordinator/directory/spare-links.ts';
 import { ToldFleet } from '../../support/told-fleet.ts';
 
@@ -133,6 +134,21 @@ function joinAll(fleet: ZonedFleet): void {
   for (const nodeId of fleet.reachable) if (!fleet.holders.has(nodeId)) fleet.join(nodeId);
 }
 
+/** Two zones of sixty that download what one origin has, and one of the links by which it crosses. */
+function sixtyBesideSixty(): {
+  readonly fleet: ZonedFleet;
+  readonly links: readonly CrossLink[];
+  readonly one: CrossLink;
+} {
+  const fleet = fleetOf({ a: 60, b: 60 });
+  fleet.hold('a0');
+  joinAll(fleet);
+  const links = fleet.sourcesOf('b').get('a') ?? [];
+  const [one] = links;
+  assert.ok(one);
+  return { fleet, links, one };
+}
+
 test('Whatever nodes do, every piece has one way into a zone without holder, and none into others', () => {
   const command = fc.record({
     action: fc.constantFrom('join', 'join', 'join', 'leave', 'hold', 'withdraw', 'lose', 'return', 'move', 'complain'),
@@ -163,12 +179,9 @@ test('Whatever nodes do, every piece has one way into a zone without holder, and
 });
 
 test('Large zones have a gateway for each class, with different hosts at both ends', () => {
-  const fleet = fleetOf({ a: 60, b: 60 });
-  fleet.hold('a0');
-  joinAll(fleet);
+  const { fleet, links } = sixtyBesideSixty();
 
   fleet.check();
-  const links = fleet.sourcesOf('b').get('a') ?? [];
   assert.equal(links.length, PIECE_CLASSES * OUTSIDES_PER_GATEWAY);
   assert.equal(new Set(links.map(({ inside }) => inside)).size, PIECE_CLASSES);
   assert.equal(new Set(links.map(({ outside }) => outside)).size, 59, 'all but the origin');
@@ -204,12 +217,7 @@ test('A zone of one host gets everything over several links', () => {
 });
 
 test('What a gateway that leaves could ask for goes to another at once, and the others keep theirs', () => {
-  const fleet = fleetOf({ a: 60, b: 60 });
-  fleet.hold('a0');
-  joinAll(fleet);
-  const before = fleet.sourcesOf('b').get('a') ?? [];
-  const [gone] = before;
-  assert.ok(gone);
+  const { fleet, links: before, one: gone } = sixtyBesideSixty();
 
   fleet.lose(gone.inside);
 
@@ -257,12 +265,7 @@ test('A zone that comes first does not take the places that an origin has for it
 });
 
 test('What a host gave to another zone that goes comes from others, and shares stay', () => {
-  const fleet = fleetOf({ a: 60, b: 60 });
-  fleet.hold('a0');
-  joinAll(fleet);
-  const before = fleet.sourcesOf('b').get('a') ?? [];
-  const [gone] = before;
-  assert.ok(gone);
+  const { fleet, links: before, one: gone } = sixtyBesideSixty();
 
   fleet.lose(gone.outside);
 
