@@ -51,6 +51,8 @@ declare module 'hyperdht' {
   interface Server extends EventEmitter {
     listen(keyPair?: KeyPair): Promise<this>;
     close(): Promise<void>;
+    /** Announces the key anew within some seconds; by itself it does so every five minutes, or when it has lost its relays. */
+    refresh(): void;
     readonly publicKey: Buffer | null;
     readonly relayAddresses: readonly Address[];
   }

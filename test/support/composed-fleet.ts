@@ -98,9 +98,9 @@ export class ComposedFleet implements AsyncDisposable {
     await coordinator?.[Symbol.asyncDispose]();
   }
 
-  /** A node in the coordinator's process, as `shoal up` starts it, each time the same; it has its session. */
-  startOwnNode(overrides: Overrides = {}): Promise<FleetNode> {
-    return this.#startNode({ name: 'own', nodeClock: clock }, { origin: true, ...overrides }, async (config) => {
+  /** A node in the coordinator's process, as `shoal up` starts it, each time the same; it has its session. @param nodeClock what it takes for the time. */
+  startOwnNode(overrides: Overrides = {}, nodeClock: Clock = clock): Promise<FleetNode> {
+    return this.#startNode({ name: 'own', nodeClock }, { origin: true, ...overrides }, async (config) => {
       const path = dataFolder(config.data).nodeIdentity;
       const known = await NodeIdentityFile.open({ log: this.#log }, path);
       const identity =

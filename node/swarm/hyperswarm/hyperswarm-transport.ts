@@ -192,8 +192,9 @@ export class HyperswarmTransport implements AsyncDisposable {
     this.#deps.clock.schedule(KEEP_ALIVE_MS, () => socket.destroy());
   }
 
-  /** Announces this node once more. Never rejects, and may wait seconds for DHT nodes that are gone. */
+  /** Announces this node once more, and its key. Never rejects, and may wait seconds for DHT nodes that are gone. */
   async refresh(): Promise<void> {
+    this.#swarm.server.refresh(); // the DHT nodes that are to know the key are others when more have come
     await this.#discovery?.refresh().catch(() => undefined); // it ended meanwhile
   }
 

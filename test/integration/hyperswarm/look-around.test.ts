@@ -63,11 +63,17 @@ describe('Looking around', { concurrency: 3 }, () => {
     assert.ok(first !== undefined);
     await Promise.all([first, ...others].map(({ transport }) => transport.refresh()));
 
-    for (const { nodeId, noiseKey } of others) {
-      // Where a key is kept moves while thirty nodes join at once, so a first try may come too early; who dials tries again.
+    for (const { nodeId, noiseKey, transport } of others) {
+      // Where a key is kept moves while thirty nodes join at once, and on a busy machine packets are lost: as in a fleet, who dials
+      // tries again, and who is to be found says again where it is.
       const reached: string = await eventually({ what: `a way to ${nodeId}` }, async () => {
-        const opened = await first.transport.dial({ nodeId, noiseKey }, signal);
-        return opened.nodeId;
+        try {
+          const opened = await first.transport.dial({ nodeId, noiseKey }, signal);
+          return opened.nodeId;
+        } catch (error) {
+          await transport.refresh();
+          throw error;
+        }
       });
       assert.equal(reached, nodeId);
     }

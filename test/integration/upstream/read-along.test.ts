@@ -7,6 +7,7 @@ import { eventually } from '../../support/eventually.ts';
 import { FakeUpstream } from '../../support/fake-upstream.ts';
 import { ready, receivedBytes } from '../../support/fleet-traffic.ts';
 import { beginReading, GatedBlob, type Reading } from '../../support/gated-blob.ts';
+import { patientClock } from '../../support/patient-clock.ts';
 import { RegistryWire } from '../../support/registry-wire.ts';
 import { seededBytes } from '../../support/seeded-bytes.ts';
 
@@ -26,8 +27,9 @@ async function startWorld(count: number, sent: Buffer = LAYER): Promise<World> {
   const upstream = await FakeUpstream.start();
   const fleet = await ComposedFleet.start();
   const settings = { upstreams: { registries: [{ name: 'up.example', url: upstream.url }] }, drainMs: 0 };
-  const nodes = [await fleet.startOwnNode(settings)];
-  for (let index = 1; index < count; index += 1) nodes.push(await fleet.startNode(`node-${index}`, settings));
+  const nodes = [await fleet.startOwnNode(settings, patientClock)];
+  for (let index = 1; index < count; index += 1)
+    nodes.push(await fleet.startNode(`node-${index}`, settings, patientClock));
   await Promise.all(nodes.map(ready));
   const { layer } = upstream.hold('org/app', 'v1', LAYER);
   const gate = new GatedBlob(upstream, sent);
