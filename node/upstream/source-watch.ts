@@ -33,21 +33,22 @@ export class SourceWatch {
   }
 
   /**
-   * Call it often. A source is slow when this reader is behind and got, in a whole window, nothing, or less than a quarter of what
-   * the fetch itself grew by. Who comes late and catches up is not.
+   * Call it often. A source is slow when this reader was behind for a whole window and got nothing in it, or less than a quarter of what
+   * the fetch itself grew by. Who comes late and catches up is not, nor who could give nothing, since nothing came to the fetch.
    * @returns silentMs since when nothing came.
    */
   look(state: ReadingState, nowMs: number): { readonly isSlow: boolean; readonly silentMs: number } {
     this.#last ??= state;
     if (state.cameBytes > this.#last.cameBytes) this.#progressMs = nowMs;
     const silentMs = nowMs - this.#progressMs;
-    if (nowMs - this.#windowMs < WINDOW_MS) return { isSlow: false, silentMs };
+    const behind = state.knownBytes - state.cameBytes;
+    if (behind > 0 && nowMs - this.#windowMs < WINDOW_MS) return { isSlow: false, silentMs };
     const came = state.cameBytes - this.#last.cameBytes;
     const grown = state.knownBytes - this.#last.knownBytes;
-    const behind = state.knownBytes - state.cameBytes;
     this.#windowMs = nowMs;
     this.#last = state;
-    if (behind > 0 && came <= 0) return { isSlow: true, silentMs };
+    if (behind <= 0) return { isSlow: false, silentMs };
+    if (came <= 0) return { isSlow: true, silentMs };
     const isSlow =
       behind > USUAL_PIECES * state.pieceBytes && came < grown / LITTLE_SHARE && this.#leftCount < MAX_LEFT;
     if (isSlow) this.#leftCount += 1;

@@ -41,6 +41,16 @@ test('A reader leaves two sources that give little, since after that it is itsel
   assert.equal(watch.look({ cameBytes: 400, knownBytes: 20_000, pieceBytes }, 25_000).isSlow, true);
 });
 
+test('A pause of the fetch itself is not held against a source: who just fell behind is given a whole window', () => {
+  const watch = new SourceWatch(0);
+  for (let nowMs = 0; nowMs < 14_900; nowMs += 100)
+    assert.equal(watch.look({ cameBytes: 1200, knownBytes: 1200, pieceBytes }, nowMs).isSlow, false);
+
+  for (const nowMs of [14_900, 15_000, 19_700])
+    assert.equal(watch.look({ cameBytes: 1200, knownBytes: 3000, pieceBytes }, nowMs).isSlow, false, String(nowMs));
+  assert.equal(watch.look({ cameBytes: 1200, knownBytes: 3000, pieceBytes }, 19_800).isSlow, true);
+});
+
 test('How long nothing came is counted from the last byte', () => {
   const watch = new SourceWatch(0);
   watch.look({ cameBytes: 0, knownBytes: 0, pieceBytes }, 0);
