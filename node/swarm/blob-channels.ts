@@ -172,7 +172,7 @@ export class BlobChannels {
       case 'any-piece':
         return this.#onAnyPiece(channel);
       case 'cancel':
-        return connected.uploader.cancel(channel.localNumber, frame.pieceIndex);
+        return this.#onCancel(connected, channel, frame.pieceIndex);
       case 'reject':
         channel.remoteHas?.remove(frame.pieceIndex);
         return channel.exchange?.rejected(channel, frame.pieceIndex);
@@ -274,6 +274,12 @@ export class BlobChannels {
   #handOutHas(channel: BlobChannel, pieceIndex: number): void {
     this.#handOuts.has(channel, pieceIndex);
     this.#deliveries.has(channel, pieceIndex, this.#deps.clock.nowMs());
+  }
+
+  #onCancel(connected: Connected, channel: BlobChannel, pieceIndex: number): void {
+    if (connected.uploader.cancel(channel.localNumber, pieceIndex) || !channel.isHandOut) return;
+    this.#deliveries.refused(channel, pieceIndex); // it went out, and is not taken any more
+    this.#handOuts.refused(channel, pieceIndex);
   }
 
   #lookAtHandOuts(): void {

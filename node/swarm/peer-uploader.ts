@@ -72,9 +72,14 @@ export class PeerUploader<Channel extends UploadChannel> {
     return true;
   }
 
-  cancel(channel: number, pieceIndex: number): void {
-    if (this.#queue.cancel(channel, pieceIndex)) return;
-    if (this.#active?.channel === channel && this.#active.pieceIndex === pieceIndex) this.#active.stop.abort();
+  /** @returns false when it waits here no more, since it has gone. */
+  cancel(channel: number, pieceIndex: number): boolean {
+    const waiting = this.#queue.cancel(channel, pieceIndex);
+    if (waiting?.isByCredit === true) this.#deps.creditServed(this.#deps.channel(channel), pieceIndex, false);
+    if (waiting !== undefined) return true;
+    if (this.#active?.channel !== channel || this.#active.pieceIndex !== pieceIndex) return false;
+    this.#active.stop.abort();
+    return true;
   }
 
   /** Forgets all that waits for a closed channel and stops what is being sent there. */

@@ -343,7 +343,7 @@ export class SimulatedHost {
 
   #onCancel(channel: SimulatedChannel, pieceIndex: number): void {
     const { connection } = channel;
-    if (connection.queue.cancel(channel.blob, pieceIndex)) return;
+    if (connection.queue.cancel(channel.blob, pieceIndex) !== undefined) return;
     const { sending } = connection;
     if (sending?.channel !== channel.blob || sending.pieceIndex !== pieceIndex) return;
     this.sentBytes -= this.#deps.wires.stop(connection.end, this.#deps.nowMs());

@@ -65,6 +65,11 @@ export class Deliveries<Channel extends object> {
     if (oldest !== undefined) this.#arrived(channel, oldest);
   }
 
+  /** The other side does not take a piece that went out, and will not tell of it. */
+  refused(channel: Channel, pieceIndex: number): void {
+    this.#arrived(channel, pieceIndex);
+  }
+
   /** A channel is closed. @returns its pieces that held a place; the caller frees them. */
   left(channel: Channel): readonly number[] {
     this.#count -= this.#onTheWay.get(channel)?.size ?? 0;

@@ -106,6 +106,12 @@ export class HandOuts<Channel extends HandOutChannel> {
     this.#serve();
   }
 
+  /** The other side does not take a piece that went out: it was late, and was given up. It would wait for it for ever. */
+  refused(channel: Channel, pieceIndex: number): void {
+    this.#blobs.get(channel.digest)?.policy.refused(this.#idOf(channel), pieceIndex);
+    this.#serve();
+  }
+
   /** Looks again at credits that could not be served before: holders come and go. */
   tick(): void {
     this.#serve();

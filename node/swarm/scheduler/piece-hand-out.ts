@@ -125,6 +125,11 @@ export class PieceHandOut {
     if ((this.#holderCounts[piece] ?? 0) === 0) this.#unsent.add(piece);
   }
 
+  /** A node does not take a piece that went out to it. */
+  refused(id: number, piece: number): void {
+    if (this.#nodes.get(id)?.onTheWay.has(piece) === true) this.giveFailed(id, piece);
+  }
+
   /**
    * The next piece to send and to whom; undefined while no open credit can be served.
    * @param mayServe which nodes; left out for all.

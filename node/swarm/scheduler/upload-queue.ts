@@ -32,12 +32,10 @@ export class UploadQueue {
     return this.#waiting.shift();
   }
 
-  /** @returns true when it was still waiting. */
-  cancel(channel: number, pieceIndex: number): boolean {
+  /** @returns what was still waiting. */
+  cancel(channel: number, pieceIndex: number): QueuedUpload | undefined {
     const at = this.#waiting.findIndex((each) => each.channel === channel && each.pieceIndex === pieceIndex);
-    if (at < 0) return false;
-    this.#waiting.splice(at, 1);
-    return true;
+    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
   }
 
   /** Forgets a closed channel. @returns what was waiting there. */

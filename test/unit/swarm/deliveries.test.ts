@@ -72,6 +72,18 @@ test('A peer that tells of nothing lets another piece go when it asks for one mo
   assert.deepEqual(served.slice(8), ['mute 8', 'mute 9']);
 });
 
+test('A piece that its peer does not take holds no place, and is not waited for', () => {
+  const { served, deliveries } = started();
+  const peer = { name: 'choosy' };
+  for (let piece = 0; piece < 12; piece += 1) deliveries.taken(peer, piece, 0);
+
+  deliveries.refused(peer, 11);
+  deliveries.refused(peer, 0);
+  deliveries.refused(peer, 30);
+
+  assert.deepEqual(served.slice(8), ['choosy 11', 'choosy 8']);
+});
+
 test('Whatever happens in whatever order, each piece is served once, here or by the caller of a channel that left', () => {
   const event = fc.record({
     type: fc.constantFrom('taken', 'has', 'left', 'tick'),

@@ -51,6 +51,28 @@ test('Among many nodes each gets one piece at a time, however many blobs it asks
   assert.equal(new Set(underway.map(({ channel }) => channel.connection)).size, HAND_OUT_PLACES);
 });
 
+test('A piece that went out and was not taken is given again for the next credit, also after the first pass', () => {
+  const { outs, channels, underway } = seeder(1, 1);
+  const [channel] = channels;
+  assert.ok(channel !== undefined);
+  for (let piece = 0; piece < PIECES; piece += 1) {
+    outs.asked(channel);
+    outs.served({ connection: channel.connection, channel }, piece, true);
+    if (piece !== 7) outs.has(channel, piece);
+  }
+  outs.asked(channel);
+  assert.equal(underway.length, PIECES);
+
+  outs.refused(channel, 3);
+  assert.equal(underway.length, PIECES, 'it has that one');
+  outs.refused(channel, 7);
+
+  assert.deepEqual(
+    underway.slice(PIECES).map(({ pieceIndex }) => pieceIndex),
+    [7],
+  );
+});
+
 test('Among few nodes no node has more than two pieces under way', () => {
   const { outs, channels, underway } = seeder(3, 3);
 

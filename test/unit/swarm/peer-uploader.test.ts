@@ -28,6 +28,37 @@ class CountedBuffers extends ReadBuffers {
   }
 }
 
+test('A cancelled piece of our own choice frees its place, whether it waits or is being sent; one that has gone is not here any more', async () => {
+  const clock = new FakeClock();
+  const served: Array<readonly [number, boolean]> = [];
+  const nothing = (): void => undefined;
+  const blob = { has: PieceSet.full(3), pieceLength: () => PIECE_BYTES, readFully: async () => undefined };
+  const digest = digestOf(Buffer.from('a layer'));
+  const channel = { digest, cut: { pieceBytes: PIECE_BYTES }, localNumber: 0, isClosed: false, blob };
+  const connection: UploadConnection = {
+    ...{ peerId: 'node-1', isToOtherZone: false, partBytes: PIECE_BYTES },
+    ...{ unreserve: nothing, send: nothing, close: nothing },
+    reserve: (_, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(false))),
+    sendData: nothing,
+  };
+  const limiter = new TransferLimiter({ clock }, { allBytesPerSecond: Infinity, farBytesPerSecond: Infinity });
+  const uploader = new PeerUploader({
+    ...{ connection, clock, log: silentLogger, buffers: new ReadBuffers(), limiter, sent: nothing },
+    channel: () => channel,
+    creditServed: (_, pieceIndex, isSent) => void served.push([pieceIndex, isSent]),
+  });
+  for (const pieceIndex of [0, 1]) uploader.add({ channel: 0, pieceIndex, isByCredit: true });
+
+  const areHere = [1, 0, 2].map((pieceIndex) => uploader.cancel(0, pieceIndex));
+  await clock.advance(0);
+
+  assert.deepEqual(areHere, [true, true, false]);
+  assert.deepEqual(served, [
+    [1, false],
+    [0, false],
+  ]);
+});
+
 test('A piece is read once for all its parts, and again when its peer took nothing for a second, whose buffer others may have', async () => {
   const clock = new FakeClock();
   const buffers = new CountedBuffers();
