@@ -122,7 +122,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const serving = { ...deps, link, content, upstreams, checks, health, pulls, pullEvents };
   const registry = opening.use(await serveRegistry(config, serving));
   opening.defer(() => health.stop());
-  const imports = importsOf({ ...holding, link, known, store, announcer, content });
+  const imports = importsOf({ ...holding, log: log.child({ part: 'import' }), link, known, store, announcer, content });
   opening.use(await startAdminServer({ log: log.child({ part: 'admin' }), imports }, folder.nodeSocket));
 
   const resources = opening.move();
@@ -196,6 +196,7 @@ function contentOf(
 /** Takes over images of other registries, as a push does. */
 function importsOf(deps: {
   readonly link: CoordinatorLink;
+  readonly log: Logger;
   readonly known: KnownIndex;
   readonly store: Store;
   readonly announcer: Announcer;

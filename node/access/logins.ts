@@ -38,7 +38,8 @@ export function loginCounter(metrics: Metrics): CounterMetric {
   });
 }
 
-export class Logins {
+/** Dispose it to forget what came in the clear. */
+export class Logins implements Disposable {
   readonly #accounts: Accounts;
   readonly #clock: Clock;
   readonly #headers: KnownHeaders;
@@ -55,6 +56,10 @@ export class Logins {
     this.#headers = new KnownHeaders(deps);
     this.#throttle = new LoginThrottle();
     this.#results = deps.results;
+  }
+
+  [Symbol.dispose](): void {
+    this.#headers[Symbol.dispose]();
   }
 
   /** Whose header it is, told without waiting; undefined for one that did not log in a moment ago. */

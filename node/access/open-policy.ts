@@ -174,6 +174,7 @@ function openOwn(
   const { scheme, realm, service } = settings;
   const { opening, identity } = deps;
   const logins = new Logins({ ...deps, ...users });
+  opening.defer(() => logins[Symbol.dispose]());
   if (scheme === 'basic') return opened(new BasicPolicy({ ...users, logins }, { realm }), opening.move(), { users });
   const removed = opening.use(new RemovedNodes(deps));
   const isRemoved = (nodeId: string): boolean => removed.has(nodeId) || users.isRemoved(nodeId);

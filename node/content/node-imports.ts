@@ -3,14 +3,17 @@
 import { algorithmOf, type Digest } from '../../shared/oci/digest.ts';
 import { parseManifest } from '../../shared/oci/manifest.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
+import { isAppError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
 import type { Requester } from '../../shared/protocol/requester.ts';
-import type { AdoptionMode, AdoptionWay, FileAdopter, UploadChunk } from './blob-store.ts';
+import type { AdoptionMode, AdoptionWay, FileAdopter, UploadChunk, UploadId } from './blob-store.ts';
 import type { ManifestPush, Manifests, Uploads } from './content.ts';
 import type { DigestLocks } from './digest-locks.ts';
 import { recordBlob, type RecordDeps } from './record-blob.ts';
 
 interface NodeImportsDeps extends RecordDeps {
   readonly link: CoordinatorLink;
+  readonly log: Logger;
   readonly locks: DigestLocks;
   readonly files: FileAdopter;
   readonly uploads: Pick<Uploads, 'begin' | 'cancel' | 'finish'>;
@@ -58,9 +61,21 @@ export class NodeImports {
     try {
       await uploads.finish({ repository, id, digest, chunk }, signal);
     } catch (error) {
-      // Nobody comes back to this session; one that ended by itself is gone already.
-      await uploads.cancel(repository, id).catch(() => undefined);
+      await this.#cancel(repository, id);
       throw error;
+    }
+  }
+
+  /** Nobody comes back to a session that failed; one that ended by itself is gone already. */
+  async #cancel(repository: string, id: UploadId): Promise<void> {
+    try {
+      await this.#deps.uploads.cancel(repository, id);
+    } catch (err) {
+      if (isAppError(err, 'upload_unknown')) return;
+      this.#deps.log.warn(
+        { repository, err },
+        'what came of a blob could not be thrown away; it goes when unfinished uploads expire',
+      );
     }
   }
 

@@ -85,7 +85,7 @@ export class UploadHash {
 
   /**
    * Hashes of the whole pieces among the first `endBytes`, all of which are in the file, from `firstPiece` on. What was not hashed as it
-   * passed is read.
+   * passed is read. When that fails, the next call begins again from the file.
    */
   async pieces(cut: {
     readonly pieceBytes: number;
@@ -94,8 +94,13 @@ export class UploadHash {
   }): Promise<Uint8Array> {
     if (this.#hash?.isLost === true) this.forget();
     const hash = this.#open();
-    if (this.#coveredBytes < cut.endBytes) await this.#catchUp(hash, cut.endBytes);
-    return hash.pieces({ pieceBytes: cut.pieceBytes, firstPiece: cut.firstPiece });
+    try {
+      if (this.#coveredBytes < cut.endBytes) await this.#catchUp(hash, cut.endBytes);
+      return await hash.pieces({ pieceBytes: cut.pieceBytes, firstPiece: cut.firstPiece });
+    } catch (error) {
+      if (hash === this.#hash) this.forget();
+      throw error;
+    }
   }
 
   /**

@@ -369,8 +369,10 @@ export class PieceExchange {
     if (this.#isStopped) return;
     const nowMs = this.#clock.nowMs();
     this.#setDepths();
-    const silentMs = nowMs - Math.max(this.lastByteMs, this.#lastAnnounceMs);
-    this.#limits.tick({ isPartial: this.#isPartial, silentMs, hasMore: () => this.#hasOtherZoneMore() }, nowMs);
+    const noBytesMs = nowMs - this.lastByteMs;
+    const silentMs = Math.min(noBytesMs, nowMs - this.#lastAnnounceMs);
+    const hasMore = (): boolean => this.#hasOtherZoneMore();
+    this.#limits.tick({ isPartial: this.#isPartial, silentMs, noBytesMs, hasMore }, nowMs);
     this.#scheduler.tick(nowMs);
     if (this.#scheduler.fellBehind(nowMs)) this.#owner.fellBehind();
     this.#timer = this.#clock.schedule(TICK_MS, () => this.#tick());

@@ -300,7 +300,7 @@ export class SimulatedHost {
     for (const [blob, download] of this.#downloads.entries()) {
       if (download === undefined) continue;
       // The coordinator of a simulation is never away, so that nothing has to be done without it.
-      this.#limits[blob]?.tick({ isPartial: false, silentMs: 0, hasMore: () => false }, nowMs);
+      this.#limits[blob]?.tick({ isPartial: false, silentMs: 0, noBytesMs: 0, hasMore: () => false }, nowMs);
       for (const connection of this.#slots) {
         if (connection === undefined || !this.#deps.wires.isSending(connection.end ^ 1)) continue;
         download.bytesArrived(connection.slot, nowMs);

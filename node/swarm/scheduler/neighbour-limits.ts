@@ -47,9 +47,14 @@ export class NeighbourLimits {
     this.#shares.pieceHere(pieceIndex);
   }
 
-  /** To be called several times a second; as `ZoneShares.tick`. */
+  /** To be called several times a second; as `ZoneShares.tick` and `TakenBack.tick`. */
   tick(
-    now: { readonly isPartial: boolean; readonly silentMs: number; readonly hasMore: () => boolean },
+    now: {
+      readonly isPartial: boolean;
+      readonly silentMs: number;
+      readonly noBytesMs: number;
+      readonly hasMore: () => boolean;
+    },
     nowMs: number,
   ): void {
     this.#shares.tick(now, nowMs);

@@ -4,12 +4,12 @@
 // eight such neighbours gets half of what its link carries (200 hosts over six times of a pull: the slowest took 1.27 of the
 // bound from its own start while all were asked, 1.14 since).
 //
-// They are asked again when too few of those that are named have a channel, when nothing came for long, and when only some
-// pieces are needed, which others may not want.
+// They are asked again when too few of those that are named have a channel, when only some pieces are needed, which others may not want, and when
+// nothing came for long: then until the coordinator names another, since who gave nothing so far does not begin with the first piece of somebody else.
 
 /** Named neighbours with a channel from which on the others are left alone: six are nearly as good as eight. */
 const ENOUGH_NAMED = 6;
-/** No piece came, and none was announced, for so long: whoever can give is asked. */
+/** No byte came for so long: whoever can give is asked. What is only announced does not count: those that announce may give nothing. */
 const STARVED_MS = 15_000;
 
 interface Near {
@@ -20,6 +20,7 @@ interface Near {
 export class TakenBack {
   readonly #setAskable: (neighbour: number, isAskable: boolean) => void;
   readonly #near = new Map<number, Near>();
+  #areStarved = false;
 
   /** @param actions.setAskable called while an event is being handled. */
   constructor(actions: { readonly setAskable: (neighbour: number, isAskable: boolean) => void }) {
@@ -29,6 +30,7 @@ export class TakenBack {
   /** A neighbour of the own zone has a channel. Those of other zones are not told of here. */
   neighbourAdded(id: number, isTakenBack: boolean): void {
     this.#near.set(id, { isTakenBack, isLeftAlone: false });
+    if (!isTakenBack) this.#areStarved = false;
     this.#apply();
   }
 
@@ -41,15 +43,18 @@ export class TakenBack {
     const near = this.#near.get(id);
     if (near === undefined || near.isTakenBack === isTakenBack) return;
     near.isTakenBack = isTakenBack;
+    if (!isTakenBack) this.#areStarved = false;
     this.#apply();
   }
 
-  /** To be called several times a second. @param now.silentMs since when nothing came from anybody, and no piece was announced. */
-  tick(now: { readonly isPartial: boolean; readonly silentMs: number }): void {
-    this.#apply(now.isPartial || now.silentMs >= STARVED_MS);
+  /** To be called several times a second. @param now.noBytesMs since when nothing came from anybody. */
+  tick(now: { readonly isPartial: boolean; readonly noBytesMs: number }): void {
+    if (now.noBytesMs >= STARVED_MS) this.#areStarved = true;
+    this.#apply(now.isPartial);
   }
 
-  #apply(isEverybodyAsked = false): void {
+  #apply(isPartial = false): void {
+    const isEverybodyAsked = isPartial || this.#areStarved;
     let namedCount = 0;
     for (const { isTakenBack } of this.#near.values()) if (!isTakenBack) namedCount += 1;
     const areEnough = namedCount >= ENOUGH_NAMED && !isEverybodyAsked;

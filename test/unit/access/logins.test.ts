@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import type { Account, Accounts } from '../../../node/access/accounts.ts';
 import { BasicPolicy } from '../../../node/access/basic-policy.ts';
+import { KnownHeaders } from '../../../node/access/known-headers.ts';
 import { loginCounter, Logins } from '../../../node/access/logins.ts';
 import { parseGrant, Rights } from '../../../node/access/rights.ts';
 import type { AccessNeed, Asker } from '../../../node/registry/access.ts';
@@ -91,6 +92,27 @@ test('A known header is looked at anew when its account may be another one by no
   assert.ok(later instanceof Promise);
   assert.equal(await later, 'alice');
   assert.equal(accounts.computed, 1); // its hash is remembered for longer
+});
+
+test('Headers are out of memory ten seconds after they came, and when the node closes, whether anybody logs in again or not', async () => {
+  const headers = new KnownHeaders({ accounts, clock });
+  const account = { name: 'alice', version: 'of secret' };
+  headers.remember('Basic one', account);
+  await clock.advance(6000);
+  headers.remember('Basic two', account);
+  await clock.advance(3999);
+  assert.equal(headers.size, 2);
+  await clock.advance(1);
+  assert.equal(headers.size, 1);
+  await clock.advance(6000);
+  assert.equal(headers.size, 0);
+  assert.equal(clock.pendingCount, 0, 'nothing is looked at while there is nothing');
+
+  headers.remember('Basic three', account);
+  headers[Symbol.dispose]();
+  headers.remember('Basic four', account); // one that was being computed
+  assert.equal(headers.size, 0);
+  assert.equal(clock.pendingCount, 0);
 });
 
 test('A wrong password is remembered by no header, and is slowed down however often its user logs in rightly', async () => {

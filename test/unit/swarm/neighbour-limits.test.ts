@@ -6,7 +6,7 @@ import { NeighbourLimits } from '../../../node/swarm/scheduler/neighbour-limits.
 const NAMED = { named: {}, isTakenBack: false };
 const UNKNOWN = { named: undefined, isTakenBack: false };
 const TAKEN_BACK = { named: undefined, isTakenBack: true };
-const QUIET = { isPartial: false, silentMs: 0, hasMore: () => false };
+const QUIET = { isPartial: false, silentMs: 0, noBytesMs: 0, hasMore: () => false };
 
 /** `asked`: those of whom anything may be asked. */
 function limits(count: number) {
@@ -58,21 +58,32 @@ test('A neighbour whose channel opens after it was taken back is asked for nothi
   assert.equal(asked.has(6), false);
 });
 
-for (const [when, now] of [
-  ['nothing came for 15 s', { ...QUIET, silentMs: 15_000 }],
-  ['only some pieces are needed', { ...QUIET, isPartial: true }],
-] as const) {
-  test(`Those that were taken back are asked while ${when}`, () => {
-    const { made, asked } = limits(7);
-    made.renamed(3, TAKEN_BACK);
+test('Those that were taken back are asked while only some pieces are needed', () => {
+  const { made, asked } = limits(7);
+  made.renamed(3, TAKEN_BACK);
 
-    made.tick(now, 1000);
-    assert.ok(asked.has(3));
+  made.tick({ ...QUIET, isPartial: true }, 1000);
+  assert.ok(asked.has(3));
 
-    made.tick(QUIET, 2000);
-    assert.equal(asked.has(3), false);
-  });
-}
+  made.tick(QUIET, 2000);
+  assert.equal(asked.has(3), false);
+});
+
+test('When no byte came for 15 s those that were taken back are asked, whatever is announced, until another is named', () => {
+  const { made, asked } = limits(7);
+  made.renamed(3, TAKEN_BACK);
+
+  made.tick({ ...QUIET, noBytesMs: 14_999 }, 15_000);
+  assert.equal(asked.has(3), false);
+  made.tick({ ...QUIET, noBytesMs: 15_000 }, 15_001);
+  assert.ok(asked.has(3));
+  made.tick(QUIET, 15_251);
+  assert.ok(asked.has(3), 'what it gives does not end it');
+
+  asked.add(9);
+  made.neighbourAdded(9, 'own zone', NAMED);
+  assert.equal(asked.has(3), false);
+});
 
 test('A neighbour of another zone that was taken back is asked for nothing, however few there are', () => {
   const { made, asked } = limits(1);
