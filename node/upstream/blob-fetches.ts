@@ -18,9 +18,12 @@ import { waitForTurn, type FleetTurn } from './fleet-turns.ts';
 /** Fetches at once; who asks for one more is told to come again. An image has ten or twenty layers, clients ask for some at a time. */
 const MAX_FETCHES = 256;
 
-/** A blob that other hosts gave wrong is fetched by this one alone for so long: whoever wants to spoil it spoils it once. */
+/**
+ * A blob that other hosts gave wrong, or twice not to its end, is fetched by this one alone for so long: whoever wants to spoil it spoils it once
+ * or twice.
+ */
 const ALONE_MS = 600_000;
-/** Such blobs remembered; of more the oldest are forgotten. */
+/** Such blobs remembered, and as many of those that were left once; of more the oldest are forgotten. */
 const MAX_ALONE = 1000;
 
 export interface BlobFetchesDeps {
@@ -52,6 +55,8 @@ export class BlobFetches implements ArrivingSource, AsyncDisposable {
   readonly #running = new Map<Digest, Running>();
   /** Until when each of these is fetched without the fleet. */
   readonly #alone = new Map<Digest, number>();
+  /** Until when it is remembered that others left this host in the middle of one. */
+  readonly #suspected = new Map<Digest, number>();
   #isStopping = false;
 
   constructor(deps: BlobFetchesDeps) {
@@ -93,7 +98,7 @@ export class BlobFetches implements ArrivingSource, AsyncDisposable {
       turn.type === 'alone'
         ? undefined
         : new FleetPart(
-            { ...this.#deps, onWrong: () => this.#fetchAlone(digest) },
+            { ...this.#deps, onWrong: (sort) => this.#noteWrong(digest, sort) },
             { digest, repository, upstream: origin, turn },
           );
     const keep = (arriving: ArrivingBlob): Promise<void> =>
@@ -113,7 +118,7 @@ export class BlobFetches implements ArrivingSource, AsyncDisposable {
    */
   turn(digest: Digest, repository: string, signal: AbortSignal): Promise<StartedTurn | { readonly type: 'held' }> {
     if (this.isRunning(digest)) return Promise.resolve({ type: 'alone' }); // it is joined
-    if ((this.#alone.get(digest) ?? 0) > this.#deps.clock.nowMs()) return Promise.resolve({ type: 'alone' });
+    if (this.#isNoted(this.#alone, digest)) return Promise.resolve({ type: 'alone' });
     return waitForTurn(this.#deps, { digest, repository }, signal);
   }
 
@@ -184,10 +189,20 @@ export class BlobFetches implements ArrivingSource, AsyncDisposable {
     return (await this.#deps.link.call('blob.stat', { repository, digest }, signal)).sizeBytes !== undefined;
   }
 
-  #fetchAlone(digest: Digest): void {
-    this.#alone.delete(digest);
-    this.#alone.set(digest, this.#deps.clock.nowMs() + ALONE_MS);
-    const [oldest] = this.#alone.keys();
-    if (this.#alone.size > MAX_ALONE && oldest !== undefined) this.#alone.delete(oldest);
+  /** What an honest fleet does once, when a host goes in the middle, one that spoils a blob does again and again. */
+  #noteWrong(digest: Digest, sort: 'proven' | 'suspected'): void {
+    const isAgain = this.#isNoted(this.#suspected, digest);
+    this.#note(sort === 'proven' || isAgain ? this.#alone : this.#suspected, digest);
+  }
+
+  #isNoted(notes: ReadonlyMap<Digest, number>, digest: Digest): boolean {
+    return (notes.get(digest) ?? 0) > this.#deps.clock.nowMs();
+  }
+
+  #note(notes: Map<Digest, number>, digest: Digest): void {
+    notes.delete(digest);
+    notes.set(digest, this.#deps.clock.nowMs() + ALONE_MS);
+    const [oldest] = notes.keys();
+    if (notes.size > MAX_ALONE && oldest !== undefined) notes.delete(oldest);
   }
 }

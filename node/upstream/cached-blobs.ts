@@ -19,7 +19,7 @@ export interface CachedBlobsDeps {
   /** Blobs that repositories of this fleet hold. */
   readonly held: Blobs;
   readonly names: UpstreamNames;
-  readonly clientOf: (upstream: string) => UpstreamClient;
+  readonly clientOf: (upstream: string) => Pick<UpstreamClient, 'blob' | 'blobSize'>;
   readonly fetches: BlobFetches;
   readonly store: Pick<BlobStore, 'stat'>;
   readonly metrics: ProxyMetrics;
@@ -104,8 +104,8 @@ export class CachedBlobs implements Blobs {
     const { held, metrics } = this.#deps;
     const { digest, ranges } = wanted;
     const here = await this.#openHeld(cached, wanted, signal);
-    if (here !== undefined) return this.#counted(here, 'hit');
-    const fetch = await this.#fetch(cached, digest, signal);
+    if (here !== undefined && here !== 'out of reach') return this.#counted(here, 'hit');
+    const fetch = await this.#fetch(cached, { digest, isOutOfReach: here === 'out of reach' }, signal);
     if (fetch === 'held') {
       const reader = await held.open(cached.repository, digest, ranges, signal);
       return reader === undefined ? undefined : this.#counted(reader, 'hit');
@@ -123,17 +123,24 @@ export class CachedBlobs implements Blobs {
     { repository }: CachedRepository,
     { digest, ranges }: WantedRanges,
     signal: AbortSignal,
-  ): Promise<BlobReader | undefined> {
+  ): Promise<BlobReader | 'out of reach' | undefined> {
     try {
       return await this.#deps.held.open(repository, digest, ranges, signal);
     } catch (error) {
       if (!isAppError(error, 'blob_unavailable')) throw error;
-      return undefined;
+      return 'out of reach';
     }
   }
 
-  /** @returns the fetch to read from; `held` when the repository holds the blob now; undefined when its upstream does not have it. */
-  async #fetch(cached: CachedRepository, digest: Digest, signal: AbortSignal): Promise<BlobFetch | 'held' | undefined> {
+  /**
+   * @param blob.isOutOfReach whoever has it in the fleet did not give it, whatever the coordinator says.
+   * @returns the fetch to read from; `held` when the repository holds the blob now; undefined when its upstream does not have it.
+   */
+  async #fetch(
+    cached: CachedRepository,
+    { digest, isOutOfReach }: { readonly digest: Digest; readonly isOutOfReach: boolean },
+    signal: AbortSignal,
+  ): Promise<BlobFetch | 'held' | undefined> {
     const { fetches, clientOf, store } = this.#deps;
     const { upstream, remote, repository } = cached;
     const running = fetches.running(digest, repository);
@@ -145,7 +152,7 @@ export class CachedBlobs implements Blobs {
       if (await fetches.recordHere(digest, repository, signal)) return 'held';
     }
     const turn = await fetches.turn(digest, repository, signal);
-    if (turn.type === 'held' && (await this.#holdAlso(cached, digest, signal))) return 'held';
+    if (turn.type === 'held' && !isOutOfReach && (await this.#holdAlso(cached, digest, signal))) return 'held';
     // What is fetched for another repository is read along when the upstream's own has it, too.
     const isShown = turn.type !== 'read' || turn.fetch.isOfRepository;
     if (!isShown && (await client.blobSize(remote, digest, signal)) === undefined) return undefined;

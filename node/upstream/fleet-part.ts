@@ -38,8 +38,10 @@ export interface FleetPartDeps {
   readonly log: Logger;
   readonly link: CoordinatorLink;
   readonly leaves: Pick<ArrivingLeaves, 'fetch' | 'blame'>;
-  /** Other hosts are not to be relied on for this blob. */
-  readonly onWrong: () => void;
+  /**
+   * Other hosts are not to be relied on for this blob (`proven`), or gave no more of it for a reason that an honest fleet has once (`suspected`).
+   */
+  readonly onWrong: (sort: 'proven' | 'suspected') => void;
 }
 
 export class FleetPart implements FetchPart {
@@ -65,6 +67,8 @@ export class FleetPart implements FetchPart {
   /** Ends the body that is being read. */
   #reading = new AbortController();
   #isStuck = false;
+  /** Others began anew or fell silent in the middle, as they do when the host that fetches is another all of a sudden. */
+  #isLeft = false;
   #joined: ReturnType<typeof joinSignals> | undefined;
   #isReceived = false;
   #failure: AppError | undefined;
@@ -196,7 +200,8 @@ export class FleetPart implements FetchPart {
     const isWrong = isAppError(failure, 'digest_mismatch');
     // A size that is too large for this disk may be a lie, too.
     const isOthersWord = this.#fetcherId !== undefined && (isWrong || isAppError(failure, 'not_enough_space'));
-    if (isOthersWord || this.#isStuck) this.#deps.onWrong();
+    if (isOthersWord || this.#isStuck) this.#deps.onWrong('proven');
+    else if (this.#isLeft) this.#deps.onWrong('suspected');
     if (!link.isConnected) return;
     link
       .call('cache.unlease', { digest, ...(isWrong ? { isWrong } : {}) }, new AbortController().signal)
@@ -271,6 +276,11 @@ export class FleetPart implements FetchPart {
     );
   }
 
+  #failLeft(why: string): void {
+    this.#isLeft = true;
+    this.#fail(new AppError('blob_unavailable', why));
+  }
+
   #fail(failure: AppError): void {
     this.#failure ??= failure;
     this.#reading.abort(failure);
@@ -324,9 +334,7 @@ export class FleetPart implements FetchPart {
     this.#sources.lossTold(lost);
     if (fetch !== undefined) this.#heard(fetch);
     else if (state === 'held' && table?.isComplete !== true)
-      this.#fail(
-        new AppError('blob_unavailable', 'the host that fetched this blob has it, and says no more of its pieces'),
-      );
+      this.#failLeft('the host that fetched this blob has it, and says no more of its pieces');
     if (state === 'turn') this.#takeOver();
     return (fetch?.hashes.byteLength ?? 0) === MAX_TOLD_PIECES * HASH_BYTES;
   }
@@ -335,7 +343,7 @@ export class FleetPart implements FetchPart {
     this.#table ??= new ProvisionalTable(sizeBytes);
     const added = fetchId === this.#fetchId ? this.#table.add(this.#table.knownPieces, hashes) : 'contradicts';
     if (added !== 'added' || sizeBytes !== this.#table.sizeBytes)
-      this.#fail(new AppError('blob_unavailable', 'the fetch of this blob was begun anew'));
+      this.#failLeft('the fetch of this blob was begun anew');
     this.#fetcherId = fetcher;
     this.#sources.named(source);
     this.#changes.tell();

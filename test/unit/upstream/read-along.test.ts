@@ -63,6 +63,8 @@ interface Others {
   readonly hashes: Uint8Array;
   /** Whose word the hashes are, and to whom one is sent: the first, and after each that was lost the next. */
   readonly sources: readonly string[];
+  /** The fetch that is told of; the same for ever if it does not say. */
+  readonly fetchId?: () => string;
   /** When the turn comes to this host. */
   readonly isTurn?: () => boolean;
   readonly upstream?: BlobOrigin;
@@ -76,7 +78,12 @@ async function open(others: Others): Promise<World> {
   let sourceNumber = 0;
   const fetchFrom = (knownPieces: number): FleetFetch => {
     const source = others.sources[sourceNumber];
-    const about = { fetchId: 'f', fetcher: 'fetcher', sizeBytes: BLOB.length, isOfRepository: true };
+    const about = {
+      fetchId: others.fetchId?.() ?? 'f',
+      fetcher: 'fetcher',
+      sizeBytes: BLOB.length,
+      isOfRepository: true,
+    };
     const hashes = others.hashes.subarray(knownPieces * HASH_BYTES);
     return source === undefined ? { ...about, hashes } : { ...about, hashes, source: peer(source) };
   };
@@ -248,6 +255,29 @@ test('A reader that is never told whom to read from gives up, and its host asks 
 
   assert.ok(isAppError(failure, 'blob_unavailable'), String(failure));
   assert.deepEqual(await world.fetches.turn(DIGEST, REPOSITORY, never), { type: 'alone' });
+});
+
+test('A host that begins a fetch anew again and again fails its readers twice, not for ever', async () => {
+  let fetchNumber = 0;
+  const hosts = { fetcher: BLOB.subarray(0, 3 * LEAF_BYTES) };
+  const lie = { hosts, hashes: hashesOf(BLOB, 3), sources: ['fetcher'], fetchId: () => `f${fetchNumber}` };
+  await using world = await open(lie);
+
+  for (let time = 1; time <= 2; time += 1) {
+    const fetch = await world.start();
+    const { bytes, failure } = await readAll(world, fetch, (got) => {
+      if (got === 3 * LEAF_BYTES) fetchNumber += 1;
+    });
+    await passTime(world, () => fetch.isOver);
+    assert.ok(isAppError(failure, 'blob_unavailable'), String(failure));
+    assert.equal(bytes.length, 3 * LEAF_BYTES);
+    const turn = await world.fetches.turn(DIGEST, REPOSITORY, never);
+    assert.equal(
+      turn.type,
+      time === 1 ? 'read' : 'alone',
+      'a host that goes in the middle is no reason to leave the others',
+    );
+  }
 });
 
 test('Who takes over asks the upstream for the rest alone, and compares what the other had said of it', async () => {
