@@ -7,7 +7,7 @@
 // last: when the whole turns out to be something else their connections are torn, so that nobody gets a complete wrong blob.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { Clock } from '../../shared/runtime/clock.ts';
+import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -86,6 +86,8 @@ export class BlobFetch {
   #isOver = false;
   #failure: Error | undefined;
   #readerCount = 0;
+  /** Runs while there is no reader. */
+  #linger: Scheduled | undefined;
 
   /** @param options.part the origin, when it is shared. */
   constructor(
@@ -125,6 +127,7 @@ export class BlobFetch {
   /** Reads along; undefined as `sizeBytes`. The caller closes the reader. */
   async join(signal: AbortSignal): Promise<BlobReader | undefined> {
     this.#readerCount += 1;
+    this.#linger?.cancel();
     try {
       const arriving = await withSignal(this.#opened, signal);
       if (arriving?.sizeBytes === 0) await this.#verifiedEmpty(signal);
@@ -234,6 +237,7 @@ export class BlobFetch {
       tellFailed(this.#failure);
     } finally {
       this.#isOver = true;
+      this.#linger?.cancel();
       this.#part?.ended(this.#failure);
       await this.#releaseIfUnused();
     }
@@ -293,10 +297,10 @@ export class BlobFetch {
 
   #lingerIfLeft(): void {
     if (this.#readerCount > 0 || this.#isOver) return;
-    this.#deps.clock.schedule(LINGER_MS, () => {
-      if (this.#readerCount === 0)
-        this.#stop.abort(new AppError('blob_unavailable', 'nobody waits for this blob any more'));
-    });
+    this.#linger?.cancel();
+    this.#linger = this.#deps.clock.schedule(LINGER_MS, () =>
+      this.#stop.abort(new AppError('blob_unavailable', 'nobody waits for this blob any more')),
+    );
   }
 
   /** The last reader of a fetch that is over closes the file. */

@@ -131,7 +131,14 @@ export class BlobFetches implements ArrivingSource, AsyncDisposable {
   async leaf({ digest, leafIndex }: Leaf, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const place = { firstByte: leafIndex * LEAF_BYTES, maxBytes: LEAF_BYTES };
     const running = this.#running.get(digest)?.fetch;
-    if (running?.isOver === false) return running.part(place, signal);
+    if (running?.isOver === false) {
+      try {
+        return await running.part(place, signal);
+      } catch (error) {
+        if (signal.aborted || !running.isOver) throw error;
+        // It ended while it was read, and with it its file, which is that of a blob by now, or gone.
+      }
+    }
     const reader = await this.#deps.blobs.open(digest);
     if (reader === undefined) return undefined;
     try {

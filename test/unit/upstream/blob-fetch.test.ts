@@ -1,0 +1,110 @@
+// A fetch from an upstream: how long it goes on without a client, and what other hosts get at its end.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ArrivingBlob, BlobStat } from '../../../node/content/blob-store.ts';
+import { DigestLocks } from '../../../node/content/digest-locks.ts';
+import { BlobFetches } from '../../../node/upstream/blob-fetches.ts';
+import { BlobFetch } from '../../../node/upstream/blob-fetch.ts';
+import { digestOf } from '../../../shared/oci/digest.ts';
+import { AppError } from '../../../shared/runtime/errors.ts';
+import { silentLogger } from '../../../shared/runtime/log.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeLink } from '../../support/fake-link.ts';
+import { openTemporaryFolder } from '../../support/temporary-folder.ts';
+import { openTestStore } from '../../support/test-store.ts';
+
+const never = new AbortController().signal;
+
+test('A fetch that every client left goes on for a minute from the last of them on, whoever left before', async () => {
+  await using folder = await openTemporaryFolder('fetch');
+  const clock = new FakeClock();
+  await using store = await openTestStore({ directory: folder.path }, { clock });
+  let ended: AbortSignal | undefined;
+  const origin = {
+    open: async (_: number, signal: AbortSignal) => {
+      ended = signal;
+      return { sizeBytes: 1_000_000, firstByte: 0, body: silentBody(signal) };
+    },
+  };
+  const deps = {
+    clock,
+    log: silentLogger,
+    store: store.arriving,
+    keep: async () => undefined,
+    onReceived: () => undefined,
+  };
+  const fetch = new BlobFetch(deps, { digest: digestOf(Buffer.from('a')), origin });
+  const visit = async (): Promise<void> => {
+    await (await fetch.join(never))?.[Symbol.asyncDispose]();
+  };
+
+  await visit();
+  await clock.advance(59_000);
+  await visit();
+  await clock.advance(59_999);
+  assert.equal(ended?.aborted, false);
+  await clock.advance(1);
+  assert.equal(ended?.aborted, true);
+  await fetch.done;
+});
+
+test('A fetch that is over leaves no timer behind', async () => {
+  const clock = new FakeClock();
+  const store = { openArriving: () => Promise.reject(new AppError('not_enough_space', 'the disk is full')) };
+  const origin = { open: async () => ({ sizeBytes: 10, firstByte: 0, body: silentBody(never) }) };
+  const deps = { clock, log: silentLogger, store, keep: async () => undefined, onReceived: () => undefined };
+
+  await new BlobFetch(deps, { digest: digestOf(Buffer.from('a')), origin }).done;
+
+  assert.equal(clock.pendingCount, 0);
+});
+
+test('A leaf that is being read for another host when the fetch ends is read from the blob', async () => {
+  await using folder = await openTemporaryFolder('fetch');
+  const clock = new FakeClock();
+  await using store = await openTestStore({ directory: folder.path }, { clock });
+  const bytes = Buffer.from('a small layer');
+  const digest = digestOf(bytes);
+  let over = Promise.resolve();
+  const openArriving = async (blob: BlobStat): Promise<ArrivingBlob> => {
+    const arriving = await store.arriving.openArriving(blob);
+    arriving.read = async () => {
+      await over;
+      throw new Error('file closed');
+    };
+    return arriving;
+  };
+  await using fetches = new BlobFetches({
+    clock,
+    log: silentLogger,
+    link: new FakeLink({ 'blob.add': () => ({}) }),
+    leaves: {
+      serve: () => undefined,
+      fetch: () => Promise.reject(new Error('is not used here')),
+      blame: () => undefined,
+    },
+    known: { rememberBlob: () => undefined },
+    store: { openArriving },
+    blobs: store.blobs,
+    locks: new DigestLocks(),
+    onAdopted: () => undefined,
+    onReceived: () => undefined,
+  });
+  const origin = { open: async () => ({ sizeBytes: bytes.length, firstByte: 0, body: bodyOf(bytes) }) };
+
+  const fetch = fetches.start(digest, 'up.example/a', { origin, turn: { type: 'alone' } });
+  over = fetch.done;
+  const leaf = await fetches.leaf({ digest, leafIndex: 0 }, never);
+
+  assert.deepEqual(Buffer.from(leaf ?? []), bytes);
+});
+
+async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function* silentBody(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  yield new Uint8Array(0);
+}
