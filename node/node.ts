@@ -85,12 +85,9 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
   const folder = dataFolder(config.data);
   await using opening = new ResourceStack();
   const store = opening.use(
-    await openStore(
-      { clock, log: log.child({ part: 'store' }), metrics },
-      { ...config.store, directory: folder.store },
-    ),
+    await openStore({ clock, log: log.child({ part: 'store' }), metrics }, { ...config.store, folder: folder.store }),
   );
-  const known = opening.use(await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, directory: folder.known }));
+  const known = opening.use(await KnownJournal.open({ log }, { ...KNOWN_JOURNAL_DEFAULTS, folder: folder.known }));
   const swarmAddress = config.advertise ?? advertisedAddress(config.swarm);
   const link = opening.use(
     deps.makeLink({
@@ -108,7 +105,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
 
   const announcer = opening.use(new Announcer({ link, blobs: store.blobs, clock, log, random }));
   const images = new ResolvedImages();
-  const memory = opening.use(new PullReportsFile({ log }, { directory: folder.known }));
+  const memory = opening.use(new PullReportsFile({ log }, { folder: folder.known }));
   const pulls = await PullBook.open({ clock, memory, images }, config.peers);
   const parts = { ...deps, link, store, announcer, opening };
   const { swarm, links } = await startSwarm(config, { ...parts, pulls, swarmAddress });
@@ -244,7 +241,7 @@ async function startSwarm(
       pulls,
       store: store.blobs,
       partials: store.partials,
-      memory: new KnownPeersFile({ log }, { directory: dataFolder(config.data).known }),
+      memory: new KnownPeersFile({ log }, { folder: dataFolder(config.data).known }),
       onAdopted: (digest, sizeBytes) => announcer.add({ digest, sizeBytes }),
     },
     { ...config.peers, nodeId, fleetId, zone: config.zone, advertise: swarmAddress },
@@ -271,7 +268,7 @@ function makeHyperswarm(
   if (!enabled || host.includes(':')) return undefined;
   const { known, noiseSeed } = dataFolder(config.data);
   return new HyperswarmMember(
-    { ...deps, tls: () => identity.tls(), memory: new KnownRendezvousFile(deps, { directory: known }) },
+    { ...deps, tls: () => identity.tls(), memory: new KnownRendezvousFile(deps, { folder: known }) },
     {
       fleetId: identity.fleetId,
       listen: config.swarm,

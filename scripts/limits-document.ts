@@ -17,7 +17,7 @@ const NOT_LIMITS: ReadonlySet<string> = new Set([
   // Codes, modes of files, characters, words of bits, marks for "none".
   ...['CLOSE_POLICY_VIOLATION', 'CLOSE_GOING_AWAY', 'STATUS_CLIENT_LEFT', 'FIRST_SERVER_STATUS'],
   ...['EXIT', 'TAG', 'STATE_ORDER', 'API_STATUS'],
-  ...['DIRECTORY_MODE', 'FILE_MODE', 'OWNER_ONLY_FILE', 'OWNER_ONLY_FOLDER'],
+  ...['FOLDER_MODE', 'FILE_MODE', 'OWNER_ONLY_FILE', 'OWNER_ONLY_FOLDER'],
   ...['QUOTE', 'BACKSLASH', 'FULL_WORD', 'NO_PIECE', 'BAR_CHARS', 'WIDE_BAR_CHARS', 'HELD', 'OPEN'],
 ]);
 

@@ -153,7 +153,7 @@ export interface UploadStore {
    */
   append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number>;
   /**
-   * Ends a session, optionally with a last chunk, and adopts the blob: hash checked, flushed, renamed, directory flushed.
+   * Ends a session, optionally with a last chunk, and adopts the blob: hash checked, flushed, renamed, folder flushed.
    * A digest mismatch ends the session with nothing stored; `upload_out_of_order` leaves it as it was.
    * @throws {AppError} as `append`, and `digest_mismatch`
    */

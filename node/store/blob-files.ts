@@ -1,6 +1,6 @@
 // Whole blobs under their final names, each with its piece table.
 //
-//   adopt: bytes flushed ─▶ table flushed ─▶ table renamed ─▶ bytes renamed ─▶ directory flushed ─▶ acknowledged
+//   adopt: bytes flushed ─▶ table flushed ─▶ table renamed ─▶ bytes renamed ─▶ folder flushed ─▶ acknowledged
 //
 // A crash in between leaves a table without a blob, which the next start deletes, or nothing. A blob without a table
 // (a power cut may keep one rename and lose the other) gets it computed again. A blob of one leaf needs no table
@@ -15,7 +15,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { sizeOf, walkBlobs } from './blob-walk.ts';
 import type { FileWindows } from './file-windows.ts';
 import type { FileHandles } from './file-handles.ts';
-import { hasCode, makeDirectory, readFully, replaceFile, spaceError, syncDirectory } from './flushed-file.ts';
+import { hasCode, makeFolder, readFully, replaceFile, spaceError, syncFolder } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
 import { KeyedMutex } from './mutex.ts';
 import { decodePieceTable, encodePieceTable } from './piece-table-file.ts';
@@ -134,10 +134,10 @@ export class BlobFiles implements BlobStore, BlobAdopter {
     const { paths } = this.#deps;
     const target = paths.blob(digest);
     if ((await sizeOf(target)) !== undefined) return;
-    await makeDirectory(paths.shard(digest));
+    await makeFolder(paths.shard(digest));
     if (table.sizeBytes > LEAF_BYTES) await replaceFile(paths.table(digest), encodePieceTable(table));
     await rename(path, target);
-    await syncDirectory(paths.shard(digest));
+    await syncFolder(paths.shard(digest));
     this.#count(1, table.sizeBytes);
   }
 

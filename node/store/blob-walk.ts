@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDigest, type Digest } from '../../shared/oci/digest.ts';
-import { hasCode, makeDirectory } from './flushed-file.ts';
+import { hasCode, makeFolder } from './flushed-file.ts';
 import { TABLE_SUFFIX, TEMPORARY_SUFFIX, type StorePaths } from './store-paths.ts';
 
 /** The algorithms whose blobs are kept. */
@@ -19,10 +19,10 @@ export interface FoundBlob {
   readonly lastUsedMs: number;
 }
 
-/** Makes the directories that all shards lie in. */
-export async function makeBlobDirectories(paths: StorePaths): Promise<void> {
-  await makeDirectory(paths.blobs);
-  for (const algorithm of ALGORITHMS) await makeDirectory(join(paths.blobs, algorithm));
+/** Makes the folders that all shards lie in. */
+export async function makeBlobFolders(paths: StorePaths): Promise<void> {
+  await makeFolder(paths.blobs);
+  for (const algorithm of ALGORITHMS) await makeFolder(join(paths.blobs, algorithm));
 }
 
 /** Every whole blob, in no order; one that is removed meanwhile may be left out. */
@@ -66,10 +66,10 @@ interface FoundName {
 
 async function* walkNames(paths: StorePaths): AsyncGenerator<FoundName> {
   for (const algorithm of ALGORITHMS) {
-    const directory = join(paths.blobs, algorithm);
-    for await (const shardEntry of await opendir(directory)) {
+    const folder = join(paths.blobs, algorithm);
+    for await (const shardEntry of await opendir(folder)) {
       if (!SHARD_NAME.test(shardEntry.name)) continue;
-      const shard = join(directory, shardEntry.name);
+      const shard = join(folder, shardEntry.name);
       for await (const { name } of await opendir(shard)) yield { algorithm, shard, name };
     }
   }

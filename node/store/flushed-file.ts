@@ -1,23 +1,23 @@
-// Writing so that it is still there after the power went: flush the bytes, rename, flush the directory.
+// Writing so that it is still there after the power went: flush the bytes, rename, flush the folder.
 
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
-import { DIRECTORY_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
+import { FOLDER_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
 
-/** Makes a directory whose name survives a power cut; harmless when it is there. The parent has to exist. */
-export async function makeDirectory(path: string): Promise<void> {
+/** Makes a folder whose name survives a power cut; harmless when it is there. The parent has to exist. */
+export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { mode: DIRECTORY_MODE });
+    await mkdir(path, { mode: FOLDER_MODE });
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
     return;
   }
-  await syncDirectory(dirname(path));
+  await syncFolder(dirname(path));
 }
 
-/** Flushes the names in a directory. */
-export async function syncDirectory(path: string): Promise<void> {
+/** Flushes the names in a folder. */
+export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();
@@ -26,7 +26,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Replaces a file at once by new bytes, flushed. The caller flushes the directory. */
+/** Replaces a file at once by new bytes, flushed. The caller flushes the folder. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX;
   try {

@@ -12,7 +12,7 @@ import { Rendezvous } from '../../shared/protocol/rendezvous.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { PeerMemory, RendezvousMemory } from '../content/peer-memory.ts';
 import { hasCode } from './flushed-file.ts';
-import { DIRECTORY_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
+import { FOLDER_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
 
 const PeerList = Type.Array(Peer);
 const MaybeRendezvous = Type.Union([Rendezvous, Type.Null()]);
@@ -21,17 +21,17 @@ const MaybeRendezvous = Type.Union([Rendezvous, Type.Null()]);
 class KnownFile<S extends TSchema> {
   readonly #schema: S;
   readonly #log: Logger;
-  readonly #directory: string;
+  readonly #folder: string;
   readonly #path: string;
 
   constructor(
     deps: { readonly log: Logger },
-    options: { readonly directory: string; readonly name: string; readonly schema: S },
+    options: { readonly folder: string; readonly name: string; readonly schema: S },
   ) {
     this.#log = deps.log;
     this.#schema = options.schema;
-    this.#directory = options.directory;
-    this.#path = join(options.directory, options.name);
+    this.#folder = options.folder;
+    this.#path = join(options.folder, options.name);
   }
 
   async load(): Promise<Static<S> | undefined> {
@@ -47,7 +47,7 @@ class KnownFile<S extends TSchema> {
 
   async save(value: Static<S>): Promise<void> {
     const temporary = this.#path + TEMPORARY_SUFFIX;
-    await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
     await writeFile(temporary, `${JSON.stringify(value)}\n`, { mode: FILE_MODE });
     await rename(temporary, this.#path);
   }
@@ -57,7 +57,7 @@ class KnownFile<S extends TSchema> {
 export class KnownPeersFile implements PeerMemory {
   readonly #file: KnownFile<typeof PeerList>;
 
-  constructor(deps: { readonly log: Logger }, options: { readonly directory: string }) {
+  constructor(deps: { readonly log: Logger }, options: { readonly folder: string }) {
     this.#file = new KnownFile(deps, { ...options, name: 'peers.json', schema: PeerList });
   }
 
@@ -74,7 +74,7 @@ export class KnownPeersFile implements PeerMemory {
 export class KnownRendezvousFile implements RendezvousMemory {
   readonly #file: KnownFile<typeof MaybeRendezvous>;
 
-  constructor(deps: { readonly log: Logger }, options: { readonly directory: string }) {
+  constructor(deps: { readonly log: Logger }, options: { readonly folder: string }) {
     this.#file = new KnownFile(deps, { ...options, name: 'rendezvous.json', schema: MaybeRendezvous });
   }
 

@@ -14,7 +14,7 @@ import { algorithmOf, digestOf, encodedOf, isDigest, type Digest } from '../../s
 import type { Logger } from '../../shared/runtime/log.ts';
 
 export interface KnownJournalOptions {
-  readonly directory: string;
+  readonly folder: string;
   /** Tags, manifests and blobs remembered in all; the least recently heard are forgotten. 300 bytes each in memory. */
   readonly maxEntries: number;
   /** Manifest bytes kept in memory besides the files. */
@@ -48,11 +48,11 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
   readonly #onDisk = new Set<Digest>();
   #writing: Promise<void> | undefined;
 
-  /** Opens or creates the journal in `options.directory`; broken lines (a crash while writing) are passed over. */
+  /** Opens or creates the journal in `options.folder`; broken lines (a crash while writing) are passed over. */
   static async open(deps: { readonly log: Logger }, options: KnownJournalOptions): Promise<KnownJournal> {
-    await mkdir(join(options.directory, 'manifests'), { recursive: true, mode: 0o700 });
-    const { entries, lines, isTorn } = await readEntries(journalPath(options.directory));
-    const file = await open(journalPath(options.directory), 'a', 0o600);
+    await mkdir(join(options.folder, 'manifests'), { recursive: true, mode: 0o700 });
+    const { entries, lines, isTorn } = await readEntries(journalPath(options.folder));
+    const file = await open(journalPath(options.folder), 'a', 0o600);
     if (isTorn) await file.appendFile('\n');
     const journal = new KnownJournal(deps.log, options, { entries, lines, file });
     journal.#forgetOldest();
@@ -181,7 +181,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
   }
 
   async #writeManifest(digest: Digest, bytes: Uint8Array): Promise<void> {
-    const path = manifestPath(this.#options.directory, digest);
+    const path = manifestPath(this.#options.folder, digest);
     await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
     await writeFile(`${path}.new`, bytes, { mode: 0o600 });
     await rename(`${path}.new`, path);
@@ -190,7 +190,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
 
   /** Rewrites the journal with live entries only and removes manifest files that none of them names. */
   async #compact(): Promise<void> {
-    const path = journalPath(this.#options.directory);
+    const path = journalPath(this.#options.folder);
     const live = [...this.#entries.values()];
     await writeFile(`${path}.new`, live.map((entry) => `${JSON.stringify(entry)}\n`).join(''), { mode: 0o600 });
     await rename(`${path}.new`, path);
@@ -198,12 +198,12 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
     this.#file = await open(path, 'a', 0o600);
     this.#lines = live.length;
     const named = new Set(live.filter((entry) => entry.k === 'manifest').map((entry) => entry.d));
-    for (const algorithm of await readdir(join(this.#options.directory, 'manifests'))) {
-      for (const name of await readdir(join(this.#options.directory, 'manifests', algorithm))) {
+    for (const algorithm of await readdir(join(this.#options.folder, 'manifests'))) {
+      for (const name of await readdir(join(this.#options.folder, 'manifests', algorithm))) {
         const digest = `${algorithm}:${name}`;
         if (isDigest(digest) && (named.has(digest) || this.#pendingManifests.has(digest))) continue;
         if (isDigest(digest)) this.#onDisk.delete(digest);
-        await rm(join(this.#options.directory, 'manifests', algorithm, name), { force: true });
+        await rm(join(this.#options.folder, 'manifests', algorithm, name), { force: true });
       }
     }
   }
@@ -211,7 +211,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
   async #manifestBytes(digest: Digest): Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(digest);
     if (cached !== undefined) return cached;
-    const bytes = await readFile(manifestPath(this.#options.directory, digest)).catch(undefinedIfAbsent);
+    const bytes = await readFile(manifestPath(this.#options.folder, digest)).catch(undefinedIfAbsent);
     // A crash can leave a short file behind: what does not hash to its name is as good as absent.
     if (bytes === undefined || digestOf(bytes, algorithmOf(digest)) !== digest) return undefined;
     this.#onDisk.add(digest);
@@ -243,12 +243,12 @@ function blobKey(repository: string, digest: Digest): string {
   return `b ${repository} ${digest}`;
 }
 
-function journalPath(directory: string): string {
-  return join(directory, 'journal.jsonl');
+function journalPath(folder: string): string {
+  return join(folder, 'journal.jsonl');
 }
 
-function manifestPath(directory: string, digest: Digest): string {
-  return join(directory, 'manifests', algorithmOf(digest), encodedOf(digest));
+function manifestPath(folder: string, digest: Digest): string {
+  return join(folder, 'manifests', algorithmOf(digest), encodedOf(digest));
 }
 
 async function readEntries(path: string): Promise<{ entries: Map<string, Entry>; lines: number; isTorn: boolean }> {

@@ -35,7 +35,7 @@ export interface PartialBlobDeps {
 
 /** The open files of one partial blob; the blob closes them. */
 export interface PartialFiles {
-  readonly directory: string;
+  readonly folder: string;
   /** Path of the bytes. */
   readonly path: string;
   readonly data: FileHandle;
@@ -268,7 +268,7 @@ export class PartialBlobFile implements PartialBlob {
     this.#isGone = true;
     this.#save?.cancel();
     await this.#saving;
-    await rm(this.#files.directory, { recursive: true, force: true });
+    await rm(this.#files.folder, { recursive: true, force: true });
   }
 
   #demandOpen(): void {
@@ -320,7 +320,7 @@ export function bytesOfPieces(table: PieceTable, pieces: Bitfield): number {
   return bytes;
 }
 
-/** Where the bytes of a partial blob lie in its directory. */
-export function partialPath(directory: string, name: 'data' | 'have' | 'table'): string {
-  return join(directory, name);
+/** Where the bytes of a partial blob lie in its folder. */
+export function partialPath(folder: string, name: 'data' | 'have' | 'table'): string {
+  return join(folder, name);
 }

@@ -13,7 +13,7 @@ import { hasCode, spaceError } from './flushed-file.ts';
 import { PartialBlobFile, bytesOfPieces, partialPath, type PartialBlobDeps } from './partial-blob-file.ts';
 import { decodePieceTable, encodePieceTable } from './piece-table-file.ts';
 import type { SpaceGuard, SpaceReservation } from './space-guard.ts';
-import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
+import { FOLDER_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
 
 /** How often downloads that nobody came back to are looked for. */
 const PURGE_EVERY_MS = 60 * 60_000;
@@ -82,13 +82,13 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
     table: PieceTable,
     options: { readonly room: 'all' | 'as_needed' },
   ): Promise<PartialBlobFile> {
-    const directory = this.#deps.paths.partial(digest);
-    if (await this.#isUnusable(digest, directory, table)) await startAfresh(directory, table);
-    const marked = await readMarks(directory, table);
+    const folder = this.#deps.paths.partial(digest);
+    if (await this.#isUnusable(digest, folder, table)) await startAfresh(folder, table);
+    const marked = await readMarks(folder, table);
     const missingBytes = options.room === 'all' ? table.sizeBytes - bytesOfPieces(table, marked) : 0;
     const space = await this.#deps.space.reserve(missingBytes);
-    const files = await openFiles(directory, table, space);
-    await touch(directory, this.#deps.clock.wallMs());
+    const files = await openFiles(folder, table, space);
+    await touch(folder, this.#deps.clock.wallMs());
     const onClose = (): void => {
       this.#open.delete(digest);
     };
@@ -96,8 +96,8 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
   }
 
   /** Old pieces are of no use with another table, and not needed any more for a blob that is here. */
-  async #isUnusable(digest: Digest, directory: string, table: PieceTable): Promise<boolean> {
-    const kept = await readTable(partialPath(directory, 'table'));
+  async #isUnusable(digest: Digest, folder: string, table: PieceTable): Promise<boolean> {
+    const kept = await readTable(partialPath(folder, 'table'));
     if (kept === undefined || !isSameTable(kept, table)) return true;
     return exists(this.#deps.paths.blob(digest));
   }
@@ -105,11 +105,11 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
   async #purgeExpired(): Promise<void> {
     const before = this.#deps.clock.wallMs() - this.#expiryMs;
     for (const name of await readdir(this.#deps.paths.partials)) {
-      const directory = join(this.#deps.paths.partials, name);
+      const folder = join(this.#deps.paths.partials, name);
       const digest = basename(name).replace('-', ':');
       if (isDigest(digest) && this.#open.has(digest)) continue;
-      if (isDigest(digest) && (await stat(directory)).mtimeMs >= before) continue;
-      await rm(directory, { recursive: true, force: true });
+      if (isDigest(digest) && (await stat(folder)).mtimeMs >= before) continue;
+      await rm(folder, { recursive: true, force: true });
     }
   }
 
@@ -123,23 +123,23 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
   }
 }
 
-/** The table comes last: a directory without one is not resumed. */
-async function startAfresh(directory: string, table: PieceTable): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { mode: DIRECTORY_MODE });
-  await writeFile(partialPath(directory, 'table'), encodePieceTable(table), { mode: FILE_MODE });
+/** The table comes last: a folder without one is not resumed. */
+async function startAfresh(folder: string, table: PieceTable): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: FOLDER_MODE });
+  await writeFile(partialPath(folder, 'table'), encodePieceTable(table), { mode: FILE_MODE });
 }
 
-async function openFiles(directory: string, table: PieceTable, space: SpaceReservation) {
+async function openFiles(folder: string, table: PieceTable, space: SpaceReservation) {
   const flags = constants.O_RDWR | constants.O_CREAT;
-  const path = partialPath(directory, 'data');
+  const path = partialPath(folder, 'data');
   const opened: FileHandle[] = [];
   try {
     const data = await open(path, flags, FILE_MODE);
     opened.push(data);
     await data.truncate(table.sizeBytes);
-    const have = await open(partialPath(directory, 'have'), flags, FILE_MODE);
-    return { directory, path, data, have, space };
+    const have = await open(partialPath(folder, 'have'), flags, FILE_MODE);
+    return { folder, path, data, have, space };
   } catch (error) {
     space.release();
     for (const handle of opened) await handle.close();
@@ -158,9 +158,9 @@ async function readTable(path: string): Promise<PieceTable | undefined> {
 }
 
 /** Bits that cannot be read count as none. */
-async function readMarks(directory: string, table: PieceTable): Promise<Bitfield> {
+async function readMarks(folder: string, table: PieceTable): Promise<Bitfield> {
   try {
-    return Bitfield.parse(pieceCount(table), await readFile(partialPath(directory, 'have')));
+    return Bitfield.parse(pieceCount(table), await readFile(partialPath(folder, 'have')));
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !isAppError(error, 'message_invalid')) throw error;
     return new Bitfield(pieceCount(table));
@@ -168,8 +168,8 @@ async function readMarks(directory: string, table: PieceTable): Promise<Bitfield
 }
 
 /** Expiry goes by our own clock. */
-async function touch(directory: string, wallMs: number): Promise<void> {
-  await utimes(directory, wallMs / 1000, wallMs / 1000);
+async function touch(folder: string, wallMs: number): Promise<void> {
+  await utimes(folder, wallMs / 1000, wallMs / 1000);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { Check } from 'typebox/value';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { KeptReport, type PullMemory } from '../pulls/pull-book.ts';
 import { hasCode } from './flushed-file.ts';
-import { DIRECTORY_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
+import { FOLDER_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
 
 /** Lines after which the file is written anew: it keeps a thousand, and each rewriting then saves another thousand. */
 const MAX_LINES = 2000;
@@ -16,15 +16,15 @@ const MAX_WAITING = 500;
 
 export class PullReportsFile implements PullMemory, AsyncDisposable {
   readonly #log: Logger;
-  readonly #directory: string;
+  readonly #folder: string;
   #waiting: KeptReport[] = [];
   #all: () => Iterable<KeptReport> = () => [];
   #lineCount = 0;
   #writing: Promise<void> | undefined;
 
-  constructor(deps: { readonly log: Logger }, options: { readonly directory: string }) {
+  constructor(deps: { readonly log: Logger }, options: { readonly folder: string }) {
     this.#log = deps.log;
-    this.#directory = options.directory;
+    this.#folder = options.folder;
   }
 
   async load(): Promise<readonly KeptReport[]> {
@@ -57,7 +57,7 @@ export class PullReportsFile implements PullMemory, AsyncDisposable {
 
   async #write(): Promise<void> {
     try {
-      await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+      await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
       while (this.#waiting.length > 0) {
         const reports = this.#waiting;
         this.#waiting = [];
@@ -83,7 +83,7 @@ export class PullReportsFile implements PullMemory, AsyncDisposable {
   }
 
   get #path(): string {
-    return join(this.#directory, 'pulls.jsonl');
+    return join(this.#folder, 'pulls.jsonl');
   }
 }
 

@@ -1,7 +1,7 @@
 // Where everything lies in the data folder of a store. Nothing outside node/store knows these names.
 //
 //   layout                              number of this layout, one line; another number is refused
-//   lock-<pid>-<start>                  the process that owns the folder (directory-lock.ts)
+//   lock-<pid>-<start>                  the process that owns the folder (folder-lock.ts)
 //   blobs/<algorithm>/<ab>/<hex>        a whole, verified, flushed blob; <ab> are the first two hex digits
 //   blobs/<algorithm>/<ab>/<hex>.table  its piece table, for blobs of more than one leaf (piece-table-file.ts)
 //   partial/<algorithm>-<hex>/          a download under way:
@@ -15,15 +15,15 @@
 //   importing/<uuid>                    a file of others that is being taken over
 //
 // All names beside blobs/ are scratch: deleting them loses no blob. Files become blobs by a rename, so everything
-// lies in one file system. Directories are 0700.
+// lies in one file system. Folders are 0700.
 
 import { join } from 'node:path';
 import { algorithmOf, encodedOf, type Digest } from '../../shared/oci/digest.ts';
 
 /** The number in the `layout` file. */
 export const LAYOUT_VERSION = 1;
-/** Mode of every directory: blobs of private repositories are for the node's own user alone. */
-export const DIRECTORY_MODE = 0o700;
+/** Mode of every folder: blobs of private repositories are for the node's own user alone. */
+export const FOLDER_MODE = 0o700;
 /** Mode of every file, for the same reason. */
 export const FILE_MODE = 0o600;
 /** How the name of a piece table ends. */
@@ -51,7 +51,7 @@ export class StorePaths {
     this.arriving = join(root, 'arriving');
   }
 
-  /** The directory that holds a whole blob. */
+  /** The folder that holds a whole blob. */
   shard(digest: Digest): string {
     return join(this.blobs, algorithmOf(digest), encodedOf(digest).slice(0, 2));
   }

@@ -9,17 +9,17 @@ import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import type { ArrivingStore, BlobStore, FileAdopter, PartialStore, UploadStore } from '../content/blob-store.ts';
 import { ArrivingBlobs } from './arriving-blobs.ts';
 import { BlobFiles } from './blob-files.ts';
-import { makeBlobDirectories, repairBlobs } from './blob-walk.ts';
+import { makeBlobFolders, repairBlobs } from './blob-walk.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { DirectoryLock } from './directory-lock.ts';
+import { FolderLock } from './folder-lock.ts';
 import { FileAdoption } from './file-adoption.ts';
 import { FileHandles } from './file-handles.ts';
 import { FileWindows } from './file-windows.ts';
-import { hasCode, makeDirectory, replaceFile, syncDirectory } from './flushed-file.ts';
+import { hasCode, makeFolder, replaceFile, syncFolder } from './flushed-file.ts';
 import { HashWorkers } from './hash-workers.ts';
 import { PartialBlobs } from './partial-blobs.ts';
 import { readFreeBytes, SpaceGuard } from './space-guard.ts';
-import { DIRECTORY_MODE, LAYOUT_VERSION, StorePaths } from './store-paths.ts';
+import { FOLDER_MODE, LAYOUT_VERSION, StorePaths } from './store-paths.ts';
 import { UploadSessions } from './upload-sessions.ts';
 
 const HOUR_MS = 3_600_000;
@@ -41,7 +41,7 @@ const DEFAULT_HASH_WORKERS = 2;
 /** Settings of a store. */
 export interface StoreOptions {
   /** The data folder; made if it is not there. No two processes share one. */
-  readonly directory: string;
+  readonly folder: string;
   /** An upload ends this long after its last byte (U-8). @default 168 h */
   readonly uploadExpiryMs?: number;
   /** Whether expired uploads are thrown away; dry-run only logs them. @default 'on' */
@@ -78,13 +78,13 @@ interface StoreDeps {
 /** @throws {AppError} `config_invalid` when another process has the folder, or its layout is another one. */
 export async function openStore(deps: StoreDeps, options: StoreOptions): Promise<Store> {
   const { clock } = deps;
-  const paths = new StorePaths(options.directory);
-  await mkdir(options.directory, { recursive: true, mode: DIRECTORY_MODE });
+  const paths = new StorePaths(options.folder);
+  await mkdir(options.folder, { recursive: true, mode: FOLDER_MODE });
   await using opening = new ResourceStack();
-  opening.use(await DirectoryLock.acquire(options.directory));
+  opening.use(await FolderLock.acquire(options.folder));
   await prepare(paths);
 
-  const readFree = (): Promise<number> => readFreeBytes(options.directory);
+  const readFree = (): Promise<number> => readFreeBytes(options.folder);
   const space = new SpaceGuard({ clock, readFree }, { reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES });
   const hashes = opening.use(new HashWorkers({ clock }, { threadCount: options.hashWorkers ?? DEFAULT_HASH_WORKERS }));
   const handles = opening.use(new FileHandles());
@@ -127,21 +127,21 @@ async function prepare(paths: StorePaths): Promise<void> {
   const found = await readLayout(paths.layout);
   if (found === undefined) {
     await replaceFile(paths.layout, Buffer.from(`${LAYOUT_VERSION}\n`));
-    await syncDirectory(paths.root);
+    await syncFolder(paths.root);
   } else if (found !== String(LAYOUT_VERSION)) {
     throw new AppError(
       'config_invalid',
       `${paths.root} has layout ${found}, this program knows layout ${LAYOUT_VERSION}`,
       {
-        detail: { directory: paths.root },
+        detail: { folder: paths.root },
       },
     );
   }
   await rm(paths.importing, { recursive: true, force: true });
-  for (const directory of [paths.partials, paths.uploads, paths.importing]) await makeDirectory(directory);
+  for (const folder of [paths.partials, paths.uploads, paths.importing]) await makeFolder(folder);
   await rm(paths.arriving, { recursive: true, force: true });
-  for (const directory of [paths.partials, paths.uploads, paths.arriving]) await makeDirectory(directory);
-  await makeBlobDirectories(paths);
+  for (const folder of [paths.partials, paths.uploads, paths.arriving]) await makeFolder(folder);
+  await makeBlobFolders(paths);
   await repairBlobs(paths);
 }
 

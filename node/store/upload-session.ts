@@ -27,7 +27,7 @@ import { WriteBack } from './write-back.ts';
 const MAX_WAITING_WRITERS = 16;
 /** Without a writer for this long, a session lets go of its running hash; its bytes are then read once more. */
 const HASH_IDLE_MS = 60_000;
-/** The bytes of a session, in its directory. */
+/** The bytes of a session, in its folder. */
 export const UPLOAD_DATA = 'data';
 
 /** What sessions need of the store. */
@@ -46,7 +46,7 @@ export interface UploadSessionState {
   readonly algorithm: DigestAlgorithm;
   /** Who began it; absent for nobody in particular. */
   readonly owner?: string | undefined;
-  readonly directory: string;
+  readonly folder: string;
   readonly offset: number;
   /** When its last byte came, in wall time. */
   readonly touchedMs: number;
@@ -58,7 +58,7 @@ export class UploadSession {
   readonly repository: string;
   readonly owner: string | undefined;
   readonly #deps: UploadSessionDeps;
-  readonly #directory: string;
+  readonly #folder: string;
   readonly #path: string;
   readonly #hash: UploadHash;
   readonly #turn = new Mutex();
@@ -73,8 +73,8 @@ export class UploadSession {
     this.id = state.id;
     this.repository = state.repository;
     this.owner = state.owner;
-    this.#directory = state.directory;
-    this.#path = join(state.directory, UPLOAD_DATA);
+    this.#folder = state.folder;
+    this.#path = join(state.folder, UPLOAD_DATA);
     this.#offset = state.offset;
     this.#touchedMs = state.touchedMs;
     this.#hash = new UploadHash({ hashes: deps.hashes }, { path: this.#path, algorithm: state.algorithm });
@@ -240,7 +240,7 @@ export class UploadSession {
     this.#ended.abort();
     this.#letGo?.cancel();
     if (!this.#turn.isHeld) this.#hash.forget();
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   #unknown(): AppError {

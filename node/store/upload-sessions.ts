@@ -11,10 +11,10 @@ import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { AdoptedBlob, UploadChunk, UploadId, UploadOptions, UploadStore } from '../content/blob-store.ts';
 import { hasCode } from './flushed-file.ts';
-import { DIRECTORY_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
+import { FOLDER_MODE, FILE_MODE, type StorePaths } from './store-paths.ts';
 import { UPLOAD_DATA, UploadSession, type UploadSessionDeps, type UploadSessionState } from './upload-session.ts';
 
-/** Sessions at once; the next takes the place of an empty one that nobody came back to, or is refused with 429. Each costs a directory and about 1 KiB; a thousand docker pushes at once have 5000. */
+/** Sessions at once; the next takes the place of an empty one that nobody came back to, or is refused with 429. Each costs a folder and about 1 KiB; a thousand docker pushes at once have 5000. */
 const MAX_SESSIONS = 10_000;
 /**
  * A session that got no byte for so long gives way when there are too many: clients send the first one at once. Otherwise
@@ -81,10 +81,10 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
     this.#creatingCount += 1;
     try {
       const id = parseUploadId(randomUUID());
-      const directory = this.#deps.paths.upload(id);
+      const folder = this.#deps.paths.upload(id);
       const touchedMs = this.#deps.clock.wallMs();
-      await writeSession(directory, { repository, algorithm, owner, touchedMs });
-      const state = { id, repository, algorithm, owner, directory, offset: 0, touchedMs };
+      await writeSession(folder, { repository, algorithm, owner, touchedMs });
+      const state = { id, repository, algorithm, owner, folder, offset: 0, touchedMs };
       this.#sessions.set(id, new UploadSession(this.#deps, state));
       return id;
     } finally {
@@ -192,14 +192,14 @@ export class UploadSessions implements UploadStore, AsyncDisposable {
 
   /** Takes a session up again, or deletes what a crash left of one. */
   async #resume(name: string): Promise<void> {
-    const directory = join(this.#deps.paths.uploads, name);
-    const found = UPLOAD_ID.test(name) ? await readSession(directory) : undefined;
+    const folder = join(this.#deps.paths.uploads, name);
+    const found = UPLOAD_ID.test(name) ? await readSession(folder) : undefined;
     if (found === undefined) {
-      await rm(directory, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
       return;
     }
     const id = parseUploadId(name);
-    this.#sessions.set(id, new UploadSession(this.#deps, { id, directory, ...found }));
+    this.#sessions.set(id, new UploadSession(this.#deps, { id, folder, ...found }));
   }
 }
 
@@ -211,32 +211,32 @@ function parseUploadId(text: string): UploadId {
 
 /** The description comes last: a session without one was not acknowledged. It need not survive a power cut. */
 async function writeSession(
-  directory: string,
+  folder: string,
   session: SessionDescription & { readonly touchedMs: number },
 ): Promise<void> {
   const { touchedMs, ...description } = session;
-  await mkdir(directory, { mode: DIRECTORY_MODE });
+  await mkdir(folder, { mode: FOLDER_MODE });
   try {
-    const data = await open(join(directory, UPLOAD_DATA), 'wx', FILE_MODE);
+    const data = await open(join(folder, UPLOAD_DATA), 'wx', FILE_MODE);
     try {
       await data.utimes(touchedMs / 1000, touchedMs / 1000);
     } finally {
       await data.close();
     }
-    await writeFile(join(directory, SESSION_FILE), JSON.stringify(description), { mode: FILE_MODE });
+    await writeFile(join(folder, SESSION_FILE), JSON.stringify(description), { mode: FILE_MODE });
   } catch (error) {
-    await rm(directory, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
 async function readSession(
-  directory: string,
+  folder: string,
 ): Promise<(SessionDescription & { readonly offset: number; readonly touchedMs: number }) | undefined> {
   try {
-    const description: unknown = JSON.parse(await readFile(join(directory, SESSION_FILE), 'utf8'));
+    const description: unknown = JSON.parse(await readFile(join(folder, SESSION_FILE), 'utf8'));
     if (!Check(SessionFile, description)) return undefined;
-    const { size, mtimeMs } = await stat(join(directory, UPLOAD_DATA));
+    const { size, mtimeMs } = await stat(join(folder, UPLOAD_DATA));
     return { ...description, offset: size, touchedMs: mtimeMs };
   } catch (error) {
     const isIncomplete = error instanceof SyntaxError || hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR');

@@ -11,7 +11,7 @@ for (const contract of [blobStoreContract, partialStoreContract, uploadStoreCont
 
 async function openStoreOnDisk(): Promise<StoreUnderTest> {
   const folder = await openTemporaryFolder('store');
-  const { blobs, partials, uploads, ...store } = await openTestStore({ directory: folder.path });
+  const { blobs, partials, uploads, ...store } = await openTestStore({ folder: folder.path });
   return {
     blobs,
     partials,

@@ -6,8 +6,8 @@ import { systemClock } from '../../../shared/runtime/clock.ts';
 import { bodyOf, never, sampleOf } from '../../contract/store/store-under-test.ts';
 import { openTestStore } from '../../support/test-store.ts';
 
-const [directory = '', round = ''] = process.argv.slice(2);
-const store = await openTestStore({ directory }, { clock: systemClock });
+const [folder = '', round = ''] = process.argv.slice(2);
+const store = await openTestStore({ folder }, { clock: systemClock });
 await Promise.all([push(store, 'a', 1_700_000), push(store, 'b', 90_000), download(store, 3_000_000)]);
 
 function say(...words: readonly (string | number)[]): void {

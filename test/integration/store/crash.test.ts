@@ -33,7 +33,7 @@ test('A process killed at any moment loses nothing that it acknowledged and leav
     const acknowledged = await runUntilKilled(folder.path, { round, lines });
     for (const digest of acknowledged.blobs) adopted.add(digest);
 
-    await using store = await openTestStore({ directory: folder.path });
+    await using store = await openTestStore({ folder: folder.path });
     await assertBlobsWhole(store, adopted);
     for (const [id, session] of acknowledged.sessions) await finishSession(store, id, session);
     for (const [seed, sizeBytes] of acknowledged.partials) await finishPartial(store, sampleOf(seed, sizeBytes));
@@ -42,10 +42,10 @@ test('A process killed at any moment loses nothing that it acknowledged and leav
 });
 
 async function runUntilKilled(
-  directory: string,
+  folder: string,
   options: { readonly round: number; readonly lines: number },
 ): Promise<Acknowledged> {
-  const killed = spawn(process.execPath, ['--import', 'tsx', child, directory, String(options.round)], {
+  const killed = spawn(process.execPath, ['--import', 'tsx', child, folder, String(options.round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = new Promise((resolve) => killed.once('exit', resolve));
@@ -120,12 +120,12 @@ async function finishPartial(store: Store, sample: ReturnType<typeof sampleOf>):
   assert.deepEqual(await readBlob(store.blobs, sample.digest), sample.bytes);
 }
 
-async function assertNoLeftovers(directory: string): Promise<void> {
-  const names = await readdir(join(directory, 'blobs'), { recursive: true });
+async function assertNoLeftovers(folder: string): Promise<void> {
+  const names = await readdir(join(folder, 'blobs'), { recursive: true });
   assert.deepEqual(
     names.filter((name) => name.endsWith('.tmp')),
     [],
   );
-  const locks = (await readdir(directory)).filter((name) => name.startsWith('lock-'));
+  const locks = (await readdir(folder)).filter((name) => name.startsWith('lock-'));
   assert.equal(locks.length, 1, 'the lock of the killed process was taken over');
 }

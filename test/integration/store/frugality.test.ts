@@ -19,7 +19,7 @@ const MAX_GROWTH_BYTES = 150 * MIB;
 
 test('A blob of 600 MiB goes in and comes from peers in bounded memory', async (t) => {
   await using folder = await openTemporaryFolder('frugality');
-  await using store = await openTestStore({ directory: folder.path }, { clock: systemClock });
+  await using store = await openTestStore({ folder: folder.path }, { clock: systemClock });
   const hash = createHash('sha256');
   for (const bytes of seededBytes('large', LARGE_BYTES)) hash.update(bytes);
   const digest = digestFromHash('sha256', hash.digest());
@@ -42,7 +42,7 @@ test('Work of every kind, done and failed, leaves no descriptor open', async () 
   await using folder = await openTemporaryFolder('frugality');
   const sample = sampleOf('some', 900_000);
   {
-    await using store = await openTestStore({ directory: folder.path });
+    await using store = await openTestStore({ folder: folder.path });
     for (let round = 0; round < 20; round += 1) await workOfEveryKind(store, round);
     const open = await descriptorsUnder(folder.path);
     assert.deepEqual(
@@ -58,7 +58,7 @@ test('Work of every kind, done and failed, leaves no descriptor open', async () 
 
 test('Many slow uploads do not keep the memory that others need', async () => {
   await using folder = await openTemporaryFolder('frugality');
-  await using store = await openTestStore({ directory: folder.path, uploadBufferBytes: 4 * MIB });
+  await using store = await openTestStore({ folder: folder.path, uploadBufferBytes: 4 * MIB });
   const gone = new AbortController();
   const slow = async function* (started: () => void): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(1);
@@ -84,7 +84,7 @@ test('Many slow uploads do not keep the memory that others need', async () => {
 test('A store that was not used has no thread and no file open but its folder', async () => {
   await using folder = await openTemporaryFolder('frugality');
   const threadsBefore = (await readdir('/proc/self/task')).length;
-  await using _store = await openTestStore({ directory: folder.path });
+  await using _store = await openTestStore({ folder: folder.path });
 
   assert.deepEqual(await descriptorsUnder(folder.path), []);
   assert.ok((await readdir('/proc/self/task')).length <= threadsBefore + 4, 'the system threads of file calls alone');

@@ -18,7 +18,7 @@ const medium = sampleOf('medium', 9 * MIB);
 describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), () => {
   it('refuses an upload of known length before its first byte', async () => {
     await using disk = await openSmallDisk();
-    await using store = await openTestStore({ directory: disk.path });
+    await using store = await openTestStore({ folder: disk.path });
     const id = await store.uploads.create('a/b');
     let hasBegun = false;
     const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -35,7 +35,7 @@ describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), ()
   it('ends an upload of unknown length, gives its space back and keeps the session', async () => {
     await using disk = await openSmallDisk();
     const clock = new FakeClock();
-    await using store = await openTestStore({ directory: disk.path }, { clock });
+    await using store = await openTestStore({ folder: disk.path }, { clock });
     const id = await store.uploads.create('a/b');
 
     await assert.rejects(store.uploads.append('a/b', id, chunkOf(large.bytes), never), full);
@@ -48,7 +48,7 @@ describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), ()
 
   it('answers the same when the system runs out of space before we know', async () => {
     await using disk = await openSmallDisk();
-    await using store = await openTestStore({ directory: disk.path }); // its clock stands: the disk is asked once
+    await using store = await openTestStore({ folder: disk.path }); // its clock stands: the disk is asked once
     const id = await store.uploads.create('a/b');
     await store.blobs.usage();
     const ballast = join(disk.path, 'ballast');
@@ -74,7 +74,7 @@ describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), ()
 
   it('refuses a download that would not fit, and one more while another counts on the space', async () => {
     await using disk = await openSmallDisk();
-    await using store = await openTestStore({ directory: disk.path });
+    await using store = await openTestStore({ folder: disk.path });
 
     await assert.rejects(store.partials.openPartial(large.digest, large.table), full);
     await using _first = await store.partials.openPartial(medium.digest, medium.table);
@@ -84,7 +84,7 @@ describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), ()
 
   it('keeps the reserve free', async () => {
     await using disk = await openSmallDisk();
-    await using store = await openTestStore({ directory: disk.path, reserveBytes: 8 * MIB });
+    await using store = await openTestStore({ folder: disk.path, reserveBytes: 8 * MIB });
 
     await assert.rejects(pushSample(store.uploads, medium), full);
 

@@ -16,7 +16,7 @@ test('An upload goes on after a restart where it was, with what it was told', as
   await using folder = await openTemporaryFolder('restart');
   const id = await startUpload(folder.path, sample.bytes.subarray(0, 2_000_000));
 
-  await using store = await openTestStore({ directory: folder.path });
+  await using store = await openTestStore({ folder: folder.path });
   assert.equal(await store.uploads.offset('a/b', id), 2_000_000);
   assert.equal(await store.uploads.owner('a/b', id), 'alice');
   await assert.rejects(store.uploads.offset('a/c', id), { code: 'upload_unknown' });
@@ -37,7 +37,7 @@ test('An upload far behind with its hash is read once more at the end', async ()
   const large = sampleOf('behind', 7_000_000);
   const id = await startUpload(folder.path, large.bytes.subarray(0, 5_000_000));
 
-  await using store = await openTestStore({ directory: folder.path });
+  await using store = await openTestStore({ folder: folder.path });
   const adopted = await store.uploads.finish('a/b', id, large.digest, chunkOf(large.bytes.subarray(5_000_000)), never);
 
   assert.deepEqual(adopted.table, large.table);
@@ -46,7 +46,7 @@ test('An upload far behind with its hash is read once more at the end', async ()
 test('An upload that pauses for long is finished all the same', async () => {
   await using folder = await openTemporaryFolder('restart');
   const clock = new FakeClock();
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   const id = await store.uploads.create('a/b');
   await store.uploads.append('a/b', id, chunkOf(sample.bytes.subarray(0, 2_000_000)), never);
 
@@ -63,7 +63,7 @@ test('An upload expires 168 h after its last byte, in a running store and in one
   const clock = new FakeClock();
   const ids: string[] = [];
   {
-    await using store = await openTestStore({ directory: folder.path }, { clock });
+    await using store = await openTestStore({ folder: folder.path }, { clock });
     for (let count = 0; count < 3; count += 1) ids.push(await store.uploads.create('a/b'));
     await clock.advance(100 * HOUR_MS);
     for (const id of ids.slice(1)) await store.uploads.append('a/b', id, chunkOf(sample.bytes), never);
@@ -75,7 +75,7 @@ test('An upload expires 168 h after its last byte, in a running store and in one
   }
   await clock.advance(100 * HOUR_MS);
 
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   await assert.rejects(store.uploads.offset('a/b', String(ids[1])), { code: 'upload_unknown' });
   assert.equal(await store.uploads.offset('a/b', String(ids[2])), 2 * sample.bytes.byteLength);
   assert.deepEqual(await readdir(join(folder.path, 'uploads')), [ids[2]]);
@@ -83,7 +83,7 @@ test('An upload expires 168 h after its last byte, in a running store and in one
 
 test('Closing the store interrupts a writer and keeps its bytes', async () => {
   await using folder = await openTemporaryFolder('restart');
-  const store = await openTestStore({ directory: folder.path });
+  const store = await openTestStore({ folder: folder.path });
   const id = await store.uploads.create('a/b');
   const closing: Promise<void>[] = [];
   const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -96,20 +96,20 @@ test('Closing the store interrupts a writer and keeps its bytes', async () => {
   await Promise.all(closing);
   await assert.rejects(store.uploads.create('a/b'), { code: 'shutting_down' });
 
-  await using again = await openTestStore({ directory: folder.path });
+  await using again = await openTestStore({ folder: folder.path });
   assert.equal(await again.uploads.offset('a/b', id), 300_000);
 });
 
 test('A download goes on after a restart with the pieces that are still right', async () => {
   await using folder = await openTemporaryFolder('restart');
   {
-    await using store = await openTestStore({ directory: folder.path });
+    await using store = await openTestStore({ folder: folder.path });
     await using partial = await store.partials.openPartial(sample.digest, sample.table);
     for (const pieceIndex of [0, 1, 2, 9]) await writePiece(partial, sample, pieceIndex);
   }
   await spoil(join(partialFolder(folder.path), 'data'), sample.table.pieceBytes + 5);
 
-  await using store = await openTestStore({ directory: folder.path });
+  await using store = await openTestStore({ folder: folder.path });
   await using partial = await store.partials.openPartial(sample.digest, sample.table);
   assert.deepEqual(
     [0, 1, 2, 9].map((index) => partial.verified.has(index)),
@@ -126,7 +126,7 @@ test('A download goes on after a restart with the pieces that are still right', 
 test('Progress of a download reaches the disk within a moment, not only at the end', async () => {
   await using folder = await openTemporaryFolder('restart');
   const clock = new FakeClock();
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   await using partial = await store.partials.openPartial(sample.digest, sample.table);
   await writePiece(partial, sample, 0);
   const have = join(partialFolder(folder.path), 'have');
@@ -141,7 +141,7 @@ test('Progress of a download reaches the disk within a moment, not only at the e
 test('A download that nobody came back to is thrown away, one that is open is not', async () => {
   await using folder = await openTemporaryFolder('restart');
   const clock = new FakeClock();
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   const other = sampleOf('other', 200_000);
   await using _open = await store.partials.openPartial(other.digest, other.table);
   await (await store.partials.openPartial(sample.digest, sample.table))[Symbol.asyncDispose]();
@@ -155,7 +155,7 @@ test('A download that nobody came back to is thrown away, one that is open is no
 test('A start removes what a crash left and computes a lost piece table again', async () => {
   await using folder = await openTemporaryFolder('restart');
   {
-    await using store = await openTestStore({ directory: folder.path });
+    await using store = await openTestStore({ folder: folder.path });
     await pushSample(store.uploads, sample);
   }
   const path = blobPath(folder.path, sample);
@@ -167,7 +167,7 @@ test('A start removes what a crash left and computes a lost piece table again', 
   await mkdir(join(folder.path, 'uploads', '00000000-0000-4000-8000-000000000000'));
   await mkdir(join(folder.path, 'partial', 'sha256-xyz'));
 
-  await using store = await openTestStore({ directory: folder.path });
+  await using store = await openTestStore({ folder: folder.path });
   const tables = await Promise.all([1, 2].map(() => store.blobs.table(sample.digest)));
 
   for (const table of tables) assert.deepEqual(table, sample.table);
@@ -181,7 +181,7 @@ test('A start removes what a crash left and computes a lost piece table again', 
 
 test('A torn piece table is computed again', async () => {
   await using folder = await openTemporaryFolder('restart');
-  await using store = await openTestStore({ directory: folder.path });
+  await using store = await openTestStore({ folder: folder.path });
   await pushSample(store.uploads, sample);
   await spoil(`${blobPath(folder.path, sample)}.table`, 40);
 
@@ -191,33 +191,33 @@ test('A torn piece table is computed again', async () => {
 test('A data folder has one store at a time, of the layout that it was made with', async () => {
   await using folder = await openTemporaryFolder('restart');
   {
-    await using _store = await openTestStore({ directory: folder.path });
-    await assert.rejects(openTestStore({ directory: folder.path }), { code: 'config_invalid' });
+    await using _store = await openTestStore({ folder: folder.path });
+    await assert.rejects(openTestStore({ folder: folder.path }), { code: 'config_invalid' });
   }
   await writeFile(join(folder.path, 'layout'), '2\n');
 
-  await assert.rejects(openTestStore({ directory: folder.path }), { code: 'config_invalid', message: /layout 2/ });
+  await assert.rejects(openTestStore({ folder: folder.path }), { code: 'config_invalid', message: /layout 2/ });
   assert.deepEqual(
     (await readdir(folder.path)).filter((name) => name.startsWith('lock-')),
     [],
   );
 });
 
-test('Directories are for their owner alone', async () => {
-  await using folder = await openTemporaryFolder('restart');
-  const directory = join(folder.path, 'made');
-  await using store = await openTestStore({ directory });
+test('Folders are for their owner alone', async () => {
+  await using temporary = await openTemporaryFolder('restart');
+  const folder = join(temporary.path, 'made');
+  await using store = await openTestStore({ folder });
   await pushSample(store.uploads, sample);
 
-  const entries = await readdir(directory, { recursive: true });
+  const entries = await readdir(folder, { recursive: true });
   for (const name of entries) {
-    const { mode } = await stat(join(directory, name));
+    const { mode } = await stat(join(folder, name));
     assert.equal(mode & 0o077, 0, name);
   }
 });
 
-async function startUpload(directory: string, bytes: Uint8Array): Promise<string> {
-  await using store = await openTestStore({ directory });
+async function startUpload(folder: string, bytes: Uint8Array): Promise<string> {
+  await using store = await openTestStore({ folder });
   const id = await store.uploads.create('a/b', { owner: 'alice' });
   await store.uploads.append('a/b', id, chunkOf(bytes), never);
   return id;
@@ -240,11 +240,11 @@ async function spoil(path: string, at: number): Promise<void> {
   await handle.close();
 }
 
-function partialFolder(directory: string): string {
-  return join(directory, 'partial', sample.digest.replace(':', '-'));
+function partialFolder(folder: string): string {
+  return join(folder, 'partial', sample.digest.replace(':', '-'));
 }
 
-function blobPath(directory: string, { bytes }: Sample): string {
+function blobPath(folder: string, { bytes }: Sample): string {
   const hex = digestOf(bytes).slice('sha256:'.length);
-  return join(directory, 'blobs', 'sha256', hex.slice(0, 2), hex);
+  return join(folder, 'blobs', 'sha256', hex.slice(0, 2), hex);
 }

@@ -11,7 +11,7 @@ const AT_ONCE = 100;
 test('Sessions that were only opened give way to new ones after a minute, those with bytes do not', async () => {
   await using folder = await openTemporaryFolder('uploads');
   const clock = new FakeClock();
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   const used = await store.uploads.create('a/b');
   await store.uploads.append('a/b', used, chunkOf(Buffer.from('x')), never);
   const first = await store.uploads.create('a/b');

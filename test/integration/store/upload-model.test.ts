@@ -66,7 +66,7 @@ test('Upload sessions do what the model does, whatever comes in whatever order, 
       const models = new Map<number, Model>();
       const adopted = new Map<Digest, Buffer>();
       for (const sessions of plan) {
-        await using store = await openTestStore({ directory: folder.path });
+        await using store = await openTestStore({ folder: folder.path });
         await checkAgainst(store, models, adopted);
         await Promise.all(sessions.map((list, index) => runSteps(store.uploads, { models, index, adopted }, list)));
         await checkAgainst(store, models, adopted);

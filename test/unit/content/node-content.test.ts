@@ -18,12 +18,12 @@ import { silentLogger } from '../../../shared/runtime/log.ts';
 import { Metrics } from '../../../shared/runtime/metrics.ts';
 import { FakeLink } from '../../support/fake-link.ts';
 
-let directory: string;
+let folder: string;
 let journals = 0;
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'shoal-content-'));
+  folder = await mkdtemp(join(tmpdir(), 'shoal-content-'));
 });
-after(() => rm(directory, { recursive: true, force: true }));
+after(() => rm(folder, { recursive: true, force: true }));
 
 const bytes = Buffer.from('{"schemaVersion":2}');
 const digest = digestOf(bytes);
@@ -35,7 +35,7 @@ function openKnown(): Promise<KnownJournal> {
   journals += 1;
   return KnownJournal.open(
     { log: silentLogger },
-    { ...KNOWN_JOURNAL_DEFAULTS, directory: join(directory, String(journals)) },
+    { ...KNOWN_JOURNAL_DEFAULTS, folder: join(folder, String(journals)) },
   );
 }
 

@@ -7,11 +7,11 @@ import { KnownJournal, KNOWN_JOURNAL_DEFAULTS } from '../../../node/store/known-
 import { digestOf, encodedOf } from '../../../shared/oci/digest.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
 
-let directory: string;
+let folder: string;
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'shoal-known-'));
+  folder = await mkdtemp(join(tmpdir(), 'shoal-known-'));
 });
-after(() => rm(directory, { recursive: true, force: true }));
+after(() => rm(folder, { recursive: true, force: true }));
 
 const bytes = Buffer.from('{"schemaVersion":2}');
 const digest = digestOf(bytes);
@@ -20,7 +20,7 @@ const manifest = { digest, mediaType: 'application/vnd.oci.image.manifest.v1+jso
 function openJournal(name: string, options: { readonly maxEntries?: number } = {}): Promise<KnownJournal> {
   return KnownJournal.open(
     { log: silentLogger },
-    { ...KNOWN_JOURNAL_DEFAULTS, ...options, directory: join(directory, name) },
+    { ...KNOWN_JOURNAL_DEFAULTS, ...options, folder: join(folder, name) },
   );
 }
 
@@ -58,7 +58,7 @@ test('KnownJournal passes over lines that a crash cut short', async () => {
     await using journal = await openJournal('torn');
     journal.rememberBlob('app', digest, 42);
   }
-  await appendFile(join(directory, 'torn', 'journal.jsonl'), '{"k":"blob","r":"app","d":"sha2');
+  await appendFile(join(folder, 'torn', 'journal.jsonl'), '{"k":"blob","r":"app","d":"sha2');
 
   {
     await using journal = await openJournal('torn');
@@ -76,7 +76,7 @@ test('KnownJournal does not serve manifest bytes that no longer hash to their na
     await using journal = await openJournal('short');
     journal.rememberManifest('app', { digest }, manifest);
   }
-  await truncate(join(directory, 'short', 'manifests', 'sha256', encodedOf(digest)), 3);
+  await truncate(join(folder, 'short', 'manifests', 'sha256', encodedOf(digest)), 3);
 
   await using journal = await openJournal('short');
 
@@ -91,13 +91,13 @@ test('KnownJournal forgets the least recently heard beyond its limit and compact
 
   assert.equal(journal.blobSize('app4', digest), 3999);
   assert.equal(journal.blobSize('app1', digest), undefined);
-  const lines = (await readFile(join(directory, 'bounded', 'journal.jsonl'), 'utf8')).split('\n').length;
+  const lines = (await readFile(join(folder, 'bounded', 'journal.jsonl'), 'utf8')).split('\n').length;
   assert.ok(lines < 2100, `${lines} lines`);
 });
 
 test('KnownJournal opens a file of nonsense as empty', async () => {
   await (await openJournal('nonsense'))[Symbol.asyncDispose]();
-  await writeFile(join(directory, 'nonsense', 'journal.jsonl'), '[1]\nnull\n{"k":"tag"}\n\u0000\n');
+  await writeFile(join(folder, 'nonsense', 'journal.jsonl'), '[1]\nnull\n{"k":"tag"}\n\u0000\n');
 
   await using journal = await openJournal('nonsense');
 
@@ -109,7 +109,7 @@ test('KnownJournal writes a manifest again that is heard again after a crash los
     await using journal = await openJournal('lost-file');
     journal.rememberManifest('app', { tag: 'v1' }, manifest);
   }
-  await truncate(join(directory, 'lost-file', 'manifests', 'sha256', encodedOf(digest)), 3);
+  await truncate(join(folder, 'lost-file', 'manifests', 'sha256', encodedOf(digest)), 3);
   {
     await using journal = await openJournal('lost-file');
     journal.rememberManifest('app', { tag: 'v1' }, manifest);

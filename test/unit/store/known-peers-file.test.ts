@@ -12,26 +12,26 @@ const peers = [
 ];
 
 test('Peers come back as they were kept, also into a folder that is not there yet', async () => {
-  await using folder = await openTemporaryFolder('peers');
-  const directory = join(folder.path, 'known');
+  await using temporary = await openTemporaryFolder('peers');
+  const folder = join(temporary.path, 'known');
 
-  await new KnownPeersFile({ log }, { directory }).save(peers);
+  await new KnownPeersFile({ log }, { folder }).save(peers);
 
-  assert.deepEqual(await new KnownPeersFile({ log }, { directory }).load(), peers);
+  assert.deepEqual(await new KnownPeersFile({ log }, { folder }).load(), peers);
 });
 
 for (const text of ['', '[{"nodeId":', '{}', '[{"nodeId":1,"address":"x","isOrigin":true}]']) {
   test(`A file that holds ${JSON.stringify(text)} counts as none`, async () => {
-    await using folder = await openTemporaryFolder('peers');
-    const file = new KnownPeersFile({ log }, { directory: folder.path });
-    await writeFile(join(folder.path, 'peers.json'), text);
+    await using temporary = await openTemporaryFolder('peers');
+    const file = new KnownPeersFile({ log }, { folder: temporary.path });
+    await writeFile(join(temporary.path, 'peers.json'), text);
 
     assert.deepEqual(await file.load(), []);
   });
 }
 
 test('Without a file there are no peers', async () => {
-  await using folder = await openTemporaryFolder('peers');
+  await using temporary = await openTemporaryFolder('peers');
 
-  assert.deepEqual(await new KnownPeersFile({ log }, { directory: folder.path }).load(), []);
+  assert.deepEqual(await new KnownPeersFile({ log }, { folder: temporary.path }).load(), []);
 });

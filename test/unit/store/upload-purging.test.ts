@@ -13,7 +13,7 @@ async function canGoOn(purging: StoreOptions['uploadPurging']): Promise<boolean>
   await using folder = await openTemporaryFolder('purging');
   const clock = new FakeClock();
   const options = { uploadExpiryMs: HOUR_MS, ...(purging === undefined ? {} : { uploadPurging: purging }) };
-  await using store = await openTestStore({ directory: folder.path, ...options }, { clock });
+  await using store = await openTestStore({ folder: folder.path, ...options }, { clock });
   const id = await store.uploads.create('a');
   await clock.advance(2 * HOUR_MS);
   return await store.uploads.offset('a', id).then(

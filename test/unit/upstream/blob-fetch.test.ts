@@ -19,7 +19,7 @@ const never = new AbortController().signal;
 test('A fetch that every client left goes on for a minute from the last of them on, whoever left before', async () => {
   await using folder = await openTemporaryFolder('fetch');
   const clock = new FakeClock();
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   let ended: AbortSignal | undefined;
   const origin = {
     open: async (_: number, signal: AbortSignal) => {
@@ -63,7 +63,7 @@ test('A fetch that is over leaves no timer behind', async () => {
 test('A leaf that is being read for another host when the fetch ends is read from the blob', async () => {
   await using folder = await openTemporaryFolder('fetch');
   const clock = new FakeClock();
-  await using store = await openTestStore({ directory: folder.path }, { clock });
+  await using store = await openTestStore({ folder: folder.path }, { clock });
   const bytes = Buffer.from('a small layer');
   const digest = digestOf(bytes);
   let over = Promise.resolve();

@@ -73,7 +73,7 @@ interface Others {
 async function open(others: Others): Promise<World> {
   const folder = await openTemporaryFolder('along');
   const clock = new FakeClock();
-  const store = await openTestStore({ directory: folder.path }, { clock });
+  const store = await openTestStore({ folder: folder.path }, { clock });
   const [asked, blamed]: [string[], string[]] = [[], []];
   let sourceNumber = 0;
   const fetchFrom = (knownPieces: number): FleetFetch => {

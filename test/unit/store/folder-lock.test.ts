@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DirectoryLock } from '../../../node/store/directory-lock.ts';
+import { FolderLock } from '../../../node/store/folder-lock.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 test('A folder has one owner, who is named to the next', async () => {
   await using folder = await openTemporaryFolder('lock');
   {
-    await using _lock = await DirectoryLock.acquire(folder.path);
+    await using _lock = await FolderLock.acquire(folder.path);
     const refusal = { code: 'config_invalid', message: new RegExp(`in use by process ${process.pid}$`) };
-    await assert.rejects(DirectoryLock.acquire(folder.path), refusal);
+    await assert.rejects(FolderLock.acquire(folder.path), refusal);
   }
 
-  await using _next = await DirectoryLock.acquire(folder.path);
+  await using _next = await FolderLock.acquire(folder.path);
 });
 
 test('The lock of another living process is respected', async () => {
@@ -22,9 +22,9 @@ test('The lock of another living process is respected', async () => {
   const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   await writeFile(join(folder.path, `lock-1-${start}`), '');
 
-  await assert.rejects(DirectoryLock.acquire(folder.path), {
+  await assert.rejects(FolderLock.acquire(folder.path), {
     code: 'config_invalid',
-    detail: { directory: folder.path, pid: 1 },
+    detail: { folder: folder.path, pid: 1 },
   });
 
   assert.deepEqual(await readdir(folder.path), [`lock-1-${start}`]);
@@ -35,7 +35,7 @@ test('The lock of a dead process, or of an earlier one with a number in use agai
   await writeFile(join(folder.path, 'lock-4194305-77'), ''); // above the largest process number of Linux
   await writeFile(join(folder.path, 'lock-1-999999999999'), '');
 
-  await using _lock = await DirectoryLock.acquire(folder.path);
+  await using _lock = await FolderLock.acquire(folder.path);
 
   const names = await readdir(folder.path);
   assert.equal(names.length, 1);

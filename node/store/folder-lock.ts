@@ -15,7 +15,7 @@ import { FILE_MODE } from './store-paths.ts';
 const LOCK_NAME = /^lock-([1-9][0-9]{0,9})-([0-9]{1,20})$/;
 
 /** Ownership of a folder until disposed. */
-export class DirectoryLock implements AsyncDisposable {
+export class FolderLock implements AsyncDisposable {
   readonly #path: string;
 
   private constructor(path: string) {
@@ -23,23 +23,23 @@ export class DirectoryLock implements AsyncDisposable {
   }
 
   /** @throws {AppError} `config_invalid` (detail.pid) when a living process owns the folder. */
-  static async acquire(directory: string): Promise<DirectoryLock> {
+  static async acquire(folder: string): Promise<FolderLock> {
     const own = `lock-${process.pid}-${await startOf(process.pid)}`;
-    const path = join(directory, own);
+    const path = join(folder, own);
     try {
       const handle = await open(path, 'wx', FILE_MODE);
       await handle.close();
     } catch (error) {
-      if (hasCode(error, 'EEXIST')) throw taken(directory, process.pid);
+      if (hasCode(error, 'EEXIST')) throw taken(folder, process.pid);
       throw error;
     }
     try {
-      await refuseOthers(directory, own);
+      await refuseOthers(folder, own);
     } catch (error) {
       await rm(path, { force: true });
       throw error;
     }
-    return new DirectoryLock(path);
+    return new FolderLock(path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -47,19 +47,19 @@ export class DirectoryLock implements AsyncDisposable {
   }
 }
 
-async function refuseOthers(directory: string, own: string): Promise<void> {
-  for (const name of await readdir(directory)) {
+async function refuseOthers(folder: string, own: string): Promise<void> {
+  for (const name of await readdir(folder)) {
     const match = LOCK_NAME.exec(name);
     if (match === null || name === own) continue;
     const pid = Number(match[1]);
-    if (isAlive(pid) && (await startOf(pid)) === match[2]) throw taken(directory, pid);
-    await rm(join(directory, name), { force: true });
+    if (isAlive(pid) && (await startOf(pid)) === match[2]) throw taken(folder, pid);
+    await rm(join(folder, name), { force: true });
   }
 }
 
-function taken(directory: string, pid: number): AppError {
-  return new AppError('config_invalid', `the data folder ${directory} is in use by process ${pid}`, {
-    detail: { directory, pid },
+function taken(folder: string, pid: number): AppError {
+  return new AppError('config_invalid', `the data folder ${folder} is in use by process ${pid}`, {
+    detail: { folder, pid },
   });
 }
 
