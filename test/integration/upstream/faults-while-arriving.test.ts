@@ -42,6 +42,31 @@ async function nothingArrives(data: string): Promise<void> {
   await eventually({ what: 'nothing half to be left' }, async () => (await readdir(folder)).length === 0);
 }
 
+/** A node whose whole disk is 24 MiB, with one upstream, `up.example`. */
+interface SmallDisk {
+  readonly upstream: FakeUpstream;
+  readonly baseUrl: string;
+  readonly wire: RegistryWire;
+  /** Its data folder. */
+  readonly disk: string;
+}
+
+async function onSmallDisk(run: (world: SmallDisk) => Promise<void>): Promise<void> {
+  await using upstream = await FakeUpstream.start();
+  await using fleet = await ComposedFleet.start();
+  const disk = join(fleet.folder, 'own');
+  await mkdir(disk, { recursive: true });
+  assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24M', 'tmpfs', disk]).status, 0);
+  try {
+    const registries = [{ name: 'up.example', url: upstream.url }];
+    await using node = await fleet.startOwnNode({ upstreams: { registries }, store: { reserveBytes: 0 } });
+    const { baseUrl } = node;
+    await run({ upstream, baseUrl, wire: new RegistryWire(baseUrl), disk });
+  } finally {
+    spawnSync('umount', [disk]);
+  }
+}
+
 /** One pass over everything that spares nothing but a push under way. */
 async function collect(fleet: ComposedFleet): Promise<void> {
   const call = (method: 'GET' | 'POST'): Promise<CollectionState> => {
@@ -109,16 +134,8 @@ test('Collections and the end of its copy take nothing from a layer that arrives
 test(
   'A disk that is full is told to the client, gives the half layer back, and the next layer that fits comes',
   needs({ root: true, commands: ['mount', 'umount'] }),
-  async () => {
-    await using upstream = await FakeUpstream.start();
-    await using fleet = await ComposedFleet.start();
-    const disk = join(fleet.folder, 'own');
-    await mkdir(disk, { recursive: true });
-    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24M', 'tmpfs', disk]).status, 0);
-    try {
-      const registries = [{ name: 'up.example', url: upstream.url }];
-      await using node = await fleet.startOwnNode({ upstreams: { registries }, store: { reserveBytes: 0 } });
-      const wire = new RegistryWire(node.baseUrl);
+  () =>
+    onSmallDisk(async ({ disk, upstream, wire }) => {
       const vast = upstream.hold('org/vast', 'v1', layerOf('vast', 40 * MIB));
       const small = layerOf('small', 10 * MIB);
       const fits = upstream.hold('org/small', 'v1', small);
@@ -131,32 +148,21 @@ test(
       assert.match(refused.body.toString(), /space/);
       assert.ok(taken.body.equals(small));
       await nothingArrives(disk);
-    } finally {
-      spawnSync('umount', [disk]);
-    }
-  },
+    }),
 );
 
 test(
   'A disk that fills up in the middle of a layer ends its readers, and it comes anew when there is room',
   needs({ root: true, commands: ['mount', 'umount'] }),
-  async () => {
-    await using upstream = await FakeUpstream.start();
-    await using fleet = await ComposedFleet.start();
-    const disk = join(fleet.folder, 'own');
-    await mkdir(disk, { recursive: true });
-    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24M', 'tmpfs', disk]).status, 0);
-    try {
-      const registries = [{ name: 'up.example', url: upstream.url }];
-      await using node = await fleet.startOwnNode({ upstreams: { registries }, store: { reserveBytes: 0 } });
-      const wire = new RegistryWire(node.baseUrl);
+  () =>
+    onSmallDisk(async ({ baseUrl, disk, upstream, wire }) => {
       const layer = layerOf('filled', 12 * MIB);
       const image = upstream.hold('org/filled', 'v1', layer);
       await wire.send('GET', '/v2/up.example/org/filled/manifests/v1');
       const path = `/v2/up.example/org/filled/blobs/${image.layer}`;
       const stalled = stalledAt(upstream, layer, image.layer);
       const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-        httpGet(`${node.baseUrl}${path}`, resolve).once('error', reject);
+        httpGet(`${baseUrl}${path}`, resolve).once('error', reject);
       });
       const letGo = await stalled;
       await once(answer, 'readable'); // some of it is on the disk, then
@@ -171,8 +177,5 @@ test(
         return got.status === 200 ? got : undefined;
       });
       assert.ok(again.body.equals(layer));
-    } finally {
-      spawnSync('umount', [disk]);
-    }
-  },
+    }),
 );
