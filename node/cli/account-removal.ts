@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Done } from '../../shared/protocol/users-api.ts';
 import { onOff } from '../../shared/runtime/settings.ts';
 import type { Command } from './command.ts';
-import { ADMIN_HOST_NOTE, openAdminSession, sessionSettings } from './coordinator-session.ts';
+import { ADMIN_HOST_NOTE, openAdminCalls, callSettings } from './coordinator-calls.ts';
 import { flagsOf, readOwnFlags } from './own-flags.ts';
 
 const Flags = Type.Object(
@@ -27,11 +27,11 @@ export function accountRemoval(
     about: [...page.about, ADMIN_HOST_NOTE],
     operands: [{ name: 'NAME', isRequired: true }],
     flags: flagsOf(Flags),
-    settings: sessionSettings,
+    settings: callSettings,
     async run(invocation) {
       const [name = ''] = invocation.operands;
       const { json } = await readOwnFlags(Flags, invocation);
-      const call = await openAdminSession(invocation);
+      const call = await openAdminCalls(invocation);
       await call({ method: 'DELETE', path: `${path}/${encodeURIComponent(name)}`, answer: Done });
       invocation.terminal.out(json ? `${JSON.stringify({ name, [done]: true })}\n` : `${done} ${name}\n`);
       return 0;

@@ -3,7 +3,7 @@
 import { CollectionState, type CollectionRequest } from '../../shared/protocol/collection-api.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
-import type { CoordinatorCall } from './coordinator-session.ts';
+import type { CoordinatorCall } from './coordinator-calls.ts';
 import { showCount } from './human-units.ts';
 
 /** Pause between two looks at how far it is. */

@@ -22,7 +22,7 @@ export const ADMIN_HOST_NOTE =
   "Run it on the coordinator's host, as the user that the coordinator runs as: it uses a certificate in the data folder.";
 
 /** The settings of a command that calls the coordinator. */
-export function sessionSettings(): Promise<CommandSettings> {
+export function callSettings(): Promise<CommandSettings> {
   return Promise.resolve({ schema: Settings, defaults: {}, alsoKnown: [NodeConfig, CoordinatorConfig] });
 }
 
@@ -38,7 +38,7 @@ export type CoordinatorCall = <T extends TSchema>(call: {
  * @param advice what a person can do when the coordinator does not answer.
  * @throws {AppError} `coordinator_unreachable` when no coordinator ever ran with this data folder.
  */
-export async function openAdminSession(invocation: Invocation, advice = START_ADVICE): Promise<CoordinatorCall> {
+export async function openAdminCalls(invocation: Invocation, advice = START_ADVICE): Promise<CoordinatorCall> {
   return open(invocation, { find: adminTarget, advice });
 }
 
@@ -47,7 +47,7 @@ export async function openAdminSession(invocation: Invocation, advice = START_AD
  * @param advice as above.
  * @throws {AppError} `coordinator_unreachable` when this host knows of no fleet.
  */
-export async function openMemberSession(invocation: Invocation, advice: string): Promise<CoordinatorCall> {
+export async function openMemberCalls(invocation: Invocation, advice: string): Promise<CoordinatorCall> {
   return open(invocation, { find: memberTarget, advice });
 }
 

@@ -1,7 +1,7 @@
 // What the coordinator keeps, read from it page by page.
 
 import { KeptPage, type KeptQuery } from '../../shared/protocol/collection-api.ts';
-import type { CoordinatorCall } from './coordinator-session.ts';
+import type { CoordinatorCall } from './coordinator-calls.ts';
 import type { MarkedManifest } from './garbage-collect-view.ts';
 
 /** Manifests in order of repositories and digests. @throws {AppError} as a call of the coordinator */

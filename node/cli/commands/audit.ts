@@ -5,7 +5,7 @@ import { AUDIT_ACTIONS, AuditPage, MAX_AUDIT_PAGE, type AuditEntry } from '../..
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { choice, count, onOff, text } from '../../../shared/runtime/settings.ts';
-import { ADMIN_HOST_NOTE, sessionSettings, openAdminSession } from '../coordinator-session.ts';
+import { ADMIN_HOST_NOTE, callSettings, openAdminCalls } from '../coordinator-calls.ts';
 import { renderAudit } from '../audit-view.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -46,12 +46,12 @@ export const auditCommand: Command = {
     { does: 'All of a month, for a spreadsheet:', line: 'shoal audit --since 30d --limit 1000000 --json' },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const { limit, json, ...conditions } = await readOwnFlags(Flags, invocation);
     const query = queryOf(conditions, systemClock.wallMs());
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const shown: AuditEntry[] = [];
     let before: number | undefined;
     for (let left = limit; left > 0;) {

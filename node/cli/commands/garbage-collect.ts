@@ -16,7 +16,7 @@ import { PATH_VARIABLE, readRegistryConfig } from '../../registry-config/read-re
 import { runCollection, type CollectionRun } from '../collection-run.ts';
 import { renderRemoval } from '../collection-view.ts';
 import type { Command, Flag } from '../command.ts';
-import { callsTo, START_ADVICE } from '../coordinator-session.ts';
+import { callsTo, START_ADVICE } from '../coordinator-calls.ts';
 import { adminTarget } from '../fleet-access.ts';
 import { eligibleLines, markingLines, type MarkedManifest } from '../garbage-collect-view.ts';
 import { keptContent } from '../kept-content.ts';

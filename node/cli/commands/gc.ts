@@ -6,7 +6,7 @@ import { onOff } from '../../../shared/runtime/settings.ts';
 import { runCollection } from '../collection-run.ts';
 import { renderCollection, renderRemoval } from '../collection-view.ts';
 import type { Command } from '../command.ts';
-import { ADMIN_HOST_NOTE, openAdminSession, sessionSettings } from '../coordinator-session.ts';
+import { ADMIN_HOST_NOTE, openAdminCalls, callSettings } from '../coordinator-calls.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 
 const Flags = Type.Object(
@@ -34,11 +34,11 @@ export const gcCommand: Command = {
     { does: 'Also old builds, whose tag has moved on:', line: 'shoal gc --delete-untagged' },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal, stop } = invocation;
     const { dryRun, deleteUntagged, quiet, json } = await readOwnFlags(Flags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const say = (text: string): void => {
       if (terminal.isAttended) terminal.say(text);
     };

@@ -5,7 +5,7 @@ import { NodeList, RemoveResponse, type NodeStatus } from '../../../shared/proto
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { nearest } from '../../../shared/runtime/nearest.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession, type CoordinatorCall } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls, type CoordinatorCall } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { showBytes, showCount } from '../human-units.ts';
@@ -34,7 +34,7 @@ export const nodeRemoveCommand: Command = {
   ],
   operands: [{ name: 'ID', isRequired: true }],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [nodeId = ''] = invocation.operands;
@@ -42,7 +42,7 @@ export const nodeRemoveCommand: Command = {
     if (!yes && (json || !terminal.canAsk)) {
       throw new AppError('config_invalid', 'this removes a node for good; say --yes where nobody can be asked');
     }
-    const call = await openAdminSession(invocation, 'Is it running? Nothing was removed');
+    const call = await openAdminCalls(invocation, 'Is it running? Nothing was removed');
     const { nodes } = await call({ method: 'GET', path: '/api/nodes', answer: NodeList });
     const node = findNode(nodes, nodeId);
     if (!yes && !(await isConfirmed(terminal, node, nodes))) {

@@ -3,7 +3,7 @@
 import Type from 'typebox';
 import { MAX_DELIVERY_PAGE, NotificationPage } from '../../../shared/protocol/notifications-api.ts';
 import { choice, count, onOff, text } from '../../../shared/runtime/settings.ts';
-import { ADMIN_HOST_NOTE, sessionSettings, openAdminSession } from '../coordinator-session.ts';
+import { ADMIN_HOST_NOTE, callSettings, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { renderNotifications } from '../notifications-view.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -36,10 +36,10 @@ export const notificationsListCommand: Command = {
     { does: 'How many wait, in a script:', line: `shoal notifications list --json | jq '.endpoints[].waiting'` },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { json, limit, ...conditions } = await readOwnFlags(Flags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const query = new URLSearchParams({ ...conditions, limit: String(limit) }).toString();
     const page = await call({ method: 'GET', path: `/api/notifications?${query}`, answer: NotificationPage });
     invocation.terminal.out(json ? `${JSON.stringify(page, undefined, 2)}\n` : renderNotifications(page));

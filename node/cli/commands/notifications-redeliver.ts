@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { RedeliverResponse } from '../../../shared/protocol/notifications-api.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { choice, text } from '../../../shared/runtime/settings.ts';
-import { ADMIN_HOST_NOTE, sessionSettings, openAdminSession } from '../coordinator-session.ts';
+import { ADMIN_HOST_NOTE, callSettings, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { showCount } from '../human-units.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -33,13 +33,13 @@ export const notificationsRedeliverCommand: Command = {
   ],
   operands: [{ name: 'EVENT', isRequired: false }],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const [eventId] = invocation.operands;
     const { all, endpoint } = await readOwnFlags(Flags, invocation);
     if ((eventId === undefined) === (all === undefined))
       throw new AppError('config_invalid', 'say which: the id of one event, or --all failed, or --all dropped');
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const body = {
       ...(eventId === undefined ? {} : { eventId }),
       ...(all === undefined ? {} : { state: all }),

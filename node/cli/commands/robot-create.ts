@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { DEFAULT_ROBOT_TTL_MS, MAX_ROBOT_TTL_MS, RobotSecret } from '../../../shared/protocol/users-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { duration, onOff } from '../../../shared/runtime/settings.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { showDuration } from '../human-units.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -41,13 +41,13 @@ export const robotCreateCommand: Command = {
   ],
   operands: [{ name: 'NAME', isRequired: true }, ...RIGHT_OPERANDS],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [name = '', actions, repositories] = invocation.operands;
     const right = parseRight(actions, repositories);
     const { ttl, json } = await readOwnFlags(Flags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const body = { name, ttlMs: ttl, ...(right === undefined ? {} : { right }) };
     const robot = await call({ method: 'POST', path: '/api/robots', body, answer: RobotSecret });
     terminal.out(json ? `${JSON.stringify(robot)}\n` : `${robot.secret}\n`);

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { FleetUserList } from '../../../shared/protocol/users-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { renderRobots } from '../users-view.ts';
@@ -26,10 +26,10 @@ export const robotListCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { json } = await readOwnFlags(Flags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const { accounts } = await call({ method: 'GET', path: '/api/users', answer: FleetUserList });
     const robots = accounts.filter(({ kind }) => kind === 'robot');
     const text = json ? `${JSON.stringify({ robots }, undefined, 2)}\n` : renderRobots(robots, systemClock.wallMs());

@@ -7,7 +7,7 @@ import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { count, onOff } from '../../../shared/runtime/settings.ts';
 import type { Command } from '../command.ts';
-import { openMemberSession, sessionSettings } from '../coordinator-session.ts';
+import { openMemberCalls, callSettings } from '../coordinator-calls.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { followRollout } from '../rollout-follow.ts';
 
@@ -48,7 +48,7 @@ export const rolloutCommand: Command = {
   ],
   operands: [{ name: 'IMAGE', isRequired: true }],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal, stop } = invocation;
     const [image = ''] = invocation.operands;
@@ -57,7 +57,7 @@ export const rolloutCommand: Command = {
       throw new AppError('config_invalid', 'choose one of --watch, --once and --hosts');
     }
     const path = `/api/rollout?${queryOf(image, slowest)}`;
-    const call = await openMemberSession(invocation, 'Hosts may pull all the same; look at the log of the coordinator');
+    const call = await openMemberCalls(invocation, 'Hosts may pull all the same; look at the log of the coordinator');
     const read = (): Promise<RolloutStatus> => call({ method: 'GET', path, answer: RolloutStatus });
     const long = watch ? 'stopped' : 'done';
     const until = once ? 'now' : long;

@@ -6,7 +6,7 @@ import { systemClock } from '../../../shared/runtime/clock.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
 import type { Command } from '../command.ts';
-import { openMemberSession, sessionSettings } from '../coordinator-session.ts';
+import { openMemberCalls, callSettings } from '../coordinator-calls.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { renderStatus } from '../status-view.ts';
 import { watchStatus } from '../status-watch.ts';
@@ -33,14 +33,14 @@ export const statusCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal, stop } = invocation;
     const { json, watch } = await readOwnFlags(Flags, invocation);
     if (watch && json) throw new AppError('config_invalid', 'choose one of --watch and --json');
     if (watch && !terminal.isInteractive)
       throw new AppError('config_invalid', '--watch needs a terminal; programs use --json');
-    const call = await openMemberSession(
+    const call = await openMemberCalls(
       invocation,
       "The registry on this host may work all the same; look at the coordinator's own log",
     );

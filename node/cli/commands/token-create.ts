@@ -9,7 +9,7 @@ import {
 } from '../../../shared/protocol/admin-api.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
 import { count, duration } from '../../../shared/runtime/settings.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { showCount, showDuration } from '../human-units.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -46,11 +46,11 @@ export const tokenCreateCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const { ttl, uses } = await readOwnFlags(Flags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const body = { ttlMs: ttl, uses };
     const answer = await call({ method: 'POST', path: '/api/tokens', body, answer: TokenResponse });
     terminal.out(`${answer.token}\n`);

@@ -1,7 +1,7 @@
 // `shoal user add NAME [ACTIONS REPOSITORIES]`
 
 import { Done } from '../../../shared/protocol/users-api.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { PasswordFlags, readPasswordHash } from '../password-input.ts';
@@ -23,13 +23,13 @@ export const userAddCommand: Command = {
   ],
   operands: [{ name: 'NAME', isRequired: true }, ...RIGHT_OPERANDS],
   flags: flagsOf(PasswordFlags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [name = '', actions, repositories] = invocation.operands;
     const right = parseRight(actions, repositories);
     const { passwordStdin, json } = await readOwnFlags(PasswordFlags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const passwordHash = await readPasswordHash(terminal, { name, passwordStdin });
     const body = { name, passwordHash, ...(right === undefined ? {} : { right }) };
     await call({ method: 'POST', path: '/api/users', body, answer: Done });

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Rights, type RightChange } from '../../../shared/protocol/users-api.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command, Invocation } from '../command.ts';
 import type { Operand } from '../flag-parser.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
@@ -35,7 +35,7 @@ export const userGrantCommand: Command = {
   ],
   operands: OPERANDS,
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   run: (invocation) => changeRight(invocation, 'grant'),
 };
 
@@ -53,7 +53,7 @@ export const userRevokeCommand: Command = {
   ],
   operands: OPERANDS,
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   run: (invocation) => changeRight(invocation, 'revoke'),
 };
 
@@ -62,7 +62,7 @@ async function changeRight(invocation: Invocation, change: RightChange['change']
   const right = parseRight(actions, repositories);
   if (right === undefined) throw new AppError('config_invalid', 'ACTIONS is missing');
   const { json } = await readOwnFlags(Flags, invocation);
-  const call = await openAdminSession(invocation);
+  const call = await openAdminCalls(invocation);
   const body = { change, who, right };
   const { rights } = await call({ method: 'POST', path: '/api/rights', body, answer: Rights });
   const may = rights.length === 0 ? 'nothing' : rights.map(showRight).join('; ');

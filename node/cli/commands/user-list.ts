@@ -3,7 +3,7 @@
 import Type from 'typebox';
 import { FleetUserList } from '../../../shared/protocol/users-api.ts';
 import { onOff } from '../../../shared/runtime/settings.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { renderUsers } from '../users-view.ts';
@@ -28,10 +28,10 @@ export const userListCommand: Command = {
     },
   ],
   flags: flagsOf(Flags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { json } = await readOwnFlags(Flags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const list = await call({ method: 'GET', path: '/api/users', answer: FleetUserList });
     invocation.terminal.out(json ? `${JSON.stringify(list, undefined, 2)}\n` : renderUsers(list));
     return 0;

@@ -1,7 +1,7 @@
 // `shoal user passwd NAME`
 
 import { Done } from '../../../shared/protocol/users-api.ts';
-import { sessionSettings, ADMIN_HOST_NOTE, openAdminSession } from '../coordinator-session.ts';
+import { callSettings, ADMIN_HOST_NOTE, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 import { PasswordFlags, readPasswordHash } from '../password-input.ts';
@@ -19,12 +19,12 @@ export const userPasswdCommand: Command = {
   ],
   operands: [{ name: 'NAME', isRequired: true }],
   flags: flagsOf(PasswordFlags),
-  settings: sessionSettings,
+  settings: callSettings,
   async run(invocation) {
     const { terminal } = invocation;
     const [name = ''] = invocation.operands;
     const { passwordStdin, json } = await readOwnFlags(PasswordFlags, invocation);
-    const call = await openAdminSession(invocation);
+    const call = await openAdminCalls(invocation);
     const body = { passwordHash: await readPasswordHash(terminal, { name, passwordStdin }) };
     await call({ method: 'POST', path: `/api/users/${encodeURIComponent(name)}/password`, body, answer: Done });
     terminal.out(json ? `${JSON.stringify({ name })}\n` : `changed the password of ${name}\n`);
