@@ -129,7 +129,7 @@ export class PartialHash {
         await stream.absorbFile(this.#path, end);
       }
     } catch {
-      if (stream === this.#stream) this.#closeStream();
+      if (stream === this.#stream) this.#closeStream(); // as above
     }
   }
 
