@@ -125,9 +125,9 @@ export class PieceHandOut {
     if ((this.#holderCounts[piece] ?? 0) === 0) this.#unsent.add(piece);
   }
 
-  /** A node does not take a piece that went out to it. */
+  /** A node does not take a piece that went out to it: after the first pass it may get it again. It may as well have it and not say so. */
   refused(id: number, piece: number): void {
-    if (this.#nodes.get(id)?.onTheWay.has(piece) === true) this.giveFailed(id, piece);
+    this.#nodes.get(id)?.onTheWay.remove(piece);
   }
 
   /**

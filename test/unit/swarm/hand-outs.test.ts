@@ -73,6 +73,25 @@ test('A piece that went out and was not taken is given again for the next credit
   );
 });
 
+test('Who has pieces and does not say so gets all the others, though it takes none of those that it has', () => {
+  const { outs, channels, underway } = seeder(1, 1);
+  const [channel] = channels;
+  assert.ok(channel !== undefined);
+  for (let credit = 0; credit < 10 * PIECES; credit += 1) {
+    const count = underway.length;
+    outs.asked(channel);
+    const given = underway.slice(count);
+    for (const { pieceIndex } of given) {
+      outs.served({ connection: channel.connection, channel }, pieceIndex, true);
+      if (pieceIndex < 5) outs.refused(channel, pieceIndex);
+      else outs.has(channel, pieceIndex);
+    }
+  }
+
+  assert.equal(new Set(underway.map(({ pieceIndex }) => pieceIndex)).size, PIECES);
+  assert.equal(underway.length, 1.3 * PIECES);
+});
+
 test('Among few nodes no node has more than two pieces under way', () => {
   const { outs, channels, underway } = seeder(3, 3);
 
