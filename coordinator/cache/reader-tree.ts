@@ -14,6 +14,8 @@ const AVOID_MS = 20_000;
  * needs that was itself sent elsewhere, and so seldom that nobody climbs by complaints alone.
  */
 const SETTLED_MS = 4_000;
+/** Complaints after which a host can lose its place: a busy host that said nothing for a moment is not one that gives nothing. */
+const COMPLAINTS_TO_LOSE = 2;
 /** Such hosts remembered for one reader; of more the oldest are forgotten. */
 const MAX_AVOIDED = 16;
 /** Readers of one blob; further ones wait until it is here as a whole. */
@@ -131,6 +133,7 @@ export class ReaderTree {
     }: { readonly id: string; readonly nodeId: string; readonly place: Place; readonly nowMs: number },
   ): void {
     const { sourceId } = lost;
+    if (lost.complaints < COMPLAINTS_TO_LOSE) return;
     if (place.complaints > lost.complaints) return; // others had less of it than of the one it complains of
     if (sourceId === undefined || (place.avoided.get(sourceId) ?? 0) > nowMs) return;
     if (nowMs - Math.max(place.sinceMs, lost.sinceMs) < SETTLED_MS) return;

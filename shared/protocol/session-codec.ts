@@ -43,7 +43,7 @@ export type CoordinatorMessage =
 
 const object = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
-const Id = Type.Integer({ minimum: 0 });
+const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** Characters of a message of an error that travel; the rest is cut off. */
 const MAX_ERROR_CHARS = 2000;
 

@@ -94,6 +94,11 @@ test('Decoding never throws and accepts only requests that fit their method', ()
   );
 });
 
+test('A request whose number is not exact is none', () => {
+  assert.equal(decodeRequest(encodeRequest(Number.MAX_SAFE_INTEGER, 'swarm.behind', {}))?.id, Number.MAX_SAFE_INTEGER);
+  assert.equal(decodeRequest(encodeRequest(2 ** 53, 'swarm.behind', {})), undefined);
+});
+
 test('Random and damaged bytes are refused without an exception', () => {
   const good = encodeRequest(1, 'holdings.announce', { added: [{ digest, sizeBytes: 5 }], removed: [digest] });
   fc.assert(

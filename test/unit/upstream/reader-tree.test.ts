@@ -132,11 +132,14 @@ test('Hosts at the root that give nothing lose their places to those who read fr
 test('Who has only just been sent to a host does not take its place by a complaint', () => {
   const tree = new ReaderTree();
   tree.setRoot('root', undefined);
-  for (const id of ['a', 'b', 'c']) tree.sourceOf(id, noZone);
+  for (const id of ['a', 'b', 'c', 'd']) tree.sourceOf(id, noZone);
   assert.equal(tree.sourceOf('c', noZone), 'a');
+  assert.equal(tree.sourceOf('d', noZone), 'a');
 
-  assert.equal(tree.sourceOf('c', { ...noZone, nowMs: 3999, lost: 'a' }), 'b');
+  assert.equal(tree.sourceOf('d', { ...noZone, nowMs: 3998, lost: 'a' }), 'b');
+  assert.equal(tree.sourceOf('c', { ...noZone, nowMs: 3999, lost: 'a' }), 'b', 'the second complaint comes too soon');
   assert.equal(tree.sourceOf('a', { ...noZone, nowMs: 4000 }), 'root');
+  assert.equal(tree.sourceOf('d', { ...noZone, nowMs: 7998, lost: 'b' }), 'c', 'one complaint may be chance');
   assert.equal(tree.sourceOf('c', { ...noZone, nowMs: 7999, lost: 'b' }), 'root', 'it had four seconds to give');
   assert.equal(tree.sourceOf('b', { ...noZone, nowMs: 8000 }), 'c');
 });
