@@ -41,6 +41,9 @@ export function creditLimit(swarm: {
   return swarm.nodeCount <= (swarm.fewNodes ?? FEW_NODES) ? 2 : 1;
 }
 
+/** Above the number of holders that a scarce piece has. */
+const RANK_STEP = 1024;
+
 interface HandOutNode {
   readonly has: PieceSet;
   /** Given to it and not announced by it yet. */
@@ -56,6 +59,8 @@ export class PieceHandOut {
   readonly #queue: number[] = [];
   readonly #unsent: PieceSet;
   readonly #holderCounts: Uint16Array;
+  /** Nodes that each piece is on the way to. */
+  readonly #onTheWayCounts: Uint16Array;
   /** Pieces with at most `maxHolders` holders. */
   readonly #scarce: PieceSet;
   #givenCount = 0;
@@ -66,6 +71,7 @@ export class PieceHandOut {
     this.#unsent = PieceSet.full(options.pieceCount);
     this.#scarce = PieceSet.full(options.pieceCount);
     this.#holderCounts = new Uint16Array(options.pieceCount);
+    this.#onTheWayCounts = new Uint16Array(options.pieceCount);
   }
 
   /** Every piece was given once. */
@@ -94,13 +100,15 @@ export class PieceHandOut {
     if (node === undefined) return;
     this.#nodes.delete(id);
     for (let piece = node.has.next(0); piece >= 0; piece = node.has.next(piece + 1)) this.#holderLost(piece);
+    const { onTheWay } = node;
+    for (let piece = onTheWay.next(0); piece >= 0; piece = onTheWay.next(piece + 1)) this.#arrived(node, piece);
     for (let at = this.#queue.indexOf(id); at >= 0; at = this.#queue.indexOf(id)) this.#queue.splice(at, 1);
   }
 
   nodeHas(id: number, piece: number): void {
     const node = this.#nodes.get(id);
     if (node === undefined || !node.has.add(piece)) return;
-    node.onTheWay.remove(piece);
+    this.#arrived(node, piece);
     const count = (this.#holderCounts[piece] ?? 0) + 1;
     this.#holderCounts[piece] = count;
     if (count > this.#maxHolders) {
@@ -121,13 +129,13 @@ export class PieceHandOut {
 
   /** A piece that was given did not go out, so that it must be given again. */
   giveFailed(id: number, piece: number): void {
-    this.#nodes.get(id)?.onTheWay.remove(piece);
+    this.#arrived(this.#nodes.get(id), piece);
     if ((this.#holderCounts[piece] ?? 0) === 0) this.#unsent.add(piece);
   }
 
   /** A node does not take a piece that went out to it: after the first pass it may get it again. It may as well have it and not say so. */
   refused(id: number, piece: number): void {
-    this.#nodes.get(id)?.onTheWay.remove(piece);
+    this.#arrived(this.#nodes.get(id), piece);
   }
 
   /**
@@ -145,7 +153,7 @@ export class PieceHandOut {
       if (pieceIndex < 0) continue;
       this.#queue.splice(at, 1);
       node.openCredits -= 1;
-      node.onTheWay.add(pieceIndex);
+      if (node.onTheWay.add(pieceIndex)) this.#onTheWayCounts[pieceIndex] = this.#onTheWayCount(pieceIndex) + 1;
       this.#unsent.remove(pieceIndex);
       this.#givenCount += 1;
       return { node: id, pieceIndex };
@@ -161,17 +169,30 @@ export class PieceHandOut {
     return this.#scarcestFor(node);
   }
 
-  /** Fewest holders first, then lowest. */
+  /**
+   * What fewest nodes have or are about to have, of those what fewest have, then the lowest: pieces that were lost with their first
+   * holders go to one node each, and not all of them to everybody who asks.
+   */
   #scarcestFor(node: HandOutNode): number {
     let best = -1;
-    let bestCount = Infinity;
+    let bestRank = Infinity;
     for (let piece = this.#scarce.next(0); piece >= 0; piece = this.#scarce.next(piece + 1)) {
-      const count = this.#holderCounts[piece] ?? 0;
-      if (count >= bestCount || node.has.has(piece) || node.onTheWay.has(piece)) continue;
+      const holders = this.#holderCounts[piece] ?? 0;
+      const rank = (holders + this.#onTheWayCount(piece)) * RANK_STEP + holders;
+      if (rank >= bestRank || node.has.has(piece) || node.onTheWay.has(piece)) continue;
       best = piece;
-      bestCount = count;
+      bestRank = rank;
     }
     return best;
+  }
+
+  #onTheWayCount(piece: number): number {
+    return this.#onTheWayCounts[piece] ?? 0;
+  }
+
+  /** A piece is not on the way to a node any more. */
+  #arrived(node: HandOutNode | undefined, piece: number): void {
+    if (node?.onTheWay.remove(piece) === true) this.#onTheWayCounts[piece] = this.#onTheWayCount(piece) - 1;
   }
 
   #holderLost(piece: number): void {

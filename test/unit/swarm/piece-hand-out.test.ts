@@ -63,6 +63,23 @@ test('After the first pass only scarce pieces are given again, and no more than 
   assert.equal(handOut.givenCount, 13);
 });
 
+test('Pieces that were lost with their first holder go to one node each, until each is on its way again', () => {
+  const handOut = new PieceHandOut({ pieceCount: 6, maxCopies: 3 });
+  for (let node = 0; node < 4; node += 1) handOut.nodeJoined(node);
+  const give = (node: number): number | undefined => {
+    handOut.creditAsked(node, 1);
+    return handOut.next()?.pieceIndex;
+  };
+  for (let piece = 0; piece < 6; piece += 1) assert.equal(give(0), piece);
+  handOut.nodeLeft(0);
+
+  assert.deepEqual([1, 2, 3, 1, 2, 3].map(give), [0, 1, 2, 3, 4, 5]);
+
+  handOut.nodeHas(1, 3);
+  handOut.refused(2, 4);
+  assert.deepEqual([3, 3, 3].map(give), [4, 0, 1], 'nobody is about to have 4, and 3 has a holder');
+});
+
 test('A lone node keeps megabytes on the way, a crowd one piece each', () => {
   assert.equal(creditLimit({ nodeCount: 1, pieceBytes: 128 * 1024 }), 64);
   assert.equal(creditLimit({ nodeCount: 16, pieceBytes: 128 * 1024 }), 2);
