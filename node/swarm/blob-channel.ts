@@ -5,6 +5,7 @@ import type { PieceRun } from '../../shared/protocol/peer-frame-body.ts';
 import { MAX_HAVE_RUNS } from '../../shared/protocol/peer-frames.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PieceExchange } from './piece-exchange.ts';
+import { ForetoldPieces } from './scheduler/foretold-pieces.ts';
 import { isNewsTo } from './scheduler/have-news.ts';
 import type { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
@@ -27,6 +28,8 @@ export class BlobChannel {
   /** True while this node offers the peer pieces of our own choice (scheduler/piece-hand-out.ts). */
   isHandOut = false;
   isClosed = false;
+  /** What the peer was told of before it was here. */
+  readonly foretold = new ForetoldPieces();
   readonly #unannounced: number[] = [];
 
   constructor(connection: PeerConnection, cut: BlobCut, localNumber: number) {
@@ -39,8 +42,8 @@ export class BlobChannel {
     return this.cut.digest;
   }
 
-  /** Adds a verified piece to the next `have` frame. @returns true when it is the first of that frame, so that somebody has to send it. */
-  noteVerified(pieceIndex: number): boolean {
+  /** Adds a piece to the next `have` frame. @returns true when it is the first of that frame, so that somebody has to send it. */
+  noteHave(pieceIndex: number): boolean {
     if (!isNewsTo(this, pieceIndex)) return false;
     return this.#unannounced.push(pieceIndex) === 1;
   }

@@ -10,11 +10,11 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { BlobChannel } from './blob-channel.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { HandOutDesk } from './hand-out-desk.ts';
 import { PeerUploader } from './peer-uploader.ts';
 import type { PieceExchange } from './piece-exchange.ts';
 import { ReadBuffers } from './read-buffers.ts';
-import { Deliveries } from './scheduler/deliveries.ts';
-import { HandOuts } from './scheduler/hand-outs.ts';
+import { mayForetell } from './scheduler/foretold-pieces.ts';
 import { PieceSet } from './scheduler/piece-set.ts';
 import type { BlobCut, SharedBlob } from './shared-blob.ts';
 import type { SharedBlobs } from './shared-blobs.ts';
@@ -53,20 +53,15 @@ export class BlobChannels {
   readonly #connected = new Map<PeerConnection, Connected>();
   readonly #byDigest = new Map<Digest, Set<BlobChannel>>();
   readonly #buffers = new ReadBuffers();
-  readonly #handOuts: HandOuts<BlobChannel>;
-  readonly #deliveries: Deliveries<BlobChannel>;
+  readonly #handOuts: HandOutDesk;
   #announcing = new Set<BlobChannel>();
 
   constructor(deps: BlobChannelsDeps) {
     this.#deps = deps;
-    this.#handOuts = new HandOuts({
+    this.#handOuts = new HandOutDesk({
+      clock: deps.clock,
       give: (channel, pieceIndex) =>
         this.#of(channel.connection).uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: true }),
-      offer: (channel, offer) => channel.connection.send({ type: 'offer', channel: channel.localNumber, ...offer }),
-    });
-    this.#deliveries = new Deliveries({
-      served: (channel, pieceIndex) =>
-        this.#handOuts.served({ connection: channel.connection, channel }, pieceIndex, true),
     });
   }
 
@@ -95,12 +90,35 @@ export class BlobChannels {
     return channel;
   }
 
-  /** Tells every peer on this blob that a piece was verified, at the end of this turn (scheduler/have-news.ts). */
+  /**
+   * Tells every peer on this blob that a piece was verified, at the end of this turn (scheduler/have-news.ts). Who heard of it
+   * before and asked for it gets it.
+   */
   announce(digest: Digest, pieceIndex: number): void {
     for (const channel of this.#byDigest.get(digest) ?? []) {
-      if (channel.blob?.isConfirmed !== true || !channel.noteVerified(pieceIndex)) continue;
-      if (this.#announcing.size === 0) setImmediate(() => this.#sayHave());
-      this.#announcing.add(channel);
+      if (channel.blob?.isConfirmed !== true) continue;
+      const before = channel.foretold.over(pieceIndex);
+      if (before === 'asked') this.#onRequest(this.#of(channel.connection), channel, pieceIndex);
+      if (before === undefined || channel.isOffering) this.#tell(channel, pieceIndex);
+    }
+  }
+
+  /** Tells peers of a piece that will be here in a moment (scheduler/foretold-pieces.ts). */
+  foretell(digest: Digest, pieceIndex: number): void {
+    for (const channel of this.#byDigest.get(digest) ?? []) {
+      const { blob, foretold, remoteHas, isOffering } = channel;
+      if (blob?.isConfirmed !== true || blob.has.has(pieceIndex)) continue;
+      const peer = { remoteHas, isOffering, askedCount: this.#of(channel.connection).uploader.queueLength };
+      if (!mayForetell(peer, pieceIndex, { has: blob.has, foretoldCount: foretold.count })) continue;
+      foretold.tell(pieceIndex);
+      this.#tell(channel, pieceIndex);
+    }
+  }
+
+  /** A piece that was foretold does not come for now: who asked for it has to look elsewhere. */
+  retract(digest: Digest, pieceIndex: number): void {
+    for (const channel of this.#byDigest.get(digest) ?? []) {
+      if (channel.foretold.over(pieceIndex) === 'asked') this.#reject(channel, pieceIndex);
     }
   }
 
@@ -170,7 +188,7 @@ export class BlobChannels {
       case 'request':
         return this.#onRequest(connected, channel, frame.pieceIndex);
       case 'any-piece':
-        return this.#onAnyPiece(channel);
+        return this.#handOuts.anyPiece(channel);
       case 'cancel':
         return this.#onCancel(connected, channel, frame.pieceIndex);
       case 'reject':
@@ -244,10 +262,7 @@ export class BlobChannels {
   #onBitfield(channel: BlobChannel, bits: Uint8Array | undefined): void {
     if (channel.remoteHas !== undefined) throw invalid('bitfield came twice');
     channel.remoteHas = readBits(pieceCount(channel.cut), bits);
-    if (channel.isHandOut) {
-      const { remoteHas } = channel;
-      for (let at = remoteHas.next(0); at >= 0; at = remoteHas.next(at + 1)) this.#handOuts.has(channel, at);
-    }
+    this.#handOuts.hasAll(channel, channel.remoteHas);
     channel.exchange?.channelPieces(channel);
     this.#closeIfDone(channel);
   }
@@ -257,50 +272,27 @@ export class BlobChannels {
     if (remoteHas === undefined || run.first + run.count > remoteHas.length) throw invalid('have out of range');
     for (let piece = run.first; piece < run.first + run.count; piece += 1) {
       if (!remoteHas.add(piece)) continue;
-      if (channel.isHandOut) this.#handOutHas(channel, piece);
+      this.#handOuts.has(channel, piece);
       channel.exchange?.channelHas(channel, piece);
     }
-    if (channel.isHandOut) this.#lookAtHandOuts();
-  }
-
-  #onAnyPiece(channel: BlobChannel): void {
-    if (!channel.isHandOut) return;
-    // A peer whose piece table is provisional tells of no piece.
-    if ((channel.remoteHas?.count ?? 0) === 0) this.#deliveries.askedAgain(channel);
-    this.#deliveries.tick(this.#deps.clock.nowMs());
-    this.#handOuts.asked(channel);
-  }
-
-  #handOutHas(channel: BlobChannel, pieceIndex: number): void {
-    this.#handOuts.has(channel, pieceIndex);
-    this.#deliveries.has(channel, pieceIndex, this.#deps.clock.nowMs());
+    this.#handOuts.look(channel);
   }
 
   #onCancel(connected: Connected, channel: BlobChannel, pieceIndex: number): void {
-    if (connected.uploader.cancel(channel.localNumber, pieceIndex) || !channel.isHandOut) return;
-    this.#deliveries.refused(channel, pieceIndex); // it went out, and is not taken any more
-    this.#handOuts.refused(channel, pieceIndex);
-  }
-
-  #lookAtHandOuts(): void {
-    this.#deliveries.tick(this.#deps.clock.nowMs());
-    this.#handOuts.tick();
-  }
-
-  #handOutEnded(channel: BlobChannel): void {
-    const { connection } = channel;
-    for (const piece of this.#deliveries.left(channel)) {
-      this.#handOuts.served({ connection, channel: undefined }, piece, true);
-    }
-    this.#handOuts.left(channel);
+    if (channel.foretold.cancel(pieceIndex)) return;
+    if (!connected.uploader.cancel(channel.localNumber, pieceIndex)) this.#handOuts.cancelled(channel, pieceIndex);
   }
 
   #onRequest(connected: Connected, channel: BlobChannel, pieceIndex: number): void {
-    const isQueued =
-      channel.blob?.isConfirmed === true &&
-      channel.blob.has.has(pieceIndex) &&
-      connected.uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: false });
-    if (isQueued) return;
+    const { blob, foretold } = channel;
+    const isHere = blob?.isConfirmed === true && blob.has.has(pieceIndex);
+    const isTaken = isHere
+      ? connected.uploader.add({ channel: channel.localNumber, pieceIndex, isByCredit: false })
+      : foretold.ask(pieceIndex);
+    if (!isTaken) this.#reject(channel, pieceIndex);
+  }
+
+  #reject(channel: BlobChannel, pieceIndex: number): void {
     channel.connection.send({ type: 'reject', channel: channel.localNumber, pieceIndex, reason: 'not_here' });
   }
 
@@ -316,6 +308,12 @@ export class BlobChannels {
     if (channel.exchange === undefined && channel.blob?.isWhole === true && channel.remoteHas?.isComplete === true) {
       this.close(channel);
     }
+  }
+
+  #tell(channel: BlobChannel, pieceIndex: number): void {
+    if (!channel.noteHave(pieceIndex)) return;
+    if (this.#announcing.size === 0) setImmediate(() => this.#sayHave());
+    this.#announcing.add(channel);
   }
 
   #sayHave(): void {
@@ -346,7 +344,7 @@ export class BlobChannels {
     same?.delete(channel);
     if (same?.size === 0) this.#byDigest.delete(digest);
     connected.uploader.removeChannel(channel.localNumber);
-    if (channel.isHandOut) this.#handOutEnded(channel);
+    this.#handOuts.left(channel);
     channel.exchange?.channelClosed(channel);
     channel.exchange = undefined;
     if (blob !== undefined) void this.#release(blob);
@@ -372,11 +370,7 @@ export class BlobChannels {
       buffers: this.#buffers,
       limiter: this.#deps.uploads,
       channel: (number) => byLocal.get(number),
-      creditServed: (channel, pieceIndex, isSent) => {
-        const isOnItsWay = isSent && channel?.isHandOut === true && channel.remoteHas?.has(pieceIndex) !== true;
-        if (isOnItsWay) this.#deliveries.taken(channel, pieceIndex, this.#deps.clock.nowMs());
-        else this.#handOuts.served({ connection, channel }, pieceIndex, isSent);
-      },
+      creditServed: (channel, pieceIndex, isSent) => this.#handOuts.served({ connection, channel }, pieceIndex, isSent),
       sent: (bytes) => this.#deps.sent(connection, bytes),
     });
     connected = { byLocal, byRemote: new Map(), byDigest: new Map(), uploader, lastNumber: 0 };

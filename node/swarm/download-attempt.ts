@@ -244,6 +244,8 @@ export class DownloadAttempt {
     const room = this.#room;
     const completed = new Promise<void>((resolve, reject) => {
       const owner: ExchangeOwner = {
+        foretold: (piece) => channels.foretell(digest, piece),
+        retracted: (piece) => channels.retract(digest, piece),
         verified: (piece, channel) => this.#verified(blob, piece, channel),
         badPiece: (channel, piece) => {
           this.#badPiece(channel.connection, piece);

@@ -3,6 +3,7 @@
 import { copyBytes } from '../../shared/runtime/copy-bytes.ts';
 import { invalid } from '../../shared/protocol/peer-frame-body.ts';
 import type { PieceBuffer } from '../content/blob-store.ts';
+import { ArrivalForecast } from './scheduler/arrival-forecast.ts';
 import { EarlyBytes, type EarlyBlocks } from './early-bytes.ts';
 
 export interface AssemblyDeps {
@@ -18,6 +19,10 @@ export interface AssemblyDeps {
 }
 
 export class PieceAssembly {
+  /** Told of what comes by whoever calls `add`. */
+  readonly forecast: ArrivalForecast;
+  /** The neighbours were told that it will be here. */
+  isForetold = false;
   readonly #deps: AssemblyDeps;
   readonly #stop = new AbortController();
   #buffer: PieceBuffer | undefined;
@@ -28,6 +33,7 @@ export class PieceAssembly {
 
   constructor(deps: AssemblyDeps) {
     this.#deps = deps;
+    this.forecast = new ArrivalForecast(deps.pieceBytes);
     this.#early = new EarlyBytes(deps.blocks);
     deps.acquire(this.#stop.signal).then(
       (buffer) => this.#take(buffer),
@@ -35,6 +41,10 @@ export class PieceAssembly {
         if (!this.#stop.signal.aborted) deps.failed(error);
       },
     );
+  }
+
+  get pieceIndex(): number {
+    return this.#deps.pieceIndex;
   }
 
   /**

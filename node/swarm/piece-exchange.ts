@@ -8,6 +8,7 @@ import type { PullRecord } from '../pulls/pull-record.ts';
 import { AskingRoom, type AskingRoomDeps } from './asking-room.ts';
 import type { BlobChannel } from './blob-channel.ts';
 import { EarlyBlocks } from './early-bytes.ts';
+import { Foreteller, type ForetellerOwner } from './foreteller.ts';
 import { PieceAssembly } from './piece-assembly.ts';
 import { NeighbourLimits, type Standing } from './scheduler/neighbour-limits.ts';
 import { pipelineDepth } from './scheduler/pipeline-depth.ts';
@@ -17,7 +18,7 @@ import { PieceSet } from './scheduler/piece-set.ts';
 import type { SharedBlob } from './shared-blob.ts';
 
 /** What an exchange tells its owner. */
-export interface ExchangeOwner {
+export interface ExchangeOwner extends ForetellerOwner {
   /** A piece was checked, written, and may be given away. */
   verified(pieceIndex: number, channel: BlobChannel): void;
   /** A neighbour sent bytes with a wrong hash. */
@@ -62,6 +63,7 @@ export class PieceExchange {
   readonly #slots: Array<Slot | undefined> = [];
   readonly #numbers = new Map<BlobChannel, number>();
   readonly #limits: NeighbourLimits;
+  readonly #foreteller: Foreteller;
   readonly #earlyBlocks = new EarlyBlocks();
   readonly #room: AskingRoom;
   readonly #verifying = new Set<Promise<void>>();
@@ -92,6 +94,7 @@ export class PieceExchange {
     this.#blob = deps.blob;
     this.#clock = deps.clock;
     this.#owner = deps.owner;
+    this.#foreteller = new Foreteller(deps.owner);
     this.#options = options;
     this.lastByteMs = deps.clock.nowMs();
     this.#lastAnnounceMs = this.lastByteMs;
@@ -153,7 +156,7 @@ export class PieceExchange {
     this.#scheduler.neighbourAdded(number, this.#clock.nowMs(), channel.connection.pipeline);
     const where = channel.connection.isToOtherZone ? 'other zone' : 'own zone';
     this.#limits.neighbourAdded(number, where, this.#owner.standingOf(peerId));
-    this.#setDepths();
+    this.#lookAtRoundTrips();
     if (channel.remoteHas !== undefined) this.channelPieces(channel);
   }
 
@@ -199,7 +202,7 @@ export class PieceExchange {
     const nowMs = this.#clock.nowMs();
     const slot = this.#slots[number];
     if (slot !== undefined && slot.assemblies.size > 0) slot.tally.lost(nowMs);
-    for (const assembly of slot?.assemblies.values() ?? []) assembly.abandon();
+    for (const pieceIndex of slot?.assemblies.keys() ?? []) this.#abandon(number, pieceIndex);
     this.#slots[number] = undefined;
     this.#scheduler.neighbourGone(number, nowMs);
     this.#limits.neighbourGone(number);
@@ -225,7 +228,9 @@ export class PieceExchange {
       channel.connection.discarded(bytes.byteLength);
       return;
     }
-    if (!assembly.add(place.offset, bytes)) return;
+    const isWhole = assembly.add(place.offset, bytes);
+    this.#foreteller.came(assembly, bytes.byteLength, nowMs);
+    if (!isWhole) return;
     slot.assemblies.delete(place.pieceIndex);
     this.#scheduler.pieceArrived(number, place.pieceIndex, nowMs);
   }
@@ -260,7 +265,7 @@ export class PieceExchange {
       blocks: this.#earlyBlocks,
       acquire: (signal) => this.#partial.acquireBuffer(pieceIndex, signal),
       consumed: (bytes) => channel.connection.consumed(bytes),
-      filled: (buffer) => this.#track(this.#verify(slot, buffer)),
+      filled: (buffer) => this.#track(this.#verify(slot, assembly, buffer)),
       failed: (error) => this.#owner.failed(error),
     });
     assemblies.set(pieceIndex, assembly);
@@ -272,7 +277,7 @@ export class PieceExchange {
     void verification.finally(() => this.#verifying.delete(verification));
   }
 
-  async #verify({ channel, tally }: Slot, buffer: PieceBuffer): Promise<void> {
+  async #verify({ channel, tally }: Slot, assembly: PieceAssembly, buffer: PieceBuffer): Promise<void> {
     const { pieceIndex } = buffer;
     let isGood: boolean;
     try {
@@ -286,6 +291,7 @@ export class PieceExchange {
     if (this.#isStopped) return;
     if (!isGood) {
       tally.wrong();
+      this.#foreteller.gone(assembly);
       this.#scheduler.pieceBad(pieceIndex, this.#clock.nowMs());
       this.#owner.badPiece(channel, pieceIndex);
       return;
@@ -326,9 +332,11 @@ export class PieceExchange {
   }
 
   #abandon(number: number, pieceIndex: number): void {
-    const slot = this.#slots[number];
-    slot?.assemblies.get(pieceIndex)?.abandon();
-    slot?.assemblies.delete(pieceIndex);
+    const assemblies = this.#slots[number]?.assemblies;
+    const assembly = assemblies?.get(pieceIndex);
+    assembly?.abandon();
+    assemblies?.delete(pieceIndex);
+    if (assembly !== undefined) this.#foreteller.gone(assembly);
   }
 
   #cancelAll(channel: BlobChannel): void {
@@ -349,7 +357,8 @@ export class PieceExchange {
     return false;
   }
 
-  #setDepths(): void {
+  #lookAtRoundTrips(): void {
+    this.#foreteller.measured([...this.#numbers.keys()].map(({ connection }) => connection.roundTripMs));
     for (const [channel, number] of this.#numbers) {
       const depth = pipelineDepth({
         bytesPerSecond: this.#options.linkBytesPerSecond,
@@ -368,7 +377,8 @@ export class PieceExchange {
   #tick(): void {
     if (this.#isStopped) return;
     const nowMs = this.#clock.nowMs();
-    this.#setDepths();
+    this.#lookAtRoundTrips();
+    for (const slot of this.#slots) this.#foreteller.look(slot?.assemblies.values() ?? [], nowMs);
     const noBytesMs = nowMs - this.lastByteMs;
     const silentMs = Math.min(noBytesMs, nowMs - this.#lastAnnounceMs);
     const hasMore = (): boolean => this.#hasOtherZoneMore();

@@ -3,6 +3,9 @@
 
 import { digestOf } from '../../shared/oci/digest.ts';
 import { pieceBytesFor, pieceLength } from '../../shared/pieces/piece-table.ts';
+import { tellAtMs } from '../../node/swarm/scheduler/arrival-forecast.ts';
+import { foretellingLeadMs } from '../../node/swarm/scheduler/foretold-pieces.ts';
+import type { QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { DelayLine } from './core/delay-line.ts';
 import { seededRandom, shuffled } from './core/seeded-random.ts';
@@ -22,6 +25,8 @@ const MAX_VIRTUAL_MS = 3_600_000;
 /** Loads and progress are looked at once in so many events. */
 const LOAD_EVERY = 16_384;
 const PROGRESS_EVERY = 1024;
+/** A piece that comes sooner or later than was thought is not looked at again for less. */
+const EARLIEST_LOOK_MS = 1;
 const MIB = 1024 * 1024;
 
 /** What is known of a run while it lasts. */
@@ -54,6 +59,8 @@ export class SimulatedFleet {
   /** By end and blob. */
   readonly #channels: Array<SimulatedChannel | undefined> = [];
   readonly #bytesInto: number[];
+  /** How long before its last byte a piece is told of. */
+  readonly #leadMs: number;
   #unfinished = 0;
   #verifiedBytes = 0;
   #eventCount = 0;
@@ -90,6 +97,7 @@ export class SimulatedFleet {
       },
       { hosts: count, latencyMs: scenario.latencyMs, zones: this.#zones },
     );
+    this.#leadMs = foretellingLeadMs([2 * scenario.latencyMs]);
     this.#hashing = new SerialWork(count);
     this.#hosts = Array.from({ length: count }, (_, host) => this.#newHost(host));
     this.#arrive();
@@ -162,6 +170,7 @@ export class SimulatedFleet {
         },
         fellBehind: (host) =>
           this.#after(latencyMs, () => this.#link(this.#links.fallBehind(host.number, this.#nowMs))),
+        sending: (connection, upload) => this.#sending(connection, upload),
         completed: (host, blob) => this.#completed(host, blob),
         count: this.#count,
       },
@@ -250,6 +259,24 @@ export class SimulatedFleet {
     else channel.connection.host.hear(channel, kind, value);
   }
 
+  /** Its receiver sees a piece come from now on, and tells of it when it is nearly there. */
+  #sending(from: SimulatedConnection, { channel, pieceIndex }: QueuedUpload): void {
+    if (this.#leadMs === 0) return;
+    const { latencyMs } = this.#scenario;
+    const to = this.#connections[from.end ^ 1];
+    const firstMs = this.#nowMs + latencyMs;
+    const look = (): void => {
+      if (to?.host.expects(to, channel, pieceIndex) !== true) return;
+      const isSending = from.sending?.channel === channel && from.sending.pieceIndex === pieceIndex;
+      const endMs = this.#wires.endMs(from.end) + latencyMs;
+      const waitMs = isSending ? tellAtMs({ firstMs, endMs }, this.#leadMs) - this.#nowMs : 0;
+      if (waitMs === Infinity) return;
+      if (waitMs > EARLIEST_LOOK_MS) this.#after(waitMs, look);
+      else to.host.foretell(channel, pieceIndex);
+    };
+    this.#after(latencyMs, look);
+  }
+
   #heardBitfield(channel: SimulatedChannel): void {
     const { host, end } = channel.connection;
     const other = this.#connections[end ^ 1]?.host;
@@ -284,7 +311,7 @@ export class SimulatedFleet {
     this.#hosts[number]?.verified(blob, piece);
   };
 
-  readonly #tellHaves = (number: number): void => this.#hosts[number]?.tellHaves();
+  readonly #tellHaves = (number: number): void => this.#hosts[number]?.news.tell();
 
   readonly #tick = (number: number): void => {
     const host = this.#hosts[number];

@@ -2,15 +2,16 @@
 
 import { pieceCount, pieceLength } from '../../shared/pieces/piece-table.ts';
 import { HandOuts, type HandOutChannel } from '../../node/swarm/scheduler/hand-outs.ts';
-import { isNewsTo } from '../../node/swarm/scheduler/have-news.ts';
+import { ForetoldPieces } from '../../node/swarm/scheduler/foretold-pieces.ts';
 import { NeighbourLimits, type Standing } from '../../node/swarm/scheduler/neighbour-limits.ts';
 import { PeerPipeline } from '../../node/swarm/scheduler/peer-pipeline.ts';
 import { PieceScheduler } from '../../node/swarm/scheduler/piece-scheduler.ts';
 import { PieceSet } from '../../node/swarm/scheduler/piece-set.ts';
 import { pipelineDepth } from '../../node/swarm/scheduler/pipeline-depth.ts';
 import { UploadQueue, type QueuedUpload } from '../../node/swarm/scheduler/upload-queue.ts';
-import { FRAME_BYTES, messageBytes, payloadOverheadBytes } from './control-bytes.ts';
+import { messageBytes, payloadOverheadBytes } from './control-bytes.ts';
 import type { HostOptions, SimulatedBlob } from './host-options.ts';
+import { SimulatedNews } from './simulated-news.ts';
 import { MESSAGE, type Wires } from './wires.ts';
 
 /** What all hosts share. */
@@ -29,6 +30,8 @@ export interface HostDeps {
   readonly lagging: (host: SimulatedHost, blob: number, classes: readonly number[]) => void;
   /** A host gets much less than its neighbours. */
   readonly fellBehind: (host: SimulatedHost) => void;
+  /** A piece begins to go out. */
+  readonly sending: (connection: SimulatedConnection, upload: QueuedUpload) => void;
   /** A blob is here whole. */
   readonly completed: (host: SimulatedHost, blob: number) => void;
   /** Pieces that come and those that come for nothing. */
@@ -42,6 +45,9 @@ export interface SimulatedChannel extends HandOutChannel {
   /** The same set that the scheduler of a download changes, so that each `have` is written once. */
   remoteHas: PieceSet | undefined;
   isOffering: boolean;
+  readonly foretold: ForetoldPieces;
+  /** Foretold, here now, and not to be told of again. */
+  readonly wasTold: Set<number>;
 }
 
 /** A host's end of a connection. */
@@ -68,8 +74,7 @@ export class SimulatedHost {
   readonly #limits: Array<NeighbourLimits | undefined> = [];
   readonly #slots: Array<SimulatedConnection | undefined> = [];
   readonly #handOuts: HandOuts<SimulatedChannel>;
-  /** Verified and not told yet: blob, piece, blob, piece. */
-  #untold: number[] = [];
+  readonly news: SimulatedNews;
   isDead = false;
   finishedMs = Infinity;
   sentBytes = 0;
@@ -82,6 +87,7 @@ export class SimulatedHost {
       options.isHolder ? PieceSet.full(pieceCount(blob)) : new PieceSet(pieceCount(blob)),
     );
     this.#downloads = deps.blobs.map(() => undefined);
+    this.news = new SimulatedNews({ wires: deps.wires, count: deps.count, connections: this.#slots });
     this.#handOuts = new HandOuts<SimulatedChannel>({
       give: (channel, pieceIndex) => this.#give(channel, pieceIndex),
       offer: (channel, { credits, isPassOver }) =>
@@ -135,7 +141,7 @@ export class SimulatedHost {
   /** Everything that runs here is lost but the pieces. */
   die(): void {
     this.isDead = true;
-    this.#untold = [];
+    this.news.forget();
     for (const blob of this.#downloads.keys()) this.#endDownload(blob);
   }
 
@@ -163,7 +169,8 @@ export class SimulatedHost {
     const has = this.has[blob];
     if (cut === undefined || has === undefined || connection.channels[blob] !== undefined) return undefined;
     const { digest } = cut;
-    const state = { remoteHas: undefined, isOffering: false, isHandOut: false };
+    const news = { foretold: new ForetoldPieces(), wasTold: new Set<number>() };
+    const state = { remoteHas: undefined, isOffering: false, isHandOut: false, ...news };
     const channel: SimulatedChannel = { connection, blob, digest, cut, ...state };
     connection.channels[blob] = channel;
     const download = this.#downloads[blob];
@@ -266,8 +273,8 @@ export class SimulatedHost {
     download.pieceVerified(piece);
     this.#limits[blob]?.pieceHere(piece);
     if (!has.add(piece)) return;
-    this.#untold.push(blob, piece);
-    if (this.#untold.length === 2) this.#deps.haveWaits(this);
+    for (const channel of this.news.awaiting(blob, piece)) this.#onRequest(channel, piece);
+    if (this.news.add(blob, piece)) this.#deps.haveWaits(this);
     if (this.#options.isRead) download.setReaders([has.firstMissing(0)]);
     if (!download.isComplete) return;
     this.#endDownload(blob);
@@ -275,23 +282,15 @@ export class SimulatedHost {
     this.#deps.completed(this, blob);
   }
 
-  /** Tells everybody what was verified since, without what they have. */
-  tellHaves(): void {
-    const untold = this.#untold;
-    this.#untold = [];
-    for (const connection of this.#slots) {
-      if (connection === undefined) continue;
-      let lastBlob = -1;
-      for (let at = 0; at < untold.length; at += 2) {
-        const blob = untold[at] ?? 0;
-        const piece = untold[at + 1] ?? 0;
-        const channel = connection.channels[blob];
-        if (channel === undefined || !isNewsTo(channel, piece)) continue;
-        this.#deps.wires.say(connection.end, MESSAGE.have, blob, piece);
-        this.#deps.count.controlBytes += FRAME_BYTES.haveRun + (blob === lastBlob ? 0 : FRAME_BYTES.have);
-        lastBlob = blob;
-      }
-    }
+  /** True while a piece is on its way here over a connection. */
+  expects(connection: SimulatedConnection, blob: number, piece: number): boolean {
+    return this.#downloads[blob]?.isAsked(connection.slot, piece) === true;
+  }
+
+  /** A piece will be here in a moment. */
+  foretell(blob: number, piece: number): void {
+    const has = this.has[blob];
+    if (has?.has(piece) === false) this.news.foretell(blob, piece, has);
   }
 
   /** Deadlines, and signs of life of those who are sending. */
@@ -336,6 +335,7 @@ export class SimulatedHost {
   #onRequest(channel: SimulatedChannel, pieceIndex: number): void {
     const { connection } = channel;
     const isHere = this.has[channel.blob]?.has(pieceIndex) === true;
+    if (!isHere && channel.foretold.ask(pieceIndex)) return;
     if (isHere && connection.queue.add({ channel: channel.blob, pieceIndex, isByCredit: false })) {
       this.#sendNext(connection);
     } else if (!isHere) this.#say(channel, MESSAGE.reject, pieceIndex);
@@ -343,6 +343,7 @@ export class SimulatedHost {
 
   #onCancel(channel: SimulatedChannel, pieceIndex: number): void {
     const { connection } = channel;
+    if (channel.foretold.cancel(pieceIndex)) return;
     if (connection.queue.cancel(channel.blob, pieceIndex) !== undefined) return;
     const { sending } = connection;
     if (sending?.channel !== channel.blob || sending.pieceIndex !== pieceIndex) return;
@@ -380,6 +381,7 @@ export class SimulatedHost {
     this.sentBytes += bytes;
     this.#deps.count.controlBytes += payloadOverheadBytes(bytes);
     this.#deps.wires.send(connection.end, bytes);
+    this.#deps.sending(connection, upload);
     if (upload.isByCredit) {
       this.#deps.wires.say(connection.end, MESSAGE.creditStart, upload.channel, upload.pieceIndex);
     }

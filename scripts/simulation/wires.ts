@@ -135,6 +135,11 @@ export class Wires {
     return this.#network.isRunning(end);
   }
 
+  /** When the last byte of what an end sends leaves, as things are. */
+  endMs(end: number): number {
+    return this.#network.endMs(end);
+  }
+
   /** Stops what an end sends. @returns bytes that did not leave. */
   stop(end: number, nowMs: number): number {
     return this.#network.isRunning(end) ? this.#network.cancel(end, nowMs) : 0;

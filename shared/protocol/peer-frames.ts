@@ -75,6 +75,7 @@ export type PeerFrame =
   | { readonly type: 'bitfield'; readonly channel: number; readonly bits?: Uint8Array | undefined }
   /** How many `any-piece` requests the receiver may keep open, and whether each piece was handed out once. */
   | { readonly type: 'offer'; readonly channel: number; readonly credits: number; readonly isPassOver: boolean }
+  /** Pieces that are here, or will be in about a round trip: a request for one of those is answered when it is. */
   | { readonly type: 'have'; readonly channel: number; readonly runs: readonly PieceRun[] }
   | { readonly type: 'request'; readonly channel: number; readonly pieceIndex: number }
   | { readonly type: 'any-piece'; readonly channel: number }

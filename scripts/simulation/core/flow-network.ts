@@ -62,6 +62,11 @@ export class FlowNetwork {
     }
   }
 
+  /** When a running flow ends if nothing changes. */
+  endMs(flow: number): number {
+    return this.#endsMs[flow] ?? 0;
+  }
+
   isRunning(flow: number): boolean {
     return (this.#rates[flow] ?? 0) > 0;
   }

@@ -48,6 +48,11 @@ test('Hosts that come over six times of a pull take at most 1.15 of the bound fr
   check(outcome, { maxRatio: 1.15, copies: 2 });
 });
 
+test('Pieces are asked for before they are there where the way is long: 20 ms cost 100 hosts less than a fifth of one copy', () => {
+  // 1.174 to 1.189 with six seeds, 1.199 to 1.221 when each piece was told of when it was there.
+  check(pull({ hosts: 100, layers: [400e6], rate: GIGABIT, latencyMs: 20 }), { maxRatio: 1.195, copies: 1.15 });
+});
+
 test('Clients that read along on every host do not slow the pull', () => {
   const options = { hosts: 32, layers: [100e6], rate: GIGABIT, isRead: true };
 
