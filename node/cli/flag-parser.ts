@@ -27,7 +27,8 @@ export interface ParsedFlags {
 }
 
 /**
- * Reads flags as `--name value`, `--name=value`, `--name` and `--no-name`, and the operands between them.
+ * Reads flags as `--name value`, `--name=value`, `--name` and `--no-name`, those with a letter as `-n`, `-n=value` and together, and
+ * the operands between them.
  * @param args what follows the command's words.
  */
 export function parseFlags(
@@ -42,7 +43,7 @@ export function parseFlags(
     }),
   );
   const { tokens } = parseArgs({
-    args: [...args],
+    args: withoutShortValues(args, shapes),
     options: { ...options, help: { type: 'boolean', short: 'h' } },
     strict: false,
     allowNegative: true,
@@ -70,6 +71,20 @@ export function parseFlags(
     if (isRequired && flags['help'] !== true) problems.push(`${name} is missing`);
   }
   return { flags, operands, problems };
+}
+
+/** `-dm=true` as `-d --delete-untagged=true`: parseArgs takes what follows a letter for more letters, the equals sign too. */
+function withoutShortValues(args: readonly string[], shapes: readonly FlagShape[]): string[] {
+  const end = args.indexOf('--');
+  const own = end === -1 ? args : args.slice(0, end);
+  const read = own.flatMap((arg) => {
+    const [, letters = '', last = '', value = ''] = /^-([A-Za-z]*)([A-Za-z])=(.*)$/s.exec(arg) ?? [];
+    if (last === '') return [arg];
+    const name = shapes.find(({ short }) => short === last)?.name;
+    const lastWithValue = name === undefined ? `-${last}` : `--${name}=${value}`;
+    return letters === '' ? [lastWithValue] : [`-${letters}`, lastWithValue];
+  });
+  return end === -1 ? read : [...read, ...args.slice(end)];
 }
 
 interface OptionToken {
