@@ -83,7 +83,7 @@ export const registrySettings = Type.Object(
       text({
         placeholder: 'URL',
         description:
-          'Where clients reach this registry, when neither their own word nor a trusted proxy says it: https://registry.example.',
+          'Where clients reach this registry, in the place of what they and trusted proxies say: https://registry.example. Links begin with it as it is, without registry.prefix.',
       }),
     ),
     prefix: Type.Optional(

@@ -9,7 +9,7 @@ import { ResponseHeaders } from './response-headers.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 export interface SiteOptions {
-  /** Where clients reach us, `https://registry.example`; then links begin with it. */
+  /** Where clients reach us, `https://registry.example`; then links begin with it, and the prefix is not added. */
   readonly publicUrl?: string | undefined;
   /** The API lies below this path; '' for the top. */
   readonly prefix: string;
@@ -58,9 +58,12 @@ export class RegistrySite {
     return path.startsWith(`${this.#prefix}/`) ? path.slice(this.#prefix.length) : undefined;
   }
 
-  /** Where the client of a request sees this registry: scheme, host and prefix, without a slash at the end; undefined when it does not say. */
+  /**
+   * Where the client of a request sees this registry, without a slash at the end: the public URL, or scheme, host and prefix;
+   * undefined when it does not say.
+   */
   baseUrl(request: IncomingMessage): string | undefined {
-    if (this.#publicBase !== undefined) return `${this.#publicBase}${this.#prefix}`;
+    if (this.#publicBase !== undefined) return this.#publicBase;
     const { scheme, host } = this.#forwarded(request);
     const own = request.headers.host;
     const seen = host ?? (own !== undefined && isHostHeader(own) ? own : undefined);

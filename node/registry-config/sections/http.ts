@@ -9,7 +9,9 @@ export const httpSection: RegistrySection = {
     mapped('http.addr', 'text', ['http'], { default: ':5000' }),
     mapped('http.net', 'text', [], { default: 'tcp', about: 'tcp is the only one; a Unix socket is an error.' }),
     asSetting('http.prefix', 'text', 'registry.prefix'),
-    asSetting('http.host', 'text', 'registry.publicUrl'),
+    asSetting('http.host', 'text', 'registry.publicUrl', {
+      about: 'Links begin with it as it is; http.prefix is not added, as in the original.',
+    }),
     ignored(
       'http.secret',
       'any',

@@ -36,6 +36,25 @@ test('Links name the host that the client asked, by the word of trusted proxies 
   assert.equal(await via(named.baseUrl, forwarded), 'https://hub.example:8443');
 });
 
+test('A public URL is where clients see the registry, whole: the prefix is between a proxy and us', async () => {
+  // As the reference registry does with http.host and http.prefix: docker asks at the top of a host, whatever lies behind its proxy.
+  await using top = await listenRegistry(
+    {},
+    { urls: 'absolute', prefix: '/reg/', publicUrl: 'https://hub.example:8443' },
+  );
+  await using below = await listenRegistry(
+    {},
+    { urls: 'absolute', prefix: '/reg/', publicUrl: 'https://hub.example/reg/' },
+  );
+  const opened = async (baseUrl: string): Promise<string> => {
+    const answer = await new RegistryWire(baseUrl).send('POST', '/reg/v2/a/blobs/uploads/');
+    return (answer.headers.location ?? '').replace(/\/a\/.*/, '');
+  };
+
+  assert.equal(await opened(top.baseUrl), 'https://hub.example:8443/v2');
+  assert.equal(await opened(below.baseUrl), 'https://hub.example/reg/v2');
+});
+
 test('A request on loopback for a name of others is refused, on every path', async () => {
   await using registry = await listenRegistry({}, { allowedHosts: ['registry.lan'], publicUrl: 'http://r.example' });
   const wire = new RegistryWire(registry.baseUrl);
