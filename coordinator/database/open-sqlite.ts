@@ -41,7 +41,7 @@ export function openSqlite(path: string, migrations: readonly string[] = MIGRATI
     if (!(error instanceof Sqlite.SqliteError)) throw error;
     const why =
       error.code === 'SQLITE_BUSY'
-        ? 'is in use by another coordinator'
+        ? 'is in use by another coordinator, which runs with this data folder; stop that one first, or choose another --data'
         : `cannot be opened as a database (${error.message})`;
     throw new AppError('config_invalid', `${path} ${why}`, { cause: error });
   }

@@ -161,6 +161,8 @@ function systemFailure(error: unknown): string | undefined {
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     return `no permission for ${path || address}; run as another user, or choose another folder with --data`;
   }
+  if (error.code === 'ENOTDIR' || error.code === 'EEXIST')
+    return `${path} cannot be made or opened, since part of it is a file and no folder; choose another folder with --data`;
   if (error.code === 'ENOSPC') return 'no space left on the disk';
   return error.code === 'EROFS' ? `${path} is on a read-only disk; choose another folder with --data` : undefined;
 }

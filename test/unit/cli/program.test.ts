@@ -229,9 +229,12 @@ test('What the operating system refuses is a sentence, a bug shows where it is',
   const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', address: '127.0.0.1', port: 5000 });
 
   const refused = await run([commandThat(() => Promise.reject(taken))], ['try']);
+  const file = Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR', path: 'data/authority' });
+  const noFolder = await run([commandThat(() => Promise.reject(file))], ['try']);
   const bug = await run([commandThat(() => Promise.reject(new Error('a bug')))], ['try']);
 
   assert.match(refused.messages, /^shoal: 127\.0\.0\.1:5000 is in use by another program; choose another with --http/);
+  assert.match(noFolder.messages, /^shoal: data\/authority cannot be made .* choose another folder with --data\n$/);
   assert.match(bug.messages, /a bug\n +at /);
   assert.deepEqual([refused.code, bug.code], [1, 1]);
 });
