@@ -7,7 +7,7 @@ import { NodeConfig } from '../../config.ts';
 import { PATH_VARIABLE, readRegistryConfig, type RegistryConfig } from '../../registry-config/read-registry-config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import type { Command } from '../command.ts';
-import { givenBy } from '../registry-settings.ts';
+import { givenBy, withTheirNames } from '../registry-settings.ts';
 import { reloadSettings } from '../reload-settings.ts';
 import { tellOfOthersVolume } from '../others-volume.ts';
 import { runUntilStopped } from '../run-until-stopped.ts';
@@ -56,7 +56,9 @@ export const serveCommand: Command = {
         },
       },
       stop,
-    );
+    ).catch((error: unknown) => {
+      throw withTheirNames(error, registry);
+    });
     return 0;
   },
 };
