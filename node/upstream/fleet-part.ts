@@ -5,6 +5,7 @@
 //             gets it, and gives it to others in turn
 //
 //   reader ──(the fetcher is gone, and the coordinator gives the turn to this host)──▶ fetcher, from the byte where it is
+//     └─────(nothing comes from the others for a minute)──▶ alone, from the last piece that was compared
 //
 // Whatever a piece's hash says, the digest of the whole decides at the end, on every host for itself.
 
@@ -30,9 +31,6 @@ import { PieceCheck } from './piece-check.ts';
 import { PieceTeller, REMIND_MS } from './piece-teller.ts';
 import { SourceChoice } from './source-choice.ts';
 
-/** A smaller blob is over before anybody could read it along; the others wait until it is whole. */
-const MIN_SHARED_BYTES = 512 * 1024;
-
 export interface FleetPartDeps {
   readonly clock: Clock;
   readonly log: Logger;
@@ -55,7 +53,7 @@ export class FleetPart implements FetchPart {
   readonly #hashing = pLimit(1);
   readonly #sources: SourceChoice;
   readonly #teller: PieceTeller;
-  #role: 'fetcher' | 'reader';
+  #role: 'fetcher' | 'reader' | 'alone';
   readonly #fetchId: string;
   /** The other host whose word the table is, or was in part. */
   #fetcherId: string | undefined;
@@ -66,6 +64,7 @@ export class FleetPart implements FetchPart {
   #check: PieceCheck | undefined;
   /** Ends the body that is being read. */
   #reading = new AbortController();
+  /** Nothing comes from the others: what comes from now on is the upstream's. */
   #isStuck = false;
   /** Others began anew or fell silent in the middle, as they do when the host that fetches is another all of a sudden. */
   #isLeft = false;
@@ -110,8 +109,9 @@ export class FleetPart implements FetchPart {
   async open(fromByte: number, signal: AbortSignal): Promise<BlobSupply | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
+      if (this.#isStuck && this.isReader) throw nothingComes(this.#digest); // it comes again after a step back
       const either = this.#newReading(signal);
-      if (this.#role === 'fetcher') return this.#upstream.open(fromByte, either);
+      if (this.#role !== 'reader') return this.#upstream.open(fromByte, either);
       const [source, table] = [this.#sources.current, this.#table];
       if (source !== undefined && table !== undefined) {
         const firstByte = fromByte - (fromByte % LEAF_BYTES);
@@ -133,6 +133,7 @@ export class FleetPart implements FetchPart {
   begun(arriving: ArrivingBlob): void {
     if (this.#arriving !== undefined) return;
     this.#arriving = arriving;
+    if (this.#role === 'alone') return;
     this.#table ??= new ProvisionalTable(arriving.sizeBytes);
     if (this.#table.sizeBytes !== arriving.sizeBytes)
       this.#fail(new AppError('digest_mismatch', 'hosts were told different sizes of one blob'));
@@ -154,10 +155,16 @@ export class FleetPart implements FetchPart {
 
   async stepBack(): Promise<void> {
     const [arriving, check] = [this.#arriving, this.#check];
-    if (arriving === undefined || check === undefined) return;
+    if (arriving === undefined || check === undefined || this.#role === 'alone') return;
+    if (this.isReader && this.#sources.isBarrenAt(arriving.readableBytes)) this.#isStuck = true;
+    if (this.#isStuck) {
+      await this.#hashing(() => arriving.stepBack(check.checkedBytes));
+      this.#goAlone();
+      return;
+    }
     // What came is compared first, while it is known who gave it; what is right need not come again.
-    while (check.isBehind && !this.#isCompared && !this.#sources.isWrong && this.#failure === undefined)
-      await this.#changes.next(this.#over.signal);
+    const isWaiting = (): boolean => !this.#isStuck && !this.#sources.isWrong && this.#failure === undefined;
+    while (check.isBehind && !this.#isCompared && isWaiting()) await this.#changes.next(this.#over.signal);
     if (this.#sources.isWrong) await this.#hashing(() => arriving.stepBack(check.checkedBytes));
     this.#sources.steppedBack(check.checkedPieces);
     this.#changes.tell();
@@ -177,7 +184,7 @@ export class FleetPart implements FetchPart {
     this.#changes.tell();
     if (this.#role !== 'fetcher') return;
     const ours = this.#table;
-    if (ours === undefined || ours.sizeBytes < MIN_SHARED_BYTES) return;
+    if (ours === undefined || !this.#teller.isWorthTelling(ours.sizeBytes)) return;
     const { signal } = this.#over;
     try {
       const { hashes } = await arriving.table();
@@ -211,6 +218,7 @@ export class FleetPart implements FetchPart {
   /** All that is to be compared with what another host said is as that says. */
   get #isCompared(): boolean {
     const checkedPieces = this.#check?.checkedPieces ?? 0;
+    if (this.#role === 'alone') return true;
     if (this.#role === 'fetcher') return checkedPieces >= this.#borrowedPieces;
     return this.#check?.isComplete === true;
   }
@@ -246,7 +254,7 @@ export class FleetPart implements FetchPart {
     this.#check = check;
     try {
       while (!this.#isCompared) {
-        if (await check.next(signal)) continue;
+        if ((await check.next(signal)) || this.#isStuck) continue;
         this.#wrongPiece(check.checkedPieces);
         while (this.#sources.isWrong) await this.#changes.next(signal);
       }
@@ -290,7 +298,7 @@ export class FleetPart implements FetchPart {
   async #run(): Promise<void> {
     const { clock, log } = this.#deps;
     const { signal } = this.#over;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#role !== 'alone') {
       try {
         const hasMore = this.#role === 'fetcher' ? await this.#tell(signal) : await this.#ask(signal);
         if (!hasMore) await clock.sleep(ASK_AGAIN_MS, signal);
@@ -305,7 +313,7 @@ export class FleetPart implements FetchPart {
   /** As fetcher: what came since. @returns true when there is more to say at once. */
   async #tell(signal: AbortSignal): Promise<boolean> {
     const [table, arriving] = [this.#table, this.#arriving];
-    if (table === undefined || arriving === undefined || table.sizeBytes < MIN_SHARED_BYTES) {
+    if (table === undefined || arriving === undefined || !this.#teller.isWorthTelling(table.sizeBytes)) {
       await this.#teller.remind(signal);
       return false;
     }
@@ -362,17 +370,31 @@ export class FleetPart implements FetchPart {
     this.#changes.tell();
   }
 
+  #goAlone(): void {
+    this.#role = 'alone';
+    this.#changes.tell();
+  }
+
   #watchSource(): void {
     const table = this.#table;
-    if (table === undefined) return;
+    if (table === undefined || this.#isReceived || this.#isStuck) return;
     const cameBytes = this.#arriving?.readableBytes ?? 0; // nobody may have been named to read from yet, and nobody ever be
     const seen = { cameBytes, knownBytes: table.knownBytes, pieceBytes: table.pieceBytes };
     const { slow, isStuck } = this.#sources.look(seen, this.#deps.clock.nowMs());
     this.#isStuck = isStuck;
-    if (isStuck)
-      this.#fail(new AppError('blob_unavailable', 'nothing comes of this blob from the hosts that read it along'));
+    if (isStuck) {
+      this.#deps.log.warn({ digest: this.#digest }, 'nothing comes of a blob from other hosts; asking its upstream');
+      if (this.#arriving === undefined) this.#goAlone();
+      this.#reading.abort(nothingComes(this.#digest));
+      this.#changes.tell();
+      return;
+    }
     if (slow === undefined) return;
     this.#logLeft(slow.nodeId, 'slow');
     this.#reading.abort(new AppError('upstream_unavailable', 'a host of the fleet is slow with this blob'));
   }
+}
+
+function nothingComes(digest: Digest): AppError {
+  return new AppError('upstream_unavailable', 'nothing comes of this blob from other hosts', { detail: { digest } });
 }

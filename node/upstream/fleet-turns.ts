@@ -9,10 +9,10 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 export const ASK_AGAIN_MS = 250;
 
 /**
- * A host waits no longer than that for another that says it fetches, and then fetches for itself: a copy that nothing is told of in ten minutes is
- * a very large one for which the coordinator has no room, or none at all.
+ * A host waits no longer than that for another that says it fetches and tells nothing of it, and then fetches for itself. Who fetches tells of a blob
+ * as soon as its upstream answers, which it does within 20 s or fails, and of a small one after 5 s; and clients begin to give up after a minute.
  */
-const MAX_WAIT_MS = 600_000;
+const MAX_WAIT_MS = 60_000;
 
 /**
  * What a host is to do about a blob of an upstream.

@@ -8,10 +8,15 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 
 /** How often a host with nothing new to say reminds the coordinator, which gives its turn to another after three times that. */
 export const REMIND_MS = 5_000;
+/** A smaller blob is over before anybody could read it along; the others wait until it is whole. */
+const MIN_SHARED_BYTES = 512 * 1024;
+/** Unless it takes so long: then the others hear of it, and know that it comes. */
+const SMALL_SHARED_AFTER_MS = 5_000;
 
 export class PieceTeller {
   readonly #deps: { readonly clock: Clock; readonly link: CoordinatorLink };
   readonly #about: { readonly digest: Digest; readonly fetchId: string; readonly repository: string };
+  readonly #begunMs: number;
   #toldMs = Number.NEGATIVE_INFINITY;
   #toldPieces = 0;
   /** It wants no more at the moment: another has the turn, or there is no room for more hashes. */
@@ -22,12 +27,18 @@ export class PieceTeller {
     about: { readonly digest: Digest; readonly fetchId: string; readonly repository: string },
   ) {
     this.#deps = deps;
+    this.#begunMs = deps.clock.nowMs();
     this.#about = about;
   }
 
   /** The coordinator knows the first pieces already. */
   skip(pieces: number): void {
     this.#toldPieces = pieces;
+  }
+
+  /** Whether the others are to hear of the pieces of a blob of this size, and not only that it is fetched. */
+  isWorthTelling(sizeBytes: number): boolean {
+    return sizeBytes >= MIN_SHARED_BYTES || this.#deps.clock.nowMs() - this.#begunMs >= SMALL_SHARED_AFTER_MS;
   }
 
   /** Says that this host still fetches, when it is time to. */

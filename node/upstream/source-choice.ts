@@ -5,8 +5,18 @@ import { SourceWatch, type ReadingState } from './source-watch.ts';
 
 /** Hosts that may send wrong pieces of one blob; after more of them it is the table that is wrong. */
 const MAX_WRONG_SOURCES = 3;
-/** A reader to which nothing comes for so long fails; a fetch whose upstream is silent for that long has failed before. */
-const NO_PROGRESS_MS = 120_000;
+/** Sources in a row that gave nothing before a reader asks the upstream itself: with one more its fetch would fail. */
+const MAX_BARREN_SOURCES = 3;
+/**
+ * A reader to which nothing comes for so long leaves the others and asks the upstream itself: clients begin to give up after a minute, and a
+ * fetch whose upstream is silent for that long has failed before. To this the time of a piece on the slowest line is added.
+ */
+const NO_PROGRESS_MS = 60_000;
+/**
+ * The slowest line of a fetch that is worth waiting for, half a Mbit/s: nothing is told of a piece before all of it came, which on such a line
+ * takes 2 s for one of 128 KiB and 64 s for one of 4 MiB. On a slower one a host that reads along may ask the upstream, too.
+ */
+const SLOWEST_LINE_BYTES_PER_SECOND = 64 * 1024;
 
 /**
  * What follows from a wrong piece.
@@ -21,7 +31,7 @@ export interface WrongPiece {
 /**
  * What follows from a look at how much comes.
  * @property slow who gives nothing or little, and is left.
- * @property isStuck true when nothing came for so long that the fetch has to end.
+ * @property isStuck true when nothing came for so long that the others are no use.
  */
 export interface Pace {
   readonly slow: Peer | undefined;
@@ -34,6 +44,8 @@ export class SourceChoice {
   #givenBy: Peer | undefined;
   #lostId: string | undefined;
   #wrongSources = 0;
+  #barrenSources = 0;
+  #barrenByte = 0;
   #isWrong = false;
   /** The piece in the middle of which another host went on. */
   #mixedPiece: number | undefined;
@@ -98,11 +110,19 @@ export class SourceChoice {
     this.#isWrong = false;
   }
 
+  /** A body ended where `atByte` is the next one. @returns true when several in a row gave nothing. */
+  isBarrenAt(atByte: number): boolean {
+    this.#barrenSources = atByte > this.#barrenByte ? 0 : this.#barrenSources + 1;
+    this.#barrenByte = atByte;
+    return this.#barrenSources >= MAX_BARREN_SOURCES;
+  }
+
   /** Leaves a source from which nothing comes, or much less than there is. Call it often. */
   look(state: ReadingState, nowMs: number): Pace {
     const { isSlow, silentMs } = this.#watch.look(state, nowMs);
     const slow = isSlow ? this.#current : undefined;
     if (slow !== undefined) this.lose(slow.nodeId);
-    return { slow, isStuck: silentMs > NO_PROGRESS_MS };
+    const pieceMs = (state.pieceBytes * 1000) / SLOWEST_LINE_BYTES_PER_SECOND;
+    return { slow, isStuck: silentMs > NO_PROGRESS_MS + pieceMs };
   }
 }

@@ -68,6 +68,8 @@ interface Others {
   /** When the turn comes to this host. */
   readonly isTurn?: () => boolean;
   readonly upstream?: BlobOrigin;
+  /** Of the blob, as the one says that fetches. */
+  readonly sizeBytes?: number;
 }
 
 async function open(others: Others): Promise<World> {
@@ -81,7 +83,7 @@ async function open(others: Others): Promise<World> {
     const about = {
       fetchId: others.fetchId?.() ?? 'f',
       fetcher: 'fetcher',
-      sizeBytes: BLOB.length,
+      sizeBytes: others.sizeBytes ?? BLOB.length,
       isOfRepository: true,
     };
     const hashes = others.hashes.subarray(knownPieces * HASH_BYTES);
@@ -179,7 +181,7 @@ async function readAll(
 
 async function passTime({ clock }: World, isOver: () => boolean): Promise<void> {
   await eventually({ what: 'the end', intervalMs: 1 }, async () => {
-    await clock.advance(50);
+    await clock.advance(250);
     return isOver();
   });
 }
@@ -241,20 +243,59 @@ test('Nothing is asked for before its hash is known, and a host that has nothing
   await reader[Symbol.asyncDispose]();
 });
 
-test('A reader that is never told whom to read from gives up, and its host asks the upstream alone the next time', async () => {
-  await using world = await open({ hosts: {}, hashes: hashesOf(BLOB, 3), sources: [] });
-  const fetch = await world.start();
+test('Readers to which nothing more comes ask the upstream for the rest after a minute, and their host does so alone for a while', async () => {
+  const silent = { hosts: { fetcher: BLOB.subarray(0, 3 * LEAF_BYTES), mute: undefined }, hashes: hashesOf(BLOB, 3) };
+  const allSaid = { ...silent, hashes: hashesOf(BLOB) };
+  for (const { others, fromByte } of [
+    { others: { ...silent, sources: [] }, fromByte: 0 },
+    { others: { ...silent, sources: ['fetcher'] }, fromByte: 3 * LEAF_BYTES },
+    { others: { ...allSaid, sources: ['mute', 'mute', 'mute', 'mute', 'mute'] }, fromByte: 0 },
+    { others: { ...allSaid, sources: ['fetcher'] }, fromByte: 3 * LEAF_BYTES },
+  ]) {
+    const firstBytes: number[] = [];
+    const upstream = upstreamOf(BLOB, firstBytes);
+    await using world = await open({ ...others, upstream });
+    const fetch = await world.start();
 
-  let failure: unknown;
-  const joining = fetch.join(never).catch((error: unknown) => {
-    failure = error;
-  });
-  for (let turn = 0; turn < 3000 && failure === undefined; turn += 1) await world.clock.advance(50);
-  await fetch.stop(new AppError('shutting_down', 'the test is over'));
-  await joining;
+    const { bytes, failure } = await readAll(world, fetch);
+    await passTime(world, () => fetch.isOver);
 
-  assert.ok(isAppError(failure, 'blob_unavailable'), String(failure));
-  assert.deepEqual(await world.fetches.turn(DIGEST, REPOSITORY, never), { type: 'alone' });
+    assert.ok(bytes.equals(BLOB), String(failure));
+    assert.deepEqual(firstBytes, [fromByte]);
+    assert.deepEqual(await world.fetches.turn(DIGEST, REPOSITORY, never), { type: 'alone' });
+  }
+});
+
+test('What a fetcher lied about in size does not outlast it: who leaves it takes the size of the upstream', async () => {
+  const upstream = upstreamOf(BLOB, []);
+  const others = { hosts: {}, hashes: new Uint8Array(), sources: [], sizeBytes: BLOB.length + 5, upstream };
+  await using world = await open(others);
+
+  const { bytes, failure } = await readAll(world, await world.start());
+
+  assert.ok(bytes.equals(BLOB), String(failure));
+});
+
+test('A small blob that does not come soon is told of all the same, so that the others know that it is on its way', async () => {
+  const small = BLOB.subarray(0, LEAF_BYTES + 1);
+  let openGate: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (openGate = resolve));
+  async function* body(): AsyncGenerator<Uint8Array> {
+    await gate;
+    yield small;
+  }
+  const upstream: BlobOrigin = { open: async () => ({ sizeBytes: small.length, firstByte: 0, body: body() }) };
+  await using world = await open({ hosts: {}, hashes: new Uint8Array(), sources: [] });
+  const fetch = world.fetches.start(digestOf(small), REPOSITORY, { origin: upstream, turn: { type: 'fetch' } });
+  const isTold = (): boolean => world.link.calls.some(({ method }) => method === 'cache.offer');
+  await fetch.sizeBytes(never);
+
+  for (let at = 0; at < 4000; at += 250) await world.clock.advance(250);
+  assert.equal(isTold(), false);
+  await passTime(world, isTold);
+
+  openGate();
+  await passTime(world, () => fetch.isOver);
 });
 
 test('A host that begins a fetch anew again and again fails its readers twice, not for ever', async () => {
@@ -315,6 +356,15 @@ test('Who takes over asks the upstream for the rest alone, and compares what the
     }
   }
 });
+
+function upstreamOf(blob: Buffer, firstBytes: number[]): BlobOrigin {
+  return {
+    open: async (fromByte) => {
+      firstBytes.push(fromByte);
+      return { sizeBytes: blob.length, firstByte: fromByte, body: asBody([blob.subarray(fromByte)]) };
+    },
+  };
+}
 
 async function* asBody(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks;

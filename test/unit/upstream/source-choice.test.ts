@@ -66,13 +66,13 @@ test('Three hosts with wrong pieces, or one wrong piece of the upstream itself, 
   });
 });
 
-test('A source that gives nothing is left, and after two minutes of nothing the fetch is stuck', () => {
+test('A source that gives nothing is left, and after a minute and the time of a piece on a slow line the fetch is stuck', () => {
   const sources = readingFrom('one');
-  const state = { cameBytes: 0, knownBytes: 100, pieceBytes: 100 };
+  const state = { cameBytes: 0, knownBytes: 131_072, pieceBytes: 131_072 };
 
   assert.deepEqual(sources.look(state, 0), { slow: undefined, isStuck: false });
   assert.equal(sources.look(state, 5000).slow?.nodeId, 'one');
   assert.equal(sources.current, undefined);
-  assert.deepEqual(sources.look(state, 120_000), { slow: undefined, isStuck: false });
-  assert.equal(sources.look(state, 120_001).isStuck, true);
+  assert.deepEqual(sources.look(state, 62_000), { slow: undefined, isStuck: false });
+  assert.equal(sources.look(state, 62_001).isStuck, true);
 });
