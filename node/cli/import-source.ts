@@ -2,7 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import { AppError } from '../../shared/runtime/errors.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
+import { isHostPort } from '../../shared/runtime/host-port.ts';
 import type { ImageSource } from '../import/image-source.ts';
 import { RegistryFolder } from '../import/registry-folder.ts';
 import { RegistryServer } from '../import/registry-server.ts';
@@ -31,7 +32,10 @@ export async function openSource(
 ): Promise<OpenedSource> {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(from)) {
     refuseLogin(from, options);
-    return { source: await RegistryFolder.open(deps, from), kind: 'folder', [Symbol.dispose]: () => undefined };
+    const source = await RegistryFolder.open(deps, from).catch((error: unknown) => {
+      throw withAddressHint(error, from);
+    });
+    return { source, kind: 'folder', [Symbol.dispose]: () => undefined };
   }
   const url = registryUrl(from);
   const { authority, alsoAllowed } = options;
@@ -53,6 +57,13 @@ export async function openSource(
       catalog[Symbol.dispose]();
     },
   };
+}
+
+/** Docker's names of registries have no scheme, so people leave it out here, too. */
+function withAddressHint(error: unknown, from: string): unknown {
+  if (!isAppError(error, 'config_invalid') || !isHostPort(from)) return error;
+  const hint = `Or write http://${from} or https://${from} for a registry at that address.`;
+  return new AppError(error.code, `${error.message} ${hint}`, { cause: error });
 }
 
 function registryUrl(from: string): URL {

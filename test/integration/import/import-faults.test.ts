@@ -206,11 +206,17 @@ describe('shoal import', () => {
   test('says that nothing answers at an address, and how to write one', async () => {
     const unreachable = await fromNobody;
     const noUrl = await runImport('ftp://old.example/');
+    const noScheme = await runImport('old.example:5000');
 
     assert.equal(unreachable.code, 3, unreachable.messages);
     assert.match(unreachable.messages, new RegExp(`127\\.0\\.0\\.1:${nobodysPort}`));
     assert.equal(noUrl.code, 2);
     assert.match(noUrl.messages, /no URL like https:/);
+    assert.equal(noScheme.code, 2);
+    assert.match(
+      noScheme.messages,
+      /is not there.* write http:\/\/old\.example:5000 or https:\/\/old\.example:5000 for/,
+    );
   });
 
   test('says what it may not read, and that the node is not its own', needs({ root: true }), async () => {
