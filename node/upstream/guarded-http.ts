@@ -12,6 +12,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import { addressClass } from './address-class.ts';
+import { connectFailure } from './connect-failure.ts';
 import { isListed } from './listed-places.ts';
 import type { UpstreamDefinition } from './upstream-settings.ts';
 
@@ -105,7 +106,7 @@ export class GuardedHttp implements Disposable {
       signal.throwIfAborted();
       late.signal.throwIfAborted();
       if (isAppError(error)) throw error;
-      throw this.#unavailable(`cannot be reached (${codeOf(error)})`, {}, error);
+      throw this.#unavailable(`cannot be reached (${connectFailure(error)})`, {}, error);
     } finally {
       timer.cancel();
     }
@@ -181,11 +182,4 @@ export class GuardedHttp implements Disposable {
   #unavailable(what: string, detail: AppError['detail'] = {}, cause?: unknown): AppError {
     return new AppError('upstream_unavailable', `the upstream ${this.#upstream.name} ${what}`, { cause, detail });
   }
-}
-
-/** A word for people: `ECONNREFUSED`, `CERT_HAS_EXPIRED`. */
-function codeOf(error: unknown): string {
-  if (error instanceof AggregateError) return codeOf(error.errors[0]);
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.message.slice(0, 100) : 'unknown';
 }
