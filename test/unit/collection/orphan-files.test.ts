@@ -16,13 +16,14 @@ class World {
   readonly clock = new FakeClock();
   readonly metrics = new Metrics();
   readonly connected = ['node-1'];
+  readonly closed: string[] = [];
   readonly sent: Array<{ readonly nodeId: string; readonly event: CoordinatorEvent }> = [];
   readonly files = new OrphanFiles(
     {
       clock: this.clock,
       metrics: this.metrics,
       sessions: {
-        all: () => this.connected.map((nodeId) => ({ nodeId })),
+        all: () => this.connected.map((nodeId) => ({ nodeId, close: () => void this.closed.push(nodeId) })),
         send: (nodeId, event) => void this.sent.push({ nodeId, event }),
       },
     },
@@ -94,9 +95,36 @@ test('A host hears of two hundred files at a time, and the next follow as these 
   assert.equal(world.sent.length, 400);
 });
 
-test('No more than a hundred thousand files are remembered', async () => {
+test('A host with more files than are remembered leaves room for others, and says the rest again when its own are gone', async () => {
   const world = new World();
-  for (let index = 0; index < 100_010; index += 1)
-    world.files.noticed(`node-${index % 3}`, smallBlob(`${index}`).digest);
+  const digests = Array.from({ length: 60_000 }, (_, index) => smallBlob(`${index}`).digest);
+  const remaining = new Set(digests);
+  const say = (): void => remaining.forEach((digest) => world.files.noticed('node-1', digest));
+  say();
+  assert.equal(await world.count(), 50_000);
+  world.files.noticed('node-2', ONE);
+  assert.equal(await world.count(), 50_001);
+  world.files.sendDue();
+  assert.deepEqual(world.closed, []);
+
+  for (const digest of digests.slice(0, 50_000)) {
+    remaining.delete(digest);
+    world.files.settled('node-1', digest);
+  }
+  world.files.sendDue();
+  world.files.sendDue();
+  assert.deepEqual(world.closed, ['node-1']);
+  say();
+  assert.equal(await world.count(), 10_001);
+});
+
+test('Hosts together fill no more than a hundred thousand places, and leaving gives them back', async () => {
+  const world = new World();
+  const digests = Array.from({ length: 10_010 }, (_, index) => smallBlob(`${index}`).digest);
+  for (let node = 0; node < 10; node += 1) for (const digest of digests) world.files.noticed(`host-${node}`, digest);
   assert.equal(await world.count(), 100_000);
+  for (let node = 0; node < 10; node += 1) world.files.forgetNode(`host-${node}`);
+  assert.equal(await world.count(), 0);
+  world.files.noticed('node-1', ONE);
+  assert.equal(await world.count(), 1);
 });
