@@ -14,7 +14,7 @@ export const notificationSettings = Type.Object(
       example:
         '[{"name":"ci","url":"https://ci.example/events","headers":{"Authorization":["Bearer …"]},"ignoredActions":["pull"]}]',
       description:
-        'Where events are posted to, in the form of the reference registry. Of each also `timeoutMs`, `threshold`, `backoffMs`, `ignoredMediaTypes`, `disabled`, `secret`; see operations.md.',
+        'Where events are posted to, in the form of the reference registry. Of each also `timeoutMs`, `threshold`, `backoffMs`, `ignoredMediaTypes`, `disabled`, `secret`; see operations.md. Not reloadable: outbox and couriers are made for the endpoints of the start; what waits is kept over a restart.',
     }),
     secret: Type.Optional(
       text({
