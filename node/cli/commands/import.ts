@@ -127,11 +127,13 @@ export const importCommand: Command = {
     });
     const total = opened.kind === 'folder' ? await totalOf(deps, options, stop) : undefined;
     const { counts, runMs, failure } = await runImport({ ...deps, target }, { ...options, total }, stop);
-    terminal.out(
-      json ? jsonText({ isDryRun: false, ...counts, runMs: Math.round(runMs) }) : renderImport(counts, runMs),
-    );
+    const isNothing = failure !== undefined && counts.repositories === 0;
+    if (json) terminal.out(jsonText({ isDryRun: false, ...counts, runMs: Math.round(runMs) }));
+    else if (!isNothing) terminal.out(renderImport(counts, runMs));
     if (failure === undefined) return counts.problems.count > 0 ? EXIT.failed : EXIT.done;
-    terminal.say('What came over is whole. Run the same again to go on where this ended.\n');
+    terminal.say(
+      isNothing ? 'Nothing came over.\n' : 'What came over is whole. Run the same again to go on where this ended.\n',
+    );
     if (stop.aborted) return EXIT.failed;
     throw failure;
   },

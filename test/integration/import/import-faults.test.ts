@@ -210,6 +210,8 @@ describe('shoal import', () => {
 
     assert.equal(unreachable.code, 3, unreachable.messages);
     assert.match(unreachable.messages, new RegExp(`127\\.0\\.0\\.1:${nobodysPort}`));
+    assert.match(unreachable.messages, /Nothing came over/);
+    assert.equal(unreachable.output, '');
     assert.equal(noUrl.code, 2);
     assert.match(noUrl.messages, /no URL like https:/);
     assert.equal(noScheme.code, 2);
