@@ -162,8 +162,24 @@ function parseStructure(setting: Setting, raw: unknown): ParsedSetting {
   if (shape === undefined || typeof value !== 'object' || value === null) return wrong(setting, raw, advice);
   const [error] = Errors(shape, value);
   if (error === undefined) return { type: 'value', value: value as SettingValue };
-  const where = error.instancePath === '' ? '' : `${error.instancePath.slice(1).replaceAll('/', '.')} `;
-  return wrong(setting, raw, `${where}${error.message}; ${advice}`);
+  return wrong(setting, raw, `${reasonOf(error)}; ${advice}`);
+}
+
+/** What is wrong within a structure: `[0].url must be string`. */
+function reasonOf(error: ReturnType<typeof Errors>[number]): string {
+  const parts = error.instancePath.split('/').slice(1);
+  const at = (below: readonly string[]): string =>
+    below
+      .map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`))
+      .join('')
+      .replace(/^\./, '');
+  if (error.keyword === 'required') {
+    const missing = error.params.requiredProperties.map((name) => at([...parts, name]));
+    return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`;
+  }
+  // What no schema allows.
+  if (error.keyword === 'boolean') return `there is no ${at(parts)}`;
+  return parts.length === 0 ? error.message : `${at(parts)} ${error.message}`;
 }
 
 function jsonOf(text: string): unknown {

@@ -8,7 +8,7 @@ import { NodeConfig } from '../../../node/config.ts';
 import { loadConfig } from '../../../shared/runtime/config-loader.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
 import { parseSetting, showSetting } from '../../../shared/runtime/setting-value.ts';
-import { bytes, count, duration, rate, settingsOf } from '../../../shared/runtime/settings.ts';
+import { bytes, count, duration, rate, settingsOf, structure } from '../../../shared/runtime/settings.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const nothing = { flags: {}, environment: {} };
@@ -83,6 +83,26 @@ test('A secret is never repeated', async () => {
   const message = await messageOf(loadConfig(NodeConfig, { flags: { join: ' ' }, environment: {} }));
 
   assert.match(message, /--join: this is not right/);
+});
+
+test('Within a list or a table it is told which part of it is wrong', () => {
+  const shape = Type.Array(Type.Object({ name: Type.String(), url: Type.String() }, { additionalProperties: false }));
+  const example = '[{"name":"a","url":"b"}]';
+  const [setting] = settingsOf(
+    Type.Object({ hooks: structure(shape, { description: 'Hooks.', default: [], example }) }),
+  );
+  assert.ok(setting !== undefined);
+  const problemOf = (raw: unknown): string | undefined => {
+    const parsed = parseSetting(setting, raw);
+    return parsed.type === 'wrong' ? parsed.problem.split('; ')[1] : undefined;
+  };
+
+  assert.equal(problemOf([{ name: 'a', url: 'b' }]), undefined);
+  assert.equal(problemOf([{ url: 'b' }]), '[0].name is missing');
+  assert.equal(problemOf([{ name: 'a', url: 'b' }, {}]), '[1].name and [1].url are missing');
+  assert.equal(problemOf([{ name: 'a', url: 'b', uri: 'c' }]), 'there is no [0].uri');
+  assert.equal(problemOf([{ name: 1, url: 'b' }]), '[0].name must be string');
+  assert.equal(problemOf({ name: 'a' }), 'must be array');
 });
 
 test('Settings of the other program are known in the file and in the environment', async () => {
