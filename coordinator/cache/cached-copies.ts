@@ -10,6 +10,7 @@ import { CopyExpiry, type CopyExpiryOptions } from './copy-expiry.ts';
 import { CopyUses } from './copy-uses.ts';
 import { FetchLeases } from './fetch-leases.ts';
 import { FleetFetches } from './fleet-fetches.ts';
+import { ListedReferrers } from './listed-referrers.ts';
 import { TagChecks } from './tag-checks.ts';
 
 /** Dispose it to stop looking for old ones. */
@@ -18,6 +19,8 @@ export class CachedCopies implements Disposable {
   readonly leases = new FetchLeases();
   /** What is read along meanwhile. */
   readonly fetches = new FleetFetches();
+  /** What upstreams said of who refers to what. */
+  readonly referrers = new ListedReferrers();
   readonly #deps: { readonly clock: Clock; readonly database: FleetDatabase };
   readonly #tagChecks = new TagChecks();
   readonly #uses: CopyUses;
@@ -46,6 +49,11 @@ export class CachedCopies implements Disposable {
   /** A tag was compared with its upstream now. */
   checked({ repository, tag, digest }: Params<'cache.checked'>): void {
     this.#tagChecks.checked(repository, tag, { digest, atMs: this.#deps.clock.nowMs() });
+  }
+
+  /** An upstream was asked for all referrers of a manifest now. */
+  listed({ repository, subject, descriptors }: Params<'cache.referrers'>): void {
+    this.referrers.keep(repository, subject, { descriptors, atMs: this.#deps.clock.nowMs() });
   }
 
   /** A node that has no session fetches for nobody and gives nothing. */

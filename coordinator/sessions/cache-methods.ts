@@ -1,5 +1,6 @@
 // What nodes say of content of upstreams.
 
+import type { CACHE_METHODS } from '../../shared/protocol/cache-methods.ts';
 import type { Params, Result } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { CachedCopies } from '../cache/cached-copies.ts';
@@ -16,9 +17,7 @@ interface CacheServices {
 }
 
 /** The methods `cache.…`. */
-export function cacheMethods(
-  services: CacheServices,
-): Pick<Methods, 'cache.manifest' | 'cache.checked' | 'cache.lease' | 'cache.offer' | 'cache.unlease'> {
+export function cacheMethods(services: CacheServices): Pick<Methods, keyof typeof CACHE_METHODS> {
   const { cachedCopies, clock } = services;
   const { leases, fetches } = cachedCopies;
   return {
@@ -41,6 +40,10 @@ export function cacheMethods(
     },
     'cache.checked': (_, params) => {
       cachedCopies.checked(params);
+      return {};
+    },
+    'cache.referrers': (_, params) => {
+      cachedCopies.listed(params);
       return {};
     },
   };

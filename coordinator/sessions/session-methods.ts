@@ -67,6 +67,7 @@ const MAX_REMOVED_TOLD = 10_000;
 export function sessionMethods(services: SessionServices): Methods {
   const { changes, complaints, database, directory, sessions } = services;
   const commitDeps = { ...services, durability: services.replication };
+  const listDeps = { ...services, listed: services.cachedCopies.referrers };
   return {
     'session.hello': (session, params) => hello(services, session, params),
     'manifest.resolve': (session, params) => resolve(services, session, params),
@@ -79,7 +80,7 @@ export function sessionMethods(services: SessionServices): Methods {
     ...cacheMethods(services),
     'tags.list': (_, params) => listTags(services, params),
     'repositories.list': (_, params) => listRepositories(services, params),
-    'referrers.list': (_, params) => listReferrers(services, params),
+    'referrers.list': (_, params) => listReferrers(listDeps, params),
     'blob.stat': (_, params) => {
       const sizeBytes = statBlob(services, params);
       return sizeBytes === undefined ? {} : { sizeBytes };

@@ -1,6 +1,9 @@
-// Manifests of a repository whose `subject` is a given digest (F-1 to F-10).
+// Manifests of a repository whose `subject` is a given digest (F-1 to F-10), and of a copy what its upstream said of them.
 
-import type { Params, ReferrerDescriptor, Result } from '../../shared/protocol/coordinator-methods.ts';
+import type { Params, Result } from '../../shared/protocol/coordinator-methods.ts';
+import type { ReferrerDescriptor } from '../../shared/protocol/referrer-shape.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import type { ListedReferrers } from '../cache/listed-referrers.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Referrer } from '../database/manifest-table.ts';
 
@@ -9,29 +12,66 @@ const ENVELOPE_BYTES = 600;
 /** Largest page whatever is asked, so that it fits a session message; the rest comes with the next page. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
+interface ListDeps {
+  readonly clock: Clock;
+  readonly database: FleetDatabase;
+  readonly listed: Pick<ListedReferrers, 'find'>;
+}
+
+type ReferrerPage = Pick<Result<'referrers.list'>, 'descriptors' | 'hasMore'>;
+
 /** Never an error for what is not there (F-1). At least one descriptor per page, so that paging comes to an end. */
 export function listReferrers(
-  deps: { readonly database: FleetDatabase },
+  { clock, database, listed }: ListDeps,
   params: Params<'referrers.list'>,
 ): Result<'referrers.list'> {
-  const { database } = deps;
-  const { repository, subject, last = '', limit } = params;
+  const { repository, subject, last = '' } = params;
+  const upstream = listed.find(repository, subject);
+  const checked = upstream === undefined ? {} : { checkedAgeMs: ageMs(upstream.atMs, clock.nowMs()) };
+  const theirs = upstream?.referrers.filter(({ digest }) => digest > last) ?? [];
+  return database.read('list', () => {
+    const repositoryId = database.repositories.find(repository);
+    if (repositoryId === undefined) return { ...pageOf(theirs, params), hasSubject: false, ...checked };
+    const hasSubject = database.manifests.isPresent(repositoryId, subject);
+    // Rows that nobody begins to read keep the database busy.
+    if (params.limit === 0) return { descriptors: [], hasMore: false, hasSubject, ...checked };
+    const held = database.manifests.referrers(repositoryId, subject, last);
+    return { ...pageOf(merged(held, theirs), params), hasSubject, ...checked };
+  });
+}
+
+function pageOf(referrers: Iterable<Referrer>, params: Params<'referrers.list'>): ReferrerPage {
+  const { limit } = params;
   const maxBytes = Math.min(params.maxBytes, MAX_PAGE_BYTES);
   const artifactTypes = new Set(params.artifactTypes);
-  return database.read('list', () => {
-    const descriptors: ReferrerDescriptor[] = [];
-    const repositoryId = database.repositories.find(repository);
-    if (repositoryId === undefined || limit === 0) return { descriptors: [], hasMore: false };
-    let pageBytes = 0;
-    for (const referrer of database.manifests.referrers(repositoryId, subject, last)) {
-      if (artifactTypes.size > 0 && !artifactTypes.has(referrer.artifactType ?? '')) continue;
-      pageBytes += ENVELOPE_BYTES + Buffer.byteLength(referrer.annotations ?? '');
-      const isFull = descriptors.length >= limit || (descriptors.length > 0 && pageBytes > maxBytes);
-      if (isFull) return { descriptors, hasMore: true };
-      descriptors.push(toDescriptor(referrer));
+  const descriptors: ReferrerDescriptor[] = [];
+  if (limit === 0) return { descriptors, hasMore: false };
+  let pageBytes = 0;
+  for (const referrer of referrers) {
+    if (artifactTypes.size > 0 && !artifactTypes.has(referrer.artifactType ?? '')) continue;
+    pageBytes += ENVELOPE_BYTES + Buffer.byteLength(referrer.annotations ?? '');
+    const isFull = descriptors.length >= limit || (descriptors.length > 0 && pageBytes > maxBytes);
+    if (isFull) return { descriptors, hasMore: true };
+    descriptors.push(toDescriptor(referrer));
+  }
+  return { descriptors, hasMore: false };
+}
+
+/** Both are in order of digest; so is what comes out, each once, and what is held goes before what was said of it. */
+function* merged(held: Iterable<Referrer>, theirs: readonly Referrer[]): Generator<Referrer, void> {
+  let next = 0;
+  for (const referrer of held) {
+    for (let other = theirs[next]; other !== undefined && other.digest <= referrer.digest; other = theirs[next]) {
+      if (other.digest < referrer.digest) yield other;
+      next += 1;
     }
-    return { descriptors, hasMore: false };
-  });
+    yield referrer;
+  }
+  yield* theirs.slice(next);
+}
+
+function ageMs(atMs: number, nowMs: number): number {
+  return Math.max(0, Math.round(nowMs - atMs));
 }
 
 function toDescriptor(referrer: Referrer): ReferrerDescriptor {
@@ -45,7 +85,7 @@ function toDescriptor(referrer: Referrer): ReferrerDescriptor {
   };
 }
 
-/** Written by `ManifestTable.put` from a checked record. */
+/** Written by `ManifestTable.put` or `ListedReferrers.keep` from a checked record. */
 function parseAnnotations(text: string): Record<string, string> {
   return JSON.parse(text) as Record<string, string>;
 }

@@ -2,7 +2,8 @@
 
 import type { ByteRange } from '../../shared/oci/byte-range.ts';
 import type { Digest } from '../../shared/oci/digest.ts';
-import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
+import type { Precondition } from '../../shared/protocol/coordinator-methods.ts';
+import type { ReferrerDescriptor } from '../../shared/protocol/referrer-shape.ts';
 import type { Requester } from '../../shared/protocol/requester.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { UploadChunk, UploadId, UploadOptions, UploadStore } from './blob-store.ts';
@@ -63,6 +64,18 @@ export interface UploadFinish {
   readonly by?: Requester;
 }
 
+/** Some of what refers to a manifest, in order of digest. */
+export interface ReferrerPage {
+  readonly descriptors: readonly ReferrerDescriptor[];
+  readonly hasMore: boolean;
+  /** Whether the repository holds the subject itself. */
+  readonly hasSubject: boolean;
+  /** Of a copy of an upstream's repository: when that was last asked, if somebody remembers. */
+  readonly checkedAgeMs?: number | undefined;
+  /** Set when it cannot be asked: text for a `Warning: 299` header. */
+  readonly warning?: string | undefined;
+}
+
 /** Manifests and tags. Failures are AppErrors; `repository_unknown` and `manifest_unknown` when not there. */
 export interface Manifests {
   /** @param client.signal is made when it is first read; that takes a fifth of the time of an answer from memory, so only who waits reads it. */
@@ -94,7 +107,7 @@ export interface Manifests {
       readonly maxBytes: number;
     },
     signal: AbortSignal,
-  ): Promise<{ readonly descriptors: readonly ReferrerDescriptor[]; readonly hasMore: boolean }>;
+  ): Promise<ReferrerPage>;
 }
 
 /** Blobs of a repository. */

@@ -3,18 +3,17 @@
 import { classifyDigest } from '../../shared/oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../../shared/oci/manifest.ts';
 import { OCI_INDEX } from '../../shared/oci/media-types.ts';
-import type { ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
+import { MAX_LISTED_REFERRERS, type ReferrerDescriptor } from '../../shared/protocol/referrer-shape.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
-import type { Manifests } from '../content/content.ts';
+import type { Manifests, ReferrerPage } from '../content/content.ts';
 import { bytesAnswer, jsonAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { nextLink, parsePage, type Page } from './page-query.ts';
 import type { Methods, PathOf, Route } from './route.ts';
+import { warningLine } from './warning-line.ts';
 
 /** Repositories in one answer when the client names no number, or fewer where fewer are allowed; the rest follows through its `Link` header. */
 const DEFAULT_REPOSITORIES = 100;
-/** Referrers in one answer; their bytes bind earlier. Lists are not split without need, as some clients read one page only. */
-const MAX_REFERRERS = 10_000;
 /** A page of referrers stays below what clients take for an index; the rest follows through its `Link` header. */
 const MAX_PAGE_BYTES = MAX_MANIFEST_BYTES - 64 * 1024;
 /** Artifact types in one query; more are refused with 400. */
@@ -99,7 +98,8 @@ async function listReferrers(manifests: Manifests, path: PathOf<'referrers'>, re
   if (artifactTypes.length > MAX_ARTIFACT_TYPES) {
     throw new AppError('message_invalid', `at most ${MAX_ARTIFACT_TYPES} artifact types`);
   }
-  const page = parsePage(request.query, { defaultLimit: MAX_REFERRERS, maxLimit: MAX_REFERRERS });
+  // Their bytes bind earlier. Lists are not split without need, as some clients read one page only.
+  const page = parsePage(request.query, { defaultLimit: MAX_LISTED_REFERRERS, maxLimit: MAX_LISTED_REFERRERS });
   const query = { repository, subject, artifactTypes, ...page, maxBytes: MAX_PAGE_BYTES };
   const listed = await manifests.referrers(query, request.signal).catch(noneWhenUnknown);
   const { entries, isCut } = fitPage(listed.descriptors);
@@ -111,7 +111,7 @@ async function listReferrers(manifests: Manifests, path: PathOf<'referrers'>, re
       : [];
   const applied = filter.length === 0 ? [] : ['OCI-Filters-Applied', 'artifactType'];
   const body = `{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[${entries.join(',')}]}`;
-  return bytesAnswer(200, OCI_INDEX, Buffer.from(body), ...applied, ...link);
+  return bytesAnswer(200, OCI_INDEX, Buffer.from(body), ...applied, ...link, ...warningLine(listed.warning));
 }
 
 /** As many descriptors as a page takes, written out; always one, so that a reader of pages gets on. */
@@ -130,10 +130,8 @@ function fitPage(descriptors: readonly ReferrerDescriptor[]): {
   return { entries, isCut: false };
 }
 
-function noneWhenUnknown(error: unknown): {
-  readonly descriptors: readonly ReferrerDescriptor[];
-  readonly hasMore: boolean;
-} {
-  if (isAppError(error, 'repository_unknown', 'manifest_unknown')) return { descriptors: [], hasMore: false };
+function noneWhenUnknown(error: unknown): ReferrerPage {
+  if (isAppError(error, 'repository_unknown', 'manifest_unknown'))
+    return { descriptors: [], hasMore: false, hasSubject: false };
   throw error;
 }

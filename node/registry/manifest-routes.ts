@@ -13,11 +13,10 @@ import type { BudgetShare, ByteBudget } from './byte-budget.ts';
 import { entityTag, matchesEntityTag, parsePrecondition } from './conditional.ts';
 import type { LayerUrls } from './layer-urls.ts';
 import { switchedOff, type Methods, type PathOf } from './route.ts';
+import { warningLine } from './warning-line.ts';
 
 /** Tags in one push; more are refused. Ten must work; a hundred fit the header limit. */
 const MAX_TAGS = 100;
-/** All of a `Warning` header, code and quotes included; its text is cut to fit. */
-const MAX_WARNING_CHARS = 4096;
 
 export interface ManifestRouteDeps {
   readonly manifests: Manifests;
@@ -51,7 +50,7 @@ async function getManifest(deps: ManifestRouteDeps, path: PathOf<'manifest'>, re
   const reference = heldReference(path.reference);
   const pulled = await pull(manifests, path.repository, reference, request);
   const { digest, bytes, mediaType, warning } = pulled;
-  const warningHeader = warning === undefined ? [] : warningLine(warning);
+  const warningHeader = warningLine(warning);
   if (matchesEntityTag(request.headers['if-none-match'], digest)) {
     return bareAnswer(304, 'Docker-Content-Digest', digest, 'ETag', entityTag(digest), ...warningHeader);
   }
@@ -182,13 +181,6 @@ function heldReference(text: string): ManifestReference {
   if (result.type === 'served') return { digest: result.digest };
   if (result.type === 'unserved') throw manifestUnknown(text);
   throw new AppError('digest_invalid', 'malformed digest', { detail: { digest: text.slice(0, 160) } });
-}
-
-/** RFC 9111's old warning line, which clients show to people. Anything that could end the header is taken out. */
-function warningLine(text: string): string[] {
-  const plain = text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, "'");
-  const room = MAX_WARNING_CHARS - '299 - ""'.length;
-  return ['Warning', `299 - "${plain.slice(0, room)}"`];
 }
 
 function illegalTag(tag: string): AppError {

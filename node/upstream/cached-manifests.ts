@@ -16,9 +16,11 @@ import type {
   Manifests,
   PulledManifest,
 } from '../content/content.ts';
+import { CachedReferrers } from './cached-referrers.ts';
 import { demandOwn } from './cached-uploads.ts';
 import { mergedCatalog } from './merged-catalog.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
+import { isAway } from './upstream-away.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 import type { CachedRepository, UpstreamNames } from './upstream-name.ts';
 
@@ -43,10 +45,12 @@ export class CachedManifests implements Manifests {
   readonly #deps: CachedManifestsDeps;
   readonly #options: CachedManifestsOptions;
   readonly #pulls = new SingleFlight<PulledManifest>();
+  readonly #referrers: CachedReferrers;
 
   constructor(deps: CachedManifestsDeps, options: CachedManifestsOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#referrers = new CachedReferrers(deps, options);
   }
 
   async pull(
@@ -98,9 +102,7 @@ export class CachedManifests implements Manifests {
   }
 
   referrers(query: Parameters<Manifests['referrers']>[0], signal: AbortSignal): ReturnType<Manifests['referrers']> {
-    const { names, held } = this.#deps;
-    const repository = names.cached(query.repository)?.repository ?? query.repository;
-    return held.referrers({ ...query, repository }, signal);
+    return this.#referrers.list(query, signal);
   }
 
   async #pullCached(
@@ -130,7 +132,7 @@ export class CachedManifests implements Manifests {
       if (fetched !== undefined) return fetched;
       return stale(held, cached, `${cached.upstream} does not have this any more`) ?? this.#unknown(cached, reference);
     } catch (error) {
-      if (!isAppError(error, 'upstream_unavailable', 'upstream_refused', 'too_many_requests')) throw error;
+      if (!isAway(error)) throw error;
       const kept = stale(held, cached, error.message);
       if (kept === undefined) throw error;
       const { repository } = cached;
@@ -198,7 +200,7 @@ export class CachedManifests implements Manifests {
       const tags = await clientOf(upstream).tags(remote, page, signal);
       if (tags !== undefined) return tags;
     } catch (error) {
-      if (!isAppError(error, 'upstream_unavailable', 'upstream_refused', 'too_many_requests')) throw error;
+      if (!isAway(error)) throw error;
       return orElse(held.tags(repository, page, signal), () => Promise.reject(error));
     }
     return held.tags(repository, page, signal);

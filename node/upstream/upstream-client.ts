@@ -11,6 +11,7 @@ import type { ManifestReference } from '../content/content.ts';
 import { bodyOf, readBody } from './bounded-body.ts';
 import { parseChallenges } from './challenges.ts';
 import { GuardedHttp, type UpstreamResponse } from './guarded-http.ts';
+import { parseReferrerPage, type UpstreamReferrerPage } from './referrer-page.ts';
 import { retryAfterSeconds } from './retry-after.ts';
 import { parseTagPage, type TagPage } from './tag-page.ts';
 import { UpstreamLogins } from './upstream-logins.ts';
@@ -21,6 +22,9 @@ const USUAL_REST_SECONDS = 30;
 /** All tags of a repository in one answer, as old registries give them; a longer list is an error. */
 const MAX_TAGS_BYTES = 16 * 1024 * 1024;
 const MANIFEST_TYPES = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
+/** How registries without the referrers API answer when they are asked for it; some send a page for people with 200. */
+const NO_SUCH_API: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
+const NOT_THERE: ReadonlySet<number> = new Set([404]);
 const USER_AGENT = 'shoal';
 
 export interface UpstreamManifest {
@@ -44,6 +48,8 @@ interface Ask {
   /** Behind the repository's name. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Answers that mean that there is no such thing, when these are others than 404. */
+  readonly absence?: ReadonlySet<number>;
 }
 
 /** Dispose it to close its connections. */
@@ -153,6 +159,30 @@ export class UpstreamClient implements Disposable {
     return tags;
   }
 
+  /**
+   * A page of what refers to a manifest. @param query names the page, as the one before did; empty for the first.
+   * @returns undefined when the upstream has no such API.
+   */
+  async referrers(
+    { remote, subject, query }: { readonly remote: string; readonly subject: string; readonly query: string },
+    signal: AbortSignal,
+  ): Promise<UpstreamReferrerPage | undefined> {
+    const path = `referrers/${subject}${query === '' ? '' : `?${query}`}`;
+    const headers = { accept: OCI_INDEX };
+    const response = await this.#ask({ method: 'GET', remote, path, headers, absence: NO_SUCH_API }, signal);
+    if (response === undefined) return undefined;
+    const [type] = (response.headers['content-type'] ?? '').split(';');
+    if (type?.trim().toLowerCase() !== OCI_INDEX) {
+      response.destroy();
+      return undefined;
+    }
+    const what = `the list of referrers in ${remote} of the upstream ${this.name}`;
+    const body = await readBody({ clock: this.#clock }, response, { maxBytes: MAX_MANIFEST_BYTES, what }, signal);
+    const page = parseReferrerPage(body, response.headers['link']);
+    if (page === undefined) throw this.#unavailable('sent something that is no list of referrers');
+    return page;
+  }
+
   /** @returns undefined for what is not there; any other answer than a good one is thrown. */
   async #ask(ask: Ask, signal: AbortSignal): Promise<UpstreamResponse | undefined> {
     this.#demandNoRest();
@@ -172,7 +202,7 @@ export class UpstreamClient implements Disposable {
       throw this.#unavailable('sent something compressed that was not asked for');
     }
     response.destroy();
-    if (statusCode === 404) return undefined;
+    if ((ask.absence ?? NOT_THERE).has(statusCode)) return undefined;
     throw this.#failure(statusCode, response.headers['retry-after']);
   }
 

@@ -3,7 +3,18 @@
 import Type, { type Static } from 'typebox';
 import { HASH_BYTES } from '../pieces/piece-table.ts';
 import { Peer } from './peer-shape.ts';
-import { Bytes, DigestText, NodeId, object, Repository, SizeBytes, Tag, type DeepReadonly } from './value-shapes.ts';
+import { MAX_LISTED_REFERRERS, Referrer } from './referrer-shape.ts';
+import {
+  AnyDigestText,
+  Bytes,
+  DigestText,
+  NodeId,
+  object,
+  Repository,
+  SizeBytes,
+  Tag,
+  type DeepReadonly,
+} from './value-shapes.ts';
 
 /** Piece hashes in one message, 32 KiB; more go in several, and a message with more is refused. */
 export const MAX_TOLD_PIECES = 1024;
@@ -94,4 +105,13 @@ export const CACHE_METHODS = {
   },
   /** A node compared a tag with its upstream: it still points there. */
   'cache.checked': { params: object({ repository: Repository, tag: Tag, digest: DigestText }), result: object({}) },
+  /** A node asked the upstream for all referrers of `subject`, perhaps none: they are remembered for `referrers.list`, until it is asked anew. */
+  'cache.referrers': {
+    params: object({
+      repository: Repository,
+      subject: AnyDigestText,
+      descriptors: Type.Array(Referrer, { maxItems: MAX_LISTED_REFERRERS }),
+    }),
+    result: object({}),
+  },
 } as const;

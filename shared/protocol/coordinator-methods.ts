@@ -11,6 +11,7 @@ import Type, { type Static } from 'typebox';
 import { SignedPolicy } from '../access/access-policy.ts';
 import { CACHE_METHODS } from './cache-methods.ts';
 import { Label, Peer } from './peer-shape.ts';
+import { MAX_LISTED_REFERRERS, Referrer } from './referrer-shape.ts';
 import { Bootstrap, NoiseKey, Rendezvous } from './rendezvous.ts';
 import { Requester } from './requester.ts';
 import { ToldPulls } from './told-pull.ts';
@@ -78,16 +79,6 @@ const Precondition = object({
   ifNoneMatch: Type.Optional(Type.Array(Type.String(), { maxItems: 16 })),
 });
 export type Precondition = DeepReadonly<Static<typeof Precondition>>;
-
-const Descriptor = object({
-  mediaType: Type.String(),
-  digest: DigestText,
-  sizeBytes: SizeBytes,
-  artifactType: Type.Optional(Type.String()),
-  annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
-});
-/** One entry of a referrers answer. */
-export type ReferrerDescriptor = Readonly<Static<typeof Descriptor>>;
 
 /** Open connections of a node to peers by what carries them, and whether it can use hyperswarm. */
 export const PeerLinks = object({
@@ -182,17 +173,26 @@ export const METHODS = {
     }),
     result: object({ repositories: Type.Array(Type.String()), hasMore: Type.Boolean() }),
   },
-  /** Referrers of `subject` in order of digest, after `last`; at most `limit` and at most `maxBytes` of descriptors. */
+  /**
+   * Referrers of `subject` in order of digest, after `last`; at most `limit` and at most `maxBytes` of descriptors. Of a copy of an upstream's
+   * repository also those that were last seen there (`cache.referrers`), `checkedAgeMs` ago; absent when nobody remembers.
+   */
   'referrers.list': {
     params: object({
       repository: Repository,
       subject: AnyDigestText,
       artifactTypes: Type.Array(Type.String(), { maxItems: 100 }),
       last: Type.Optional(Type.String({ maxLength: 512 })),
-      limit: Type.Integer({ minimum: 0, maximum: 10_000 }),
+      limit: Type.Integer({ minimum: 0, maximum: MAX_LISTED_REFERRERS }),
       maxBytes: Type.Integer({ minimum: 1 }),
     }),
-    result: object({ descriptors: Type.Array(Descriptor), hasMore: Type.Boolean() }),
+    result: object({
+      descriptors: Type.Array(Referrer),
+      hasMore: Type.Boolean(),
+      /** Whether the repository holds the subject itself. */
+      hasSubject: Type.Boolean(),
+      checkedAgeMs: Type.Optional(Type.Integer({ minimum: 0 })),
+    }),
   },
   /** Whether the repository holds the blob. `sizeBytes` is absent when it does not. */
   'blob.stat': {

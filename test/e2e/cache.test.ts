@@ -9,10 +9,11 @@ import { Containerd } from '../support/containerd.ts';
 import { Dockerd } from '../support/dockerd.ts';
 import { Fleet, type FleetNode } from '../support/fleet.ts';
 import type { NetworkHost } from '../support/host-network.ts';
-import { ImageLayout } from '../support/image-layout.ts';
+import { ImageLayout, type Descriptor } from '../support/image-layout.ts';
 import { needs } from '../support/needs.ts';
 import { pushImage } from '../support/registry-client.ts';
 import { ReferenceRegistry } from '../support/reference-registry.ts';
+import { OCI_INDEX } from '../support/registry-wire.ts';
 
 const commands = ['docker-registry', 'dockerd', 'docker', 'containerd', 'ctr', 'podman', 'skopeo'];
 /** Of the one large layer: far more than all else that the upstream sends. */
@@ -22,6 +23,8 @@ describe('A fleet that caches another registry', needs({ namespaces: true, comma
   let fleet: Fleet;
   let upstreamHost: NetworkHost;
   let upstream: ReferenceRegistry;
+  let layout: ImageLayout;
+  let image: Descriptor;
   let digest: string;
   let first: FleetNode;
   let second: FleetNode;
@@ -44,8 +47,8 @@ describe('A fleet that caches another registry', needs({ namespaces: true, comma
     upstreamHost = spare;
     [first, second] = [fleet.node(0), fleet.node(1)];
     upstream = fleet.use(await ReferenceRegistry.start(upstreamHost, join(fleet.folder, 'upstream')));
-    const layout = await ImageLayout.create(join(fleet.folder, 'layout'));
-    const image = await addBusyboxImage(layout, { word: 'cached', layerBytes: [LAYER_BYTES] });
+    layout = await ImageLayout.create(join(fleet.folder, 'layout'));
+    image = await addBusyboxImage(layout, { word: 'cached', layerBytes: [LAYER_BYTES] });
     await pushImage(upstream.client, layout, image, { repository: 'team/app', reference: 'v1' });
     digest = image.digest;
   });
@@ -85,6 +88,32 @@ describe('A fleet that caches another registry', needs({ namespaces: true, comma
 
     const sent = (await upstreamHost.counters()).sentBytes - sentBefore;
     assert.ok(sent > LAYER_BYTES && sent < 1.5 * LAYER_BYTES, `the upstream sent ${sent} bytes`);
+  });
+
+  test('lists what refers to an image, which docker-registry keeps under a tag alone, and gives it to every host', async () => {
+    const artifactType = 'application/vnd.example.signature';
+    const { platform: _, ...subject } = image;
+    const artifact = await layout.addArtifact({ artifactType, content: [Buffer.from('signed')], subject });
+    await pushImage(upstream.client, layout, artifact, { repository: 'team/app', reference: artifact.digest });
+    const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [artifact] };
+    const target = { repository: 'team/app', reference: digest.replace(':', '-') };
+    await upstream.client.pushManifest(target, OCI_INDEX, Buffer.from(JSON.stringify(index)));
+
+    for (const { registry } of [first, second]) {
+      const path = `/v2/registry.example/team/app/referrers/${digest}?artifactType=${artifactType}`;
+      const answer = await registry.request({ method: 'GET', path });
+      assert.equal(answer.status, 200, answer.body.toString());
+      assert.equal(answer.headers['oci-filters-applied'], 'artifactType');
+      const list = JSON.parse(answer.body.toString()) as { manifests: Descriptor[] };
+      assert.deepEqual(
+        list.manifests.map((entry) => entry.digest),
+        [artifact.digest],
+      );
+      const { body } = await registry.pullManifest('registry.example/team/app', artifact.digest);
+      assert.equal((JSON.parse(body.toString()) as { subject: Descriptor }).subject.digest, digest);
+      const blob = await layout.blobOf(artifact);
+      assert.equal((await registry.pullBlob('registry.example/team/app', blob.digest)).toString(), 'signed');
+    }
   });
 
   test('serves what it has when the upstream is gone, and says so', async () => {

@@ -2,7 +2,8 @@
 
 import { digestOf, isDigest, type Digest } from '../../shared/oci/digest.ts';
 import { parseManifest, type ParsedManifest } from '../../shared/oci/manifest.ts';
-import type { Precondition, ReferrerDescriptor } from '../../shared/protocol/coordinator-methods.ts';
+import type { Precondition } from '../../shared/protocol/coordinator-methods.ts';
+import type { ReferrerDescriptor } from '../../shared/protocol/referrer-shape.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../../node/content/blob-reader.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   ManifestRemoval,
   Manifests,
   PulledManifest,
+  ReferrerPage,
 } from '../../node/content/content.ts';
 import { FakeUploads } from './fake-uploads.ts';
 
@@ -161,12 +163,11 @@ class FakeManifests implements Manifests {
     return { repositories: names, hasMore };
   }
 
-  async referrers(
-    query: Parameters<Manifests['referrers']>[0],
-  ): Promise<{ readonly descriptors: readonly ReferrerDescriptor[]; readonly hasMore: boolean }> {
+  async referrers(query: Parameters<Manifests['referrers']>[0]): Promise<ReferrerPage> {
     const { subject, artifactTypes, last, limit } = query;
     const found: ReferrerDescriptor[] = [];
-    for (const { digest, bytes, parsed } of this.#repositories.find(query.repository)?.manifests.values() ?? []) {
+    const manifests = [...(this.#repositories.find(query.repository)?.manifests.values() ?? [])];
+    for (const { digest, bytes, parsed } of manifests) {
       const { mediaType, artifactType, annotations } = parsed;
       const isWanted =
         artifactTypes.length === 0 || (artifactType !== undefined && artifactTypes.includes(artifactType));
@@ -180,7 +181,8 @@ class FakeManifests implements Manifests {
       });
     }
     found.sort((left, right) => (left.digest < right.digest ? -1 : 1));
-    return { descriptors: found.slice(0, limit), hasMore: found.length > limit };
+    const hasSubject = manifests.some(({ digest }) => digest === subject);
+    return { descriptors: found.slice(0, limit), hasMore: found.length > limit, hasSubject };
   }
 }
 

@@ -79,6 +79,19 @@ export class FakeUpstream implements AsyncDisposable {
     return { digest, layer: digestOf(layer), manifest };
   }
 
+  /** Any manifest, under its digest and perhaps a tag. @returns its digest. */
+  holdManifest(
+    repository: string,
+    { type, content, tag }: { readonly type: string; readonly content: object; readonly tag?: string },
+  ): string {
+    const bytes = Buffer.from(JSON.stringify(content));
+    const digest = digestOf(bytes);
+    for (const reference of [tag, digest]) {
+      if (reference !== undefined) this.#manifests.set(`${repository}/manifests/${reference}`, { type, bytes });
+    }
+    return digest;
+  }
+
   /** Lets go of a tag. */
   forget(repository: string, tag: string): void {
     this.#manifests.delete(`${repository}/manifests/${tag}`);

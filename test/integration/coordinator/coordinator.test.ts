@@ -126,6 +126,7 @@ test('Missing content is named; an index may list manifests and blobs; a subject
   assert.deepEqual(await link.call('referrers.list', query, signal), {
     descriptors: [{ mediaType: OCI_INDEX, digest: index.digest, sizeBytes: bytes.length, annotations: { a: 'b' } }],
     hasMore: false,
+    hasSubject: false,
   });
 });
 
