@@ -23,6 +23,7 @@ import { RosterWriter } from './roster/roster-writer.ts';
 import { ZoneTraffics } from './roster/zone-traffic.ts';
 import { PeerComplaints } from './sessions/peer-complaints.ts';
 import { sessionMethods } from './sessions/session-methods.ts';
+import { RefusedNodes } from './sessions/refused-nodes.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { FleetUsers } from './users/fleet-users.ts';
 import { PolicyDesk, type PolicyDeskDeps } from './users/policy-desk.ts';
@@ -57,6 +58,7 @@ export class CoordinatorCore implements AsyncDisposable {
   readonly collection: Collection;
   readonly complaints: PeerComplaints;
   readonly notifications: Notifications;
+  readonly refused: RefusedNodes;
   readonly rollouts: RolloutReader;
   readonly roster: RosterWriter;
   readonly sessions = new SessionTable();
@@ -85,6 +87,7 @@ export class CoordinatorCore implements AsyncDisposable {
     this.audit = new AuditLog(deps, config.audit);
     this.users = new FleetUsers({ ...deps, audit: this.audit, onChange: () => this.#policy.changed() });
     this.complaints = new PeerComplaints({ log, metrics });
+    this.refused = new RefusedNodes(deps);
     this.roster = new RosterWriter({ database });
     const send: ReplicationDeps['send'] = (nodeId, event) => sessions.send(nodeId, event);
     const replication = new Replication({ clock, database, directory, log, metrics, send }, replicationOptions(config));
@@ -116,6 +119,7 @@ export class CoordinatorCore implements AsyncDisposable {
       images: this.#images,
       resolver: new ManifestResolver({ database }),
       policy: this.#policy,
+      refused: this.refused,
       replication,
       roster: this.roster,
       sessions,

@@ -24,7 +24,7 @@ import { keepCertificatesFresh } from './identity/server-certificate.ts';
 import { Enrolment } from './roster/enrolment.ts';
 import { FleetStatusReader } from './roster/fleet-status.ts';
 import { InProcessLink, type InProcessLinkOptions } from './sessions/in-process-link.ts';
-import { SessionServer } from './sessions/session-server.ts';
+import { SessionServer, type SessionServerDeps } from './sessions/session-server.ts';
 
 /** How long requests of the HTTPS API may take when the coordinator stops; they take milliseconds. */
 const DRAIN_MS = 3_000;
@@ -99,9 +99,9 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
       { config, fleetId: authority.fleetId, seed: randomInt(2 ** 31) },
     ),
   );
-  const { complaints, notifications, roster, sessions, traffics } = core;
+  const { complaints, notifications, refused, roster, sessions, traffics } = core;
   const status = new FleetStatusReader(
-    { clock, database, complaints, roster, sessions, traffics },
+    { clock, database, complaints, refused, roster, sessions, traffics },
     { fleetId: authority.fleetId, version: deps.version, copies: config.durability.copies },
   );
 
@@ -119,7 +119,7 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   starting.defer(() => closed);
   const sessionServer = starting.use(
     new SessionServer(
-      { clock, log, metrics, identifyNode: (socket) => access.nodeOf(socket), openSession: core.openSession },
+      { clock, log, metrics, openSession: core.openSession, ...admissionOf(access, core) },
       { maxSessions: config.limits.sessions },
     ),
   );
@@ -135,6 +135,17 @@ export async function startCoordinator(config: CoordinatorConfig, deps: Coordina
   starting.defer(() => (isReady = false));
   log.info({ address, fleet: authority.fleetId }, 'coordinator started');
   return running({ authority, core, enrolment, log, clock }, { port, resources: starting.move() });
+}
+
+/** Who may have a session, and what becomes of the others. */
+function admissionOf(
+  access: Access,
+  { refused }: CoordinatorCore,
+): Pick<SessionServerDeps, 'identifyNode' | 'onRefused'> {
+  return {
+    identifyNode: (socket) => access.requireNode(socket),
+    onRefused: (nodeId, why) => refused.note(nodeId, why),
+  };
 }
 
 /** What the HTTPS API needs of the core. */

@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { NodeRow } from '../database/node-table.ts';
 import type { PeerComplaints } from '../sessions/peer-complaints.ts';
+import type { RefusedNodes } from '../sessions/refused-nodes.ts';
 import type { SessionTable } from '../sessions/session-table.ts';
 import type { RosterWriter } from './roster-writer.ts';
 import type { ZoneTraffics } from './zone-traffic.ts';
@@ -19,6 +20,7 @@ export class FleetStatusReader {
     readonly clock: Clock;
     readonly complaints: PeerComplaints;
     readonly database: FleetDatabase;
+    readonly refused: Pick<RefusedNodes, 'why'>;
     readonly roster: RosterWriter;
     readonly sessions: SessionTable;
     readonly traffics: ZoneTraffics;
@@ -32,6 +34,7 @@ export class FleetStatusReader {
       readonly clock: Clock;
       readonly complaints: PeerComplaints;
       readonly database: FleetDatabase;
+      readonly refused: Pick<RefusedNodes, 'why'>;
       readonly roster: RosterWriter;
       readonly sessions: SessionTable;
       readonly traffics: ZoneTraffics;
@@ -81,11 +84,12 @@ export class FleetStatusReader {
   }
 
   #nodeStatus(row: NodeRow): NodeStatus {
-    const { clock, complaints, sessions } = this.#deps;
+    const { clock, complaints, refused, sessions } = this.#deps;
     const { nodeId } = row;
     const session = sessions.get(nodeId);
     const report = sessions.report(nodeId);
     const isConnected = session !== undefined;
+    const refusal = isConnected ? undefined : refused.why(nodeId);
     const lastSeenMs = isConnected ? clock.wallMs() : row.lastSeenMs;
     const swarmAddress = session?.hello?.swarmAddress ?? row.swarmAddress;
     const version = session?.hello?.version ?? row.version;
@@ -93,6 +97,7 @@ export class FleetStatusReader {
     return {
       nodeId,
       state: stateOf(row, isConnected),
+      ...(refusal === undefined ? {} : { refusal }),
       isOrigin: session?.isOrigin ?? row.isOrigin === 1,
       ...(zone === undefined ? {} : { zone }),
       ...(rack === undefined ? {} : { rack }),

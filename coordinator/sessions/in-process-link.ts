@@ -8,9 +8,10 @@ import type {
   Params,
   Result,
 } from '../../shared/protocol/coordinator-methods.ts';
+import { noSession } from '../../shared/protocol/link-failure.ts';
 import { LinkListeners } from '../../shared/protocol/link-listeners.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
-import { AppError } from '../../shared/runtime/errors.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Session, SessionCarrier } from './session.ts';
@@ -19,6 +20,9 @@ import type { Session, SessionCarrier } from './session.ts';
 const EVENT_GATHER_MS = 2;
 /** Wait before a session that ended is opened again; the coordinator is in the same process, so nothing is gained by more. */
 const REOPEN_MS = 100;
+/** What helps a node that was removed from the fleet of its own process: it stays removed until it is another node. */
+const TAKE_IN_ADVICE =
+  'To take it in again, stop shoal, delete node.json in its data folder, and start it: the node joins anew by itself, and keeps its blobs';
 
 export interface InProcessLinkDeps {
   readonly clock: Clock;
@@ -39,6 +43,7 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
   #session: Session | undefined;
   #opening: Scheduled | undefined;
   #sending: Scheduled | undefined;
+  #failure: AppError | undefined;
   #isClosed = false;
 
   constructor(deps: InProcessLinkDeps, options: InProcessLinkOptions) {
@@ -56,10 +61,14 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
     return this.#session !== undefined;
   }
 
+  get failure(): AppError | undefined {
+    return this.isConnected ? undefined : this.#failure;
+  }
+
   async call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
     signal.throwIfAborted();
     const session = this.#session;
-    if (session === undefined) throw new AppError('coordinator_unreachable', 'the coordinator is not running');
+    if (session === undefined) throw noSession(this.#failure);
     // Only what waits looks at the signal again: a manifest that waits for its copies.
     if (method !== 'manifest.put') return session.handle(method, params);
     using joined = joinSignals([signal, session.signal]);
@@ -100,7 +109,8 @@ export class InProcessLink implements CoordinatorLink, SessionCarrier, AsyncDisp
       if (greeting instanceof Promise) throw new Error('hello is answered at once');
       ({ removedNodes } = greeting);
     } catch (err) {
-      this.#deps.log.error({ err }, 'the coordinator refuses the node of its own process');
+      if (isAppError(err)) this.#failure = new AppError(err.code, `${err.message}. ${TAKE_IN_ADVICE}`, { cause: err });
+      this.#deps.log.error({ err }, `the coordinator refuses the node of its own process. ${TAKE_IN_ADVICE}`);
       session.end();
       return;
     }

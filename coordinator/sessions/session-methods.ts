@@ -28,6 +28,7 @@ import { announcementSpreadMs } from './announcement-pace.ts';
 import { cacheMethods } from './cache-methods.ts';
 import type { PolicyDesk } from '../users/policy-desk.ts';
 import type { PeerComplaints } from './peer-complaints.ts';
+import type { RefusedNodes } from './refused-nodes.ts';
 import type { Methods, Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 
@@ -47,6 +48,7 @@ export interface SessionServices {
   readonly policy: Pick<PolicyDesk, 'read'>;
   /** Absent while hyperswarm is off. */
   readonly rendezvous?: RendezvousDesk | undefined;
+  readonly refused: RefusedNodes;
   readonly replication: Replication;
   readonly resolver: ManifestResolver;
   readonly roster: RosterWriter;
@@ -150,14 +152,15 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
   const { protocol, version, isOrigin, swarmAddress, zone, rack, hasSlowLink } = params;
   if (protocol !== SESSION_PROTOCOL) {
     const text = `the coordinator speaks session protocol ${SESSION_PROTOCOL}, the node ${protocol}; run the same version on both`;
-    throw new AppError('protocol_mismatch', text, { detail: { coordinator: SESSION_PROTOCOL, node: protocol } });
+    const detail = { coordinator: SESSION_PROTOCOL, node: protocol };
+    throw refuse(services, session, new AppError('protocol_mismatch', text, { detail }));
   }
   const row = database.nodes.find(nodeId);
   if (row === undefined || row.removedMs !== null) {
-    throw new AppError('identity_refused', 'this node is not of the fleet, or was removed from it', {
-      detail: { node: nodeId },
-    });
+    const text = 'this node is not of the fleet, or was removed from it';
+    throw refuse(services, session, new AppError('identity_refused', text, { detail: { node: nodeId } }));
   }
+  services.refused.admitted(nodeId);
   services.roster.seen({ ...params, nodeId, atMs: clock.wallMs() });
   session.isOpen = true;
   session.isOrigin = isOrigin;
@@ -171,6 +174,12 @@ function hello(services: SessionServices, session: Session, params: Params<'sess
   if (isOrigin) replication.originConnected(nodeId);
   log.info({ node: nodeId, origin: isOrigin, version }, 'a node connected');
   return { fleetId: services.fleetId, nodeId, removedNodes: database.nodes.removed(clock.wallMs(), MAX_REMOVED_TOLD) };
+}
+
+/** @returns `why`, after it was put down for those who look for the node. */
+function refuse({ refused }: SessionServices, { nodeId }: Session, why: AppError): AppError {
+  refused.note(nodeId, why);
+  return why;
 }
 
 function resolve(

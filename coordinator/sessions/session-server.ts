@@ -14,7 +14,7 @@ import {
   encodeResult,
 } from '../../shared/protocol/session-codec.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
-import { isAppError } from '../../shared/runtime/errors.ts';
+import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { Session, SessionCarrier } from './session.ts';
@@ -42,8 +42,10 @@ export interface SessionServerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Who the other end of a TLS socket is; undefined for strangers and for nodes that were removed. */
-  readonly identifyNode: (socket: Duplex) => string | undefined;
+  /** Who the other end of a TLS socket is. @throws {AppError} for strangers and for nodes that were removed, with the words to tell them. */
+  readonly identifyNode: (socket: Duplex) => string;
+  /** Takes a node of which the authority says who it is, and that was refused all the same. */
+  readonly onRefused: (nodeId: string, why: AppError) => void;
   readonly openSession: (nodeId: string, carrier: SessionCarrier) => Session;
 }
 
@@ -94,10 +96,13 @@ export class SessionServer implements AsyncDisposable {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy()); // until ws takes it over, a reset is nobody's
     const path = request.url?.split('?', 1)[0];
-    const nodeId = this.#deps.identifyNode(request.socket);
-    if (path !== SESSION_PATH) this.#refuse(socket, '404 Not Found', 'path');
-    else if (nodeId === undefined) this.#refuse(socket, '403 Forbidden', 'identity');
-    else if (this.#isStopping || this.#open.size >= this.#options.maxSessions)
+    if (path !== SESSION_PATH) {
+      this.#refuse(socket, '404 Not Found', 'path');
+      return;
+    }
+    const nodeId = this.#identify(request, socket);
+    if (nodeId === undefined) return;
+    if (this.#isStopping || this.#open.size >= this.#options.maxSessions)
       this.#refuse(socket, '503 Service Unavailable', 'full');
     else if ((this.#ofNode.get(nodeId) ?? 0) >= MAX_SOCKETS_PER_NODE)
       this.#refuse(socket, '503 Service Unavailable', 'node_full');
@@ -114,16 +119,37 @@ export class SessionServer implements AsyncDisposable {
     }
   }
 
+  /** @returns undefined when the other end was refused, and told why. */
+  #identify(request: IncomingMessage, socket: Duplex): string | undefined {
+    try {
+      return this.#deps.identifyNode(request.socket);
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      this.#refuse(socket, '403 Forbidden', 'identity', { code: error.code, message: error.message });
+      const { node } = error.detail;
+      if (typeof node === 'string') this.#deps.onRefused(node, error);
+      return undefined;
+    }
+  }
+
   #count(nodeId: string, change: 1 | -1): void {
     const count = (this.#ofNode.get(nodeId) ?? 0) + change;
     if (count === 0) this.#ofNode.delete(nodeId);
     else this.#ofNode.set(nodeId, count);
   }
 
-  #refuse(socket: Duplex, status: string, reason: 'path' | 'identity' | 'full' | 'node_full'): void {
+  #refuse(
+    socket: Duplex,
+    status: string,
+    reason: 'path' | 'identity' | 'full' | 'node_full',
+    failure?: Pick<AppError, 'code' | 'message'>,
+  ): void {
     this.#refused.add(1, { reason });
+    const body = failure === undefined ? '' : JSON.stringify(failure);
+    const type = failure === undefined ? '' : 'content-type: application/json\r\n';
+    const head = `HTTP/1.1 ${status}\r\n${type}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
     // The other side need not end, and after an upgrade nobody else watches this socket.
-    socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, () => socket.destroy());
+    socket.end(`${head}${body}`, () => socket.destroy());
   }
 
   #lookLater(): void {
@@ -204,6 +230,10 @@ class SessionSocket implements SessionCarrier {
     if (this.#session.signal.aborted) return;
     const request = isBinary && Buffer.isBuffer(data) ? decodeRequest(data) : undefined;
     if (request === undefined) {
+      if (!this.#session.isOpen) {
+        const why = 'the node says hello as no node of this version does; run the same version on both hosts';
+        this.#deps.onRefused(this.#session.nodeId, new AppError('protocol_mismatch', why));
+      }
       this.close('a frame that is no request');
       return;
     }

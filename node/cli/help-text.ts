@@ -2,6 +2,7 @@
 
 import { showSetting } from '../../shared/runtime/setting-value.ts';
 import { settingsOf, type Setting, type SettingValue } from '../../shared/runtime/settings.ts';
+import { wrap } from './wrap-text.ts';
 import type { Command, CommandSettings, Flag } from './command.ts';
 import type { Operand } from './flag-parser.ts';
 
@@ -126,18 +127,4 @@ function table(entries: readonly Entry[], width: number): string {
 
 function paragraph(text: string, width: number): string {
   return wrap(text, width).join('\n');
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }

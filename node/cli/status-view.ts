@@ -2,6 +2,7 @@
 
 import type { FleetStatus, NodeStatus } from '../../shared/protocol/admin-api.ts';
 import { showBytes, showCount, showDuration } from './human-units.ts';
+import { wrap } from './wrap-text.ts';
 import { bar, cut, plain, table, type Column } from './text-table.ts';
 
 export interface ViewSize {
@@ -33,6 +34,10 @@ const DOWNLOAD_COLUMNS: readonly Column[] = [
   { title: 'SIZE', align: 'right' },
   { title: 'PEERS', align: 'right' },
 ];
+/** Refused nodes whose reason is shown; mostly all have the same one. */
+const MAX_REFUSALS_SHOWN = 3;
+/** A narrower terminal cuts lines of text. */
+const MIN_TEXT_CHARS = 40;
 const DIGEST_CHARS = 'sha256:'.length + 12;
 /** Trouble first: what is lost, then what works, then what was removed. */
 const STATE_ORDER: Readonly<Record<NodeStatus['state'], number>> = { lost: 0, connected: 1, removed: 2 };
@@ -42,7 +47,7 @@ export function renderStatus(status: FleetStatus, size: ViewSize): string {
   const nodes = [...status.nodes].sort(byTrouble);
   const downloads = nodes.flatMap((node) => node.downloads.map((download) => ({ node, download })));
   const downloadTable = downloads.length === 0 ? [] : table(DOWNLOAD_COLUMNS, downloads.map(downloadCells));
-  const head = summary(status);
+  const head = [...summary(status), ...refusals(status, size.columns)];
   const roomForNodes =
     size.rows === undefined ? undefined : size.rows - head.length - 1 - downloadRoom(downloadTable.length, size.rows);
   const lines = [
@@ -91,6 +96,17 @@ function summary(status: FleetStatus): string[] {
   }
   if (origins === 0) lines.push('! no origin is connected: pushes wait, and then fail');
   return lines;
+}
+
+/** Nodes that ask for a session in vain, each with the reason, which is what to do about it. */
+function refusals({ nodes }: FleetStatus, columns: number): string[] {
+  const refused = nodes.flatMap(({ nodeId, refusal }) => (refusal === undefined ? [] : [{ nodeId, refusal }]));
+  const lines = refused.slice(0, MAX_REFUSALS_SHOWN).flatMap(({ nodeId, refusal }) => {
+    const text = `${plain(nodeId)} asks for a session and is refused: ${plain(refusal)}`;
+    return wrap(text, Math.max(MIN_TEXT_CHARS, columns - 2)).map((line, index) => `${index === 0 ? '!' : ' '} ${line}`);
+  });
+  const left = refused.length - MAX_REFUSALS_SHOWN;
+  return left > 0 ? [...lines, `! ${showCount(left, 'more node')} are refused; --json says why`] : lines;
 }
 
 function nodeCells(node: NodeStatus, nowMs: number): string[] {

@@ -1,5 +1,6 @@
 // Manifests and tags: the coordinator answers; what it said last is kept for the time when it is away.
 
+import { refusalWords } from '../../shared/protocol/link-failure.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
@@ -11,8 +12,6 @@ export interface NodeManifestsOptions {
   /** What a tag resolves to while the coordinator is away: the last known answer with a warning, or an error. */
   readonly staleTags: 'serve' | 'refuse';
 }
-
-const STALE_WARNING = 'the coordinator is away; this tag may have moved since it was last seen here';
 
 export class NodeManifests implements Manifests {
   readonly #link: CoordinatorLink;
@@ -125,13 +124,21 @@ export class NodeManifests implements Manifests {
     if (known === undefined) throw cause;
     if ('digest' in reference) return known;
     if (this.#options.staleTags === 'refuse') {
-      throw new AppError('stale_tag_refused', 'the coordinator is away and stale tags are refused (staleTags)', {
+      const why = refusalWords(this.#link.failure) ?? 'the coordinator is away';
+      throw new AppError('stale_tag_refused', `${why}; and stale tags are refused (staleTags)`, {
         cause,
         detail: { repository, tag: reference.tag },
       });
     }
-    return { ...known, warning: STALE_WARNING };
+    return { ...known, warning: staleWarning(this.#link.failure) };
   }
+}
+
+/** Text of the warning on the last known answer. */
+function staleWarning(failure: AppError | undefined): string {
+  const why =
+    refusalWords(failure) === undefined ? 'the coordinator is away' : 'this node has no place at the coordinator';
+  return `${why}; this tag may have moved since it was last seen here`;
 }
 
 function lastOf(page: { readonly last?: string | undefined }): { last?: string } {

@@ -1,6 +1,7 @@
 // Pushing blobs: bytes go into this host's store, then the coordinator learns of them and origins start to copy.
 
 import { AppError } from '../../shared/runtime/errors.ts';
+import { refusalWords } from '../../shared/protocol/link-failure.ts';
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
 import type { AdoptedBlob, UploadChunk, UploadId, UploadOptions, UploadStore } from './blob-store.ts';
 import type { UploadFinish, Uploads } from './content.ts';
@@ -68,9 +69,10 @@ export class NodeUploads implements Uploads {
 
   #requireSession(): void {
     if (this.#link.isConnected) return;
-    throw new AppError(
-      'coordinator_unreachable',
-      'the coordinator cannot be reached, so nothing can be pushed now; try again when it is back',
-    );
+    const { failure } = this.#link;
+    const words =
+      refusalWords(failure) ??
+      'the coordinator cannot be reached, so nothing can be pushed now; try again when it is back';
+    throw new AppError('coordinator_unreachable', words, failure === undefined ? {} : { cause: failure });
   }
 }

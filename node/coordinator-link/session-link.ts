@@ -9,6 +9,7 @@ import type {
   Params,
   Result,
 } from '../../shared/protocol/coordinator-methods.ts';
+import { noSession, refusalWords } from '../../shared/protocol/link-failure.ts';
 import { LinkListeners } from '../../shared/protocol/link-listeners.ts';
 import { Backoff } from '../../shared/runtime/backoff.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
@@ -49,6 +50,7 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
   readonly #callSeconds: HistogramMetric;
   readonly #early: CoordinatorEvent[] = [];
   #session: Session | undefined;
+  #failure: AppError | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(deps: SessionLinkDeps, options: SessionLinkOptions) {
@@ -72,6 +74,13 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
       this.isConnected ? 1 : 0,
     );
     metrics.gaugeOf(
+      {
+        name: 'shoal_link_refused',
+        help: '1 while the coordinator refuses this node, so that somebody has to do something; its log says what.',
+      },
+      () => (refusalWords(this.failure) === undefined ? 0 : 1),
+    );
+    metrics.gaugeOf(
       { name: 'shoal_link_calls_waiting', help: 'Calls of the coordinator not answered yet.' },
       () => this.#session?.inFlightCount ?? 0,
     );
@@ -89,10 +98,14 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
     return this.#session !== undefined;
   }
 
+  get failure(): AppError | undefined {
+    return this.isConnected ? undefined : this.#failure;
+  }
+
   async call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
     signal.throwIfAborted();
     const session = this.#session;
-    if (session === undefined) throw new AppError('coordinator_unreachable', 'the coordinator is not reachable now');
+    if (session === undefined) throw noSession(this.#failure);
     const startMs = this.#deps.clock.nowMs();
     try {
       const result = await session.call(method, params, signal);
@@ -119,19 +132,21 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
     const { clock, log, random } = this.#deps;
     const { signal } = this.#stopping;
     const backoff = new Backoff(RECONNECT_BACKOFF);
-    let isFirstFailure = true;
+    let told: string | undefined; // the last failure that was logged, as it lasts
     while (!signal.aborted) {
       try {
         const session = await this.#open(signal);
-        isFirstFailure = true;
+        told = undefined;
         const startMs = clock.nowMs();
         const reason = await this.#live(session);
         if (clock.nowMs() - startMs >= GOOD_SESSION_MS) backoff.reset();
+        this.#failure = new AppError('coordinator_unreachable', `the session with the coordinator ended: ${reason}`);
         if (!signal.aborted) log.warn({ reason }, 'lost the coordinator; reconnecting');
       } catch (err) {
         if (signal.aborted) return;
-        logFailure(log, err, isFirstFailure);
-        isFirstFailure = false;
+        this.#failure = isAppError(err) ? err : undefined;
+        logFailure(log, err, told);
+        told = wordsOf(err);
       }
       await clock.sleep(backoff.nextMs(random()), signal).catch(() => undefined); // only stopping ends a sleep
     }
@@ -188,12 +203,14 @@ export class SessionLink implements CoordinatorLink, AsyncDisposable {
 }
 
 /** Says once what is wrong; a person must act when we are refused, and need not when nobody is there. */
-function logFailure(log: Logger, err: unknown, isFirst: boolean): void {
-  if (!isFirst) {
+function logFailure(log: Logger, err: unknown, told: string | undefined): void {
+  const refusal = isAppError(err) ? refusalWords(err) : undefined;
+  if (told === wordsOf(err) || (told !== undefined && refusal === undefined)) {
     log.debug({ err }, 'no session with the coordinator yet');
-    return;
-  }
-  if (isAppError(err, 'identity_refused', 'protocol_mismatch'))
-    log.error({ err }, 'the coordinator refuses this node; trying on');
-  else log.warn({ err }, 'no session with the coordinator; trying on');
+  } else if (refusal === undefined) log.warn({ err }, 'no session with the coordinator; trying on');
+  else log.error({ err }, 'somebody has to do something before the coordinator takes this node in; trying on');
+}
+
+function wordsOf(err: unknown): string {
+  return err instanceof Error ? err.message : String(err);
 }

@@ -22,6 +22,7 @@ import {
 import { CLOSE_POLICY_VIOLATION, decodeCoordinatorMessage } from '../../shared/protocol/session-codec.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { refusedUpgrade } from './session-refusal.ts';
 import { PendingCalls } from './pending-calls.ts';
 
 /** TCP, TLS, the upgrade and the answer to hello together; then the attempt is given up and the next one waits its turn. */
@@ -63,7 +64,7 @@ export class Session {
 
   /**
    * Connects and says hello.
-   * @throws {AppError} `coordinator_unreachable`, `protocol_mismatch`, `identity_refused`
+   * @throws {AppError} `coordinator_unreachable`, `protocol_mismatch`, `identity_refused`, `credentials_required`
    */
   static async open(deps: SessionDeps, options: SessionOptions, signal: AbortSignal): Promise<Session> {
     signal.throwIfAborted();
@@ -77,6 +78,7 @@ export class Session {
       if (fleetId !== options.fleetId || nodeId !== options.nodeId) {
         throw new AppError('identity_refused', 'the coordinator takes this node for another');
       }
+      connection.isGreeted = true;
       return new Session(connection, removedNodes);
     } catch (error) {
       connection.cut('not greeted');
@@ -126,9 +128,11 @@ function socketOptions({ tls, fleetId }: SessionOptions): SocketOptions {
 /** The socket and what hangs on it. */
 class Connection {
   readonly calls: PendingCalls;
-  /** Rejects with `coordinator_unreachable` or `identity_refused` when it does not come to that. */
+  /** Rejects with `coordinator_unreachable`, or the code of a refusal, when it does not come to that. */
   readonly opened: Promise<void>;
   readonly ended: Promise<string>;
+  /** The answer to hello came. */
+  isGreeted = false;
   readonly #deps: SessionDeps;
   readonly #address: string;
   readonly #socket: WebSocket;
@@ -171,15 +175,12 @@ class Connection {
         this.#tcp = response.socket;
       });
       this.#socket.once('unexpected-response', (request, response) => {
-        request.destroy();
-        const status = response.statusCode ?? 0;
-        const isRefused = status === 401 || status === 403;
-        const advice = isRefused ? '; was it removed from the fleet? Then delete its node.json and join anew' : '';
-        const why = `the coordinator at ${this.#address} does not take this node in (status ${status})${advice}`;
-        const code = isRefused ? 'identity_refused' : 'coordinator_unreachable';
-        this.#reason ??= why;
-        reject(new AppError(code, why, { detail: { status } }));
-        this.#socket.terminate();
+        void refusedUpgrade(this.#address, response).then((refusal) => {
+          this.#reason ??= refusal.message;
+          reject(refusal);
+          request.destroy();
+          this.#socket.terminate();
+        });
       });
       this.#socket.once('error', (error) => {
         this.#reason ??= error.message;
@@ -203,10 +204,18 @@ class Connection {
         const text =
           this.#reason ?? (reason.length > 0 ? `${code}: ${reason.toString('utf8')}` : `closed with code ${code}`);
         this.#reason = text;
-        this.calls.end(new AppError('coordinator_unreachable', `the session with the coordinator ended: ${text}`));
+        this.calls.end(this.#end(text, code));
         resolve(text);
       });
     });
+  }
+
+  /** The failure of all calls. Who is thrown out before it was greeted is not understood, and will not be the next time. */
+  #end(text: string, closeCode: number): AppError {
+    if (this.isGreeted || closeCode !== CLOSE_POLICY_VIOLATION)
+      return new AppError('coordinator_unreachable', `the session with the coordinator ended: ${text}`);
+    const words = `this node and the coordinator do not understand each other (${text}); run the same version on both`;
+    return new AppError('protocol_mismatch', words);
   }
 
   #receive(data: RawData, isBinary: boolean): void {
@@ -214,7 +223,7 @@ class Connection {
     if (message === undefined) {
       this.#reason ??= 'the coordinator broke the protocol';
       this.#socket.close(CLOSE_POLICY_VIOLATION);
-      this.calls.end(new AppError('coordinator_unreachable', this.#reason));
+      this.calls.end(this.#end(this.#reason, CLOSE_POLICY_VIOLATION));
       this.#deps.clock.schedule(CLOSE_TIMEOUT_MS, () => this.#socket.terminate());
       return;
     }

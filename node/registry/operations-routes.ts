@@ -10,6 +10,7 @@ import type { RegistrySite } from './registry-site.ts';
 export interface Health {
   /** Health checks that fail, by name. */
   readonly failing: ReadonlyMap<string, string>;
+  /** `reason`: why not, or what is wrong all the same. */
   isReady(): { readonly ready: boolean; readonly reason?: string | undefined };
 }
 
@@ -20,7 +21,8 @@ export function operationsRoutes(deps: { readonly health: Health }): FastifyPlug
     app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
     app.get('/readyz', (_request, reply) => {
       const { ready, reason } = deps.health.isReady();
-      const text = ready ? 'ready\n' : `not ready: ${reason ?? 'starting'}\n`;
+      const word = ready ? 'ready' : 'not ready';
+      const text = reason === undefined ? `${word}\n` : `${word}: ${reason}\n`;
       return reply
         .code(ready ? 200 : 503)
         .type('text/plain')

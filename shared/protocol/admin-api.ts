@@ -79,6 +79,8 @@ const NodeStatus = object({
   nodeId: Type.String(),
   /** `connected`; `lost` while it may come back; `removed` from the roster. */
   state: Type.Union([Type.Literal('connected'), Type.Literal('lost'), Type.Literal('removed')]),
+  /** Why it gets no session although it asks for one, and what to do; absent when it does not ask. */
+  refusal: Type.Optional(Type.String()),
   isOrigin: Type.Boolean(),
   /** Where it stands, as it says itself. */
   zone: Type.Optional(Type.String()),

@@ -17,6 +17,18 @@ export const API_TIMEOUT_MS = 10_000;
 /** Largest answer, a larger one is given up: a status document of ten thousand nodes is about 5 MiB. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
+/** `detail.reason` when something answers at the address that another authority vouches for. */
+export const STRANGER = 'stranger';
+/** What OpenSSL says of a certificate that another authority signed. */
+const STRANGER_CODES: ReadonlySet<string> = new Set([
+  'CERT_SIGNATURE_FAILURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 export interface CoordinatorTarget {
   /** `host:port` */
   readonly address: string;
@@ -66,18 +78,28 @@ export async function callCoordinator<T extends TSchema>(
 
 /** A failure to reach the coordinator, with the reason in words. */
 export function unreachable(address: string, cause: unknown): AppError {
+  if (cause instanceof Error && STRANGER_CODES.has(codeOf(cause))) {
+    const words = `what listens at ${address} is not the coordinator of this fleet (${codeOf(cause)}). Is it the right address? If the coordinator was set up anew, give it back its folder authority/, or join anew`;
+    return new AppError('coordinator_unreachable', words, { cause, detail: { reason: STRANGER } });
+  }
   const reason = cause instanceof Error ? reasonOf(cause) : String(cause);
   return new AppError('coordinator_unreachable', `cannot reach the coordinator at ${address}: ${reason}`, { cause });
 }
 
 function reasonOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error);
   if (code === 'ECONNREFUSED') return 'nothing listens there (connection refused)';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
+    return `its certificate does not count now (${code}); set the clocks of both hosts right`;
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') return `what listens there does not speak our TLS (${code})`;
   // With several addresses per name, node:net gathers the failures and leaves the message empty.
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return reasonOf(error.errors[0]);
   return error.message;
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 async function exchange(

@@ -8,6 +8,7 @@
 // messages of session-codec.ts over one WebSocket.
 
 import Type, { type Static } from 'typebox';
+import type { AppError } from '../runtime/errors.ts';
 import { SignedPolicy } from '../access/access-policy.ts';
 import { CACHE_METHODS } from './cache-methods.ts';
 import { Label, Peer } from './peer-shape.ts';
@@ -339,6 +340,8 @@ export type CoordinatorEvent = DeepReadonly<Static<typeof CoordinatorEvent>>;
 export interface CoordinatorLink {
   /** False while there is no session; calls then fail at once with `coordinator_unreachable`. */
   readonly isConnected: boolean;
+  /** Why the last attempt came to no session; undefined while there is one, and before the first attempt. See link-failure.ts. */
+  readonly failure: AppError | undefined;
   /** @throws {AppError} what the coordinator answered, or `coordinator_unreachable`, or `timed_out`. */
   call<M extends MethodName>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>>;
   /** The answer to `manifest.resolve` where there is nothing to wait for; undefined where it has to be asked by `call`. */

@@ -16,6 +16,7 @@ type Answers = { [M in MethodName]?: (params: Params<M>) => Result<M> | Promise<
 
 export class FakeLink implements CoordinatorLink {
   isConnected = true;
+  failure: AppError | undefined;
   /** Every call in order. */
   readonly calls: Array<{ readonly method: MethodName; readonly params: unknown }> = [];
   readonly #answers: Answers;

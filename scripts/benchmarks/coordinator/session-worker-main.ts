@@ -60,6 +60,7 @@ async function withAnnouncer(session: Session): Promise<void> {
   await new Promise<void>((acknowledged) => {
     const link: CoordinatorLink = {
       isConnected: true,
+      failure: undefined,
       call: async (method, params, signal) => {
         const answer = await session.call(method, params, signal);
         node.acknowledged();

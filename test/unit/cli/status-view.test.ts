@@ -157,3 +157,19 @@ test('Zones and racks of nodes are shown, and what came into a zone beside one c
   assert.match(text, /into zone far\? came 1\.0 GiB from others: 1\.05 copies of 1\.0 GiB\n/);
   assert.match(text, /into hosts without a zone came 1\.0 MiB from others: 1\.00 copies/);
 });
+
+test('Nodes that are refused are named with the reason, in lines that fit, and many of them are counted', () => {
+  const refused = ['a-2', 'b-2', 'c-2', 'd-2', 'e-2'].map((nodeId) =>
+    node({ nodeId, state: 'lost', refusal: 'it speaks another protocol; run the same version on both' }),
+  );
+
+  const text = renderStatus(fleet([node({ nodeId: 'o-2', isOrigin: true }), ...refused]), { columns: 60 });
+
+  assert.match(
+    text,
+    /^! a-2 asks for a session and is refused: it speaks another\n {2}protocol; run the same version on both$/m,
+  );
+  assert.match(text, /^! c-2 asks/m);
+  assert.doesNotMatch(text, /^! d-2/m);
+  assert.match(text, /^! 2 more nodes are refused; --json says why$/m);
+});
