@@ -385,6 +385,7 @@ export class PieceExchange {
     this.#limits.tick({ isPartial: this.#isPartial, silentMs, noBytesMs, hasMore }, nowMs);
     this.#scheduler.tick(nowMs);
     if (this.#scheduler.fellBehind(nowMs)) this.#owner.fellBehind();
-    this.#timer = this.#clock.schedule(TICK_MS, () => this.#tick());
+    // What came while this host itself stood still lies in its sockets, and is read first: its senders are not late.
+    this.#timer = this.#clock.schedule(TICK_MS, () => setImmediate(() => this.#tick()));
   }
 }

@@ -33,6 +33,8 @@ export interface FleetScenario {
   /** The last so many pullers announce every piece, have none, and pull nothing. */
   readonly liars?: number;
   readonly deaths?: readonly Death[];
+  /** Hosts that do nothing for a moment. */
+  readonly standstills?: readonly Standstill[];
   /** Clients read along on every host. */
   readonly isRead?: boolean;
   readonly zones?: ZonePlan;
@@ -47,6 +49,14 @@ export interface Death {
   readonly atMs: number;
   readonly noticedMs: number;
   readonly returnsMs?: number;
+}
+
+/** A host whose processors are busy with other things from `atMs` on, for so long. */
+export interface Standstill {
+  /** Number in the list of all hosts. */
+  readonly host: number;
+  readonly atMs: number;
+  readonly forMs: number;
 }
 
 /** Hosts are spread evenly over zones; those that have the image stand in the first. */

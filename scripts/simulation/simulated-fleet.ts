@@ -14,6 +14,7 @@ import { VirtualTimers } from './core/virtual-timers.ts';
 import { FleetLinks, type Pair } from './fleet-links.ts';
 import type { Death, FleetOutcome, FleetScenario } from './fleet-scenario.ts';
 import type { SimulatedBlob } from './host-options.ts';
+import { Standstills } from './standstills.ts';
 import { SimulatedHost, type SimulatedChannel, type SimulatedConnection } from './simulated-host.ts';
 import { MESSAGE, Wires } from './wires.ts';
 import { Zones } from './zones.ts';
@@ -47,6 +48,7 @@ export class SimulatedFleet {
   readonly #links: FleetLinks;
   readonly #random: () => number;
   readonly #timers = new VirtualTimers();
+  readonly #standstills: Standstills;
   readonly #hashing: SerialWork;
   readonly #ticks = new DelayLine(TICK_MS);
   /** Told at the end of a turn: after all else that happens in the same moment. */
@@ -100,6 +102,13 @@ export class SimulatedFleet {
     this.#leadMs = foretellingLeadMs([2 * scenario.latencyMs]);
     this.#hashing = new SerialWork(count);
     this.#hosts = Array.from({ length: count }, (_, host) => this.#newHost(host));
+    this.#standstills = new Standstills(
+      {
+        after: (ms, work) => this.#after(ms, work),
+        goesOn: (host) => this.#hosts[host]?.tick(),
+      },
+      scenario.standstills ?? [],
+    );
     this.#arrive();
     for (const death of scenario.deaths ?? []) this.#scheduleDeath(death);
   }
@@ -255,6 +264,8 @@ export class SimulatedFleet {
   #heard(end: number, kind: number, blob: number, value: number): void {
     const channel = this.#channels[end * this.#blobs.length + blob];
     if (channel === undefined) return;
+    const { number } = channel.connection.host;
+    if (this.#standstills.holds(number, () => this.#heard(end, kind, blob, value))) return;
     if (kind === MESSAGE.bitfield) this.#heardBitfield(channel);
     else channel.connection.host.hear(channel, kind, value);
   }
@@ -287,8 +298,11 @@ export class SimulatedFleet {
   #sent(end: number): void {
     const connection = this.#connections[end];
     if (connection === undefined) return;
+    const { host, sending } = connection;
+    const later = (): void => void (connection.sending === sending && this.#sent(end));
+    if (this.#standstills.holds(host.number, later)) return;
     if (this.#zones.count > 1) this.#countCrossing(connection);
-    connection.host.sent(connection);
+    host.sent(connection);
   }
 
   #countCrossing(from: SimulatedConnection): void {
@@ -306,16 +320,20 @@ export class SimulatedFleet {
   }
 
   readonly #verified = (number: number, blob: number, piece: number): void => {
+    if (this.#standstills.holds(number, () => this.#verified(number, blob, piece))) return;
     const cut = this.#blobs[blob];
     if (cut !== undefined) this.#verifiedBytes += pieceLength(cut, piece);
     this.#hosts[number]?.verified(blob, piece);
   };
 
-  readonly #tellHaves = (number: number): void => this.#hosts[number]?.news.tell();
+  readonly #tellHaves = (number: number): void => {
+    if (!this.#standstills.holds(number, () => this.#tellHaves(number))) this.#hosts[number]?.news.tell();
+  };
 
   readonly #tick = (number: number): void => {
     const host = this.#hosts[number];
     if (host === undefined || host.isDead || host.isComplete) return;
+    if (this.#standstills.holds(number, () => this.#tick(number))) return;
     host.tick();
     this.#ticks.push(this.#nowMs, number, 0, 0);
   };

@@ -8,6 +8,11 @@ import { PieceSet } from './piece-set.ts';
 const FIRST_REST_MS = 1000;
 /** The longest rest of a silent neighbour; then it is asked again. */
 const MAX_REST_MS = 60_000;
+/**
+ * What a silent neighbour was asked for and nobody else was may still come for so long, and is taken: a busy host that stood still for
+ * half a second has it on its way. No longer than the first rest, so that nothing is left of it when it is asked again.
+ */
+const LATE_KEPT_MS = 1000;
 
 /** A piece that was asked of a neighbour, or that it is sending on a credit. */
 export interface AskedPiece {
@@ -46,6 +51,8 @@ export class Neighbour implements PipelineUser {
   /** Not asked before this time, because it was silent past its deadline. */
   restUntilMs = 0;
   #nextRestMs = FIRST_REST_MS;
+  /** What it was asked for is given up then; undefined while it is not late. */
+  #lateUntilMs: number | undefined;
 
   constructor(
     id: number,
@@ -139,8 +146,24 @@ export class Neighbour implements PipelineUser {
     return asked;
   }
 
+  /** What is asked of it is late: it counts as asked of nobody. */
+  get isLate(): boolean {
+    return this.#lateUntilMs !== undefined;
+  }
+
+  /** What is late is not waited for any more. */
+  isLateOver(nowMs: number): boolean {
+    return this.#lateUntilMs !== undefined && nowMs >= this.#lateUntilMs;
+  }
+
+  /** It sends again, or what is late was given up. */
+  lateEnds(): void {
+    this.#lateUntilMs = undefined;
+  }
+
   /** It was silent past its deadline: it is left alone for a while. */
   rest(nowMs: number): void {
+    this.#lateUntilMs = nowMs + LATE_KEPT_MS;
     this.restUntilMs = nowMs + this.#nextRestMs;
     this.#nextRestMs = Math.min(MAX_REST_MS, this.#nextRestMs * 2);
   }

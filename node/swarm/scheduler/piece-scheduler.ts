@@ -5,6 +5,7 @@
 import { isInShare, type PieceShare } from '../../../shared/pieces/piece-share.ts';
 import { creditsToAsk } from './credits.ts';
 import { areHoldersFew } from './few-holders.ts';
+import { LateRequests } from './late-requests.ts';
 import { longestAsked } from './longest-asked.ts';
 import { LostPieces } from './lost-pieces.ts';
 import { Neighbour } from './neighbour.ts';
@@ -23,7 +24,7 @@ export interface SchedulerActions {
   /** Ask a neighbour for any piece, as it offered. */
   requestAny(neighbour: number): void;
   cancel(neighbour: number, pieceIndex: number): void;
-  /** A neighbour was silent past its deadline; its requests were cancelled and go to others. */
+  /** A neighbour was silent past its deadline; what it was asked for may be asked of others. */
   stalled(neighbour: number): void;
 }
 
@@ -37,6 +38,7 @@ export class PieceScheduler {
   readonly #picker: PiecePicker;
   readonly #neighbours: Array<Neighbour | undefined> = [];
   readonly #pieces: PieceStates;
+  readonly #late: LateRequests;
   readonly #lost: LostPieces;
   readonly #times: RequestTimes;
   readonly #pace = new OwnPace();
@@ -50,6 +52,7 @@ export class PieceScheduler {
     this.#times = new RequestTimes(this.#options);
     this.#picker = new PiecePicker(options.pieceCount);
     this.#pieces = new PieceStates(this.#picker, options.pieceCount);
+    this.#late = new LateRequests({ pieces: this.#pieces, cancel: (id, piece) => actions.cancel(id, piece) });
     this.#lost = new LostPieces(options.pieceCount);
   }
 
@@ -112,7 +115,7 @@ export class PieceScheduler {
     const neighbour = this.#neighbours[id];
     const underWay = neighbour?.asked[0]?.pieceIndex;
     if (neighbour !== undefined) {
-      this.#takeBack(neighbour, (piece) => piece !== underWay && !isInShare(share, piece));
+      this.#late.takeBack(neighbour, (piece) => piece !== underWay && !isInShare(share, piece));
     }
     this.#setAskable(id, (changed) => changed.setShare(share), nowMs);
   }
@@ -159,7 +162,9 @@ export class PieceScheduler {
   /** Some bytes came from a neighbour: it is alive, whatever its deadline said. */
   bytesArrived(id: number, nowMs: number): void {
     const neighbour = this.#neighbours[id];
-    if (neighbour !== undefined) neighbour.lastByteMs = nowMs;
+    if (neighbour === undefined) return;
+    neighbour.lastByteMs = nowMs;
+    this.#late.come(neighbour);
   }
 
   /** True while a piece is expected from a neighbour. */
@@ -171,6 +176,7 @@ export class PieceScheduler {
   creditStarted(id: number, piece: number, nowMs: number): boolean {
     const neighbour = this.#neighbours[id];
     if (neighbour === undefined || neighbour.openCredits === 0) return false;
+    this.#late.come(neighbour);
     neighbour.openCredits -= 1;
     if (this.#pieces.isHere(piece)) {
       this.#fill(neighbour, nowMs);
@@ -183,6 +189,7 @@ export class PieceScheduler {
   /** The last byte of a piece came; its hash is not known yet. Ask for the next at once. */
   pieceArrived(id: number, piece: number, nowMs: number): void {
     const neighbour = this.#neighbours[id];
+    if (neighbour !== undefined) this.#late.come(neighbour);
     const asked = neighbour?.remove(piece);
     if (neighbour !== undefined && asked !== undefined) {
       this.#pieces.answered(piece);
@@ -218,6 +225,7 @@ export class PieceScheduler {
   tick(nowMs: number): void {
     for (const neighbour of this.#neighbours) {
       if (neighbour === undefined) continue;
+      if (neighbour.isLateOver(nowMs)) this.#late.giveUp(neighbour);
       if (this.#times.isLate(neighbour, nowMs)) this.#rest(neighbour, nowMs);
       else if (neighbour.hasRoom) this.#fill(neighbour, nowMs);
     }
@@ -250,20 +258,11 @@ export class PieceScheduler {
     }
   }
 
-  /** Takes everything from a silent neighbour and leaves it alone for a while. */
+  /** Leaves a silent neighbour alone for a while. */
   #rest(neighbour: Neighbour, nowMs: number): void {
-    neighbour.rest(nowMs);
-    this.#takeBack(neighbour, () => true);
+    this.#late.begin(neighbour, nowMs);
     this.#actions.stalled(neighbour.id);
     this.#fillAll(nowMs);
-  }
-
-  #takeBack(neighbour: Neighbour, isTaken: (piece: number) => boolean): void {
-    for (const { pieceIndex } of neighbour.asked.filter((asked) => isTaken(asked.pieceIndex))) {
-      neighbour.remove(pieceIndex);
-      this.#actions.cancel(neighbour.id, pieceIndex);
-      this.#pieces.givenBack(pieceIndex);
-    }
   }
 
   #fillAll(nowMs: number): void {
@@ -283,6 +282,7 @@ export class PieceScheduler {
   /** Asks a neighbour for as much as it may be asked for. */
   #fill(neighbour: Neighbour, nowMs: number): void {
     if (nowMs < neighbour.restUntilMs) return;
+    this.#late.giveUp(neighbour);
     if (neighbour.isSeeder) {
       this.#askFirst(neighbour, nowMs);
       this.#fillCredits(neighbour, nowMs);
@@ -360,6 +360,7 @@ export class PieceScheduler {
   }
 
   #ask(neighbour: Neighbour, pieceIndex: number, how: { readonly nowMs: number; readonly isByCredit: boolean }): void {
+    this.#late.replaced(this.#neighbours, pieceIndex);
     neighbour.ask({ pieceIndex, askedMs: how.nowMs, isByCredit: how.isByCredit });
     this.#pieces.asked(pieceIndex);
     this.#lost.found(pieceIndex);

@@ -3,6 +3,8 @@
 //   wanted ──request──▶ asked ──last byte──▶ arrived ──hash holds──▶ held
 //      ▲                  │ reject, deadline, gone        │ hash is wrong
 //      └──────────────────┴───────────────────────────────┘
+//
+// What a late neighbour may still send is wanted (late-requests.ts).
 
 import type { PiecePicker } from './piece-picker.ts';
 import { PieceSet } from './piece-set.ts';

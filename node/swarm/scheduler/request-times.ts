@@ -29,10 +29,10 @@ export class RequestTimes {
     this.#lastArrivalMs = nowMs;
   }
 
-  /** True when a neighbour was asked for something and is silent past its deadline. */
+  /** True when a neighbour that is not late yet was asked for something and is silent past its deadline. */
   isLate(neighbour: Neighbour, nowMs: number): boolean {
     const [oldest] = neighbour.asked;
-    if (oldest === undefined) return false;
+    if (oldest === undefined || neighbour.isLate) return false;
     return nowMs - Math.max(oldest.askedMs, neighbour.lastByteMs) > this.deadlineMs(neighbour);
   }
 

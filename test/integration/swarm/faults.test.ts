@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
+import { pieceCount } from '../../../shared/pieces/piece-table.ts';
 import { parseHostPort } from '../../../shared/runtime/host-port.ts';
 import { eventually } from '../../support/eventually.ts';
 import { makeTestFleet } from '../../support/fleet-identity.ts';
 import { MemoryBlobStore } from '../../support/memory-blob-store.ts';
 import { publish, readAll } from '../../support/pull-blob.ts';
-import { lyingHolder, silentHolder, startScriptedPeer } from '../../support/scripted-peer.ts';
+import { lyingHolder, silentHolder, startScriptedPeer, type PeerScript } from '../../support/scripted-peer.ts';
 import { SwarmFleet, type SwarmNode } from '../../support/swarm-fleet.ts';
 
 const MIB = 1024 * 1024;
@@ -59,6 +60,40 @@ for (const [what, isMute, script] of [
     assert.ok(got.equals(blob.bytes));
     await eventually({ what: 'the odd node to be asked' }, () => odd.heard.includes('hello'));
   });
+}
+
+test('A node that stood still takes what came meanwhile, and calls nobody late', async () => {
+  await using fleet = await SwarmFleet.open();
+  const puller = await fleet.start('puller');
+  const spare = await fleet.start('spare');
+  const blob = publish(fleet, spare, { seed: 'still', sizeBytes: MIB });
+  fleet.forget(blob.digest, 'spare');
+  const { pieceBytes } = blob.table;
+  let sentCount = 0;
+  const script: PeerScript = (frame, wire) => {
+    if (frame.type !== 'request') return silentHolder(frame, wire);
+    const { pieceIndex } = frame;
+    wire.data(
+      { channel: 1, pieceIndex, offset: 0 },
+      blob.bytes.subarray(pieceIndex * pieceBytes, (pieceIndex + 1) * pieceBytes),
+    );
+    sentCount += 1;
+    if (sentCount === pieceCount(blob.table)) setImmediate(() => standStill(700));
+    return [];
+  };
+  await using holder = await startScriptedPeer(fleet.identity, { nodeId: 'holder', script });
+  fleet.hold(blob.digest, holder.peer);
+
+  await puller.swarm.replicate(blob, signal);
+
+  assert.deepEqual(puller.reports, []);
+  assert.equal(sentCount, pieceCount(blob.table));
+});
+
+/** Nothing happens in this process for so long, as on a machine whose processors have other things to do. */
+function standStill(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
 }
 
 test('A pull waits for the only holder of a blob and completes when it returns', async () => {

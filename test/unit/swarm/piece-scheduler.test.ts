@@ -27,7 +27,7 @@ test('A piece that a client waits for is asked for first', () => {
   assert.ok(take().includes('request 0 700'));
 });
 
-test('A silent neighbour loses its requests after its deadline and is left alone for a while', () => {
+test('What a silent neighbour was asked for goes to others after its deadline, and it is left alone for a while', () => {
   const { made, take } = scheduler({ pieceCount: 2 });
   withFull(made, 0, 2);
   take();
@@ -36,10 +36,43 @@ test('A silent neighbour loses its requests after its deadline and is left alone
   assert.deepEqual(take(), []);
 
   made.tick(3001);
-  assert.deepEqual(take().toSorted(), ['cancel 0 0', 'cancel 0 1', 'stalled 0']);
+  assert.deepEqual(take(), ['stalled 0']);
   made.neighbourPieces(1, PieceSet.full(2), 3002);
 
-  assert.equal(take().filter((line) => line.startsWith('request 1')).length, 2);
+  assert.deepEqual(take().toSorted(), ['cancel 0 0', 'cancel 0 1', 'request 1 0', 'request 1 1']);
+  made.tick(3900);
+  assert.deepEqual(take(), []);
+});
+
+test('What comes late is taken while nobody else was asked for it, and its sender is asked again at once', () => {
+  const { made, take } = scheduler({ pieceCount: 4 });
+  withFull(made, 0, 4);
+  const [first = -1, second = -1] = take().map((line) => Number(line.split(' ')[2]));
+  made.tick(3001);
+  made.neighbourAdded(1, 3001);
+  made.neighbourHas(1, second, 3001);
+  assert.deepEqual(take(), ['stalled 0', `cancel 0 ${second}`, `request 1 ${second}`]);
+
+  made.bytesArrived(0, 3017);
+  assert.ok(made.isAsked(0, first), 'it is taken');
+  assert.ok(!made.isAsked(0, second), 'somebody else was asked for that');
+  made.neighbourHas(1, first, 3018);
+  assert.deepEqual(take(), [], 'it comes, and is asked of nobody else');
+  made.pieceArrived(0, first, 3030);
+
+  assert.equal(take().filter((line) => line.startsWith('request 0')).length, 2);
+});
+
+test('What is a second late is given up, and its sender told so', () => {
+  const { made, take } = scheduler({ pieceCount: 1 });
+  withFull(made, 0, 1);
+  made.tick(3001);
+  made.tick(4000);
+  assert.deepEqual(take(), ['request 0 0', 'stalled 0']);
+
+  made.tick(4001);
+
+  assert.deepEqual(take(), ['cancel 0 0', 'request 0 0']);
 });
 
 test('Bytes on the way hold the deadline off, however long the piece takes', () => {
@@ -102,7 +135,7 @@ test('An origin is asked for any piece, and by number only for what nobody has l
 });
 
 test('Whatever neighbours do, nothing is asked twice outside the end game, nor of one who does not have it, and it ends', () => {
-  const step = fc.record({ what: fc.nat(6), neighbour: fc.nat(3), piece: fc.nat(39) });
+  const step = fc.record({ what: fc.nat(8), neighbour: fc.nat(3), piece: fc.nat(39) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), fc.nat(1000), (steps, seed) => {
       const pieceCount = 40;
@@ -150,19 +183,28 @@ test('Whatever neighbours do, nothing is asked twice outside the end game, nor o
           out[neighbour]?.delete(first);
           has[neighbour]?.delete(first);
           made.requestRejected(neighbour, first, nowMs);
+        } else if (what === 6) {
+          nowMs += piece * 100; // up to when some are late, and to when what is late is given up
+          made.tick(nowMs);
+        } else if (what === 7) {
+          made.bytesArrived(neighbour, nowMs);
         } else {
           has[neighbour]?.clear();
           out[neighbour]?.clear();
           made.neighbourGone(neighbour, nowMs);
           made.neighbourAdded(neighbour, nowMs);
         }
+        for (const [each, pieces] of out.entries()) {
+          for (let at = 0; at < pieceCount; at += 1) assert.equal(made.isAsked(each, at), pieces.has(at));
+        }
       }
       for (let neighbour = 0; neighbour < 4; neighbour += 1) {
         for (let piece = 0; piece < pieceCount; piece += 1) has[neighbour]?.add(piece);
         made.neighbourPieces(neighbour, PieceSet.full(pieceCount), nowMs);
       }
-      for (let turn = 0; turn < 1000 && !made.isComplete; turn += 1) {
-        nowMs += 1;
+      for (let turn = 0; turn < 2000 && !made.isComplete; turn += 1) {
+        nowMs += 100;
+        made.tick(nowMs);
         arrive(turn % 4);
       }
       assert.ok(made.isComplete, 'the download never ended');
