@@ -21,6 +21,7 @@ import type { UpstreamContent } from './namespace.ts';
 import { exchange } from './api-exchange.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { answerClientError, limitConnections, type ClientErrorDeps, type ResponsesUnderWay } from './client-error.ts';
+import { closeAfterAnswers } from './close-after-answers.ts';
 import { errorAnswer } from './oci-error.ts';
 import { metricsRoutes, operationsRoutes, type Health } from './operations-routes.ts';
 import { pullRoutes, type PullReports } from './pull-routes.ts';
@@ -107,7 +108,7 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   });
   limitConnections(app.server, settings.maxConnections);
   app.addHook('onRequest', (request, reply, done) => beginOperation(site, { raw: request.raw, reply, done }));
-  closeAfterLastAnswer(app);
+  closeAfterAnswers(app);
   void app.register(operationsRoutes(deps));
   void app.register(metricsRoutes(deps, site));
   void app.register(pullRoutes(deps, site));
@@ -173,19 +174,4 @@ function addHeaders(response: ServerResponse, headers: readonly string[]): void 
   for (let index = 0; index < headers.length; index += 2) {
     response.appendHeader(headers[index] ?? '', headers[index + 1] ?? '');
   }
-}
-
-/** A connection that was busy when the app began to close would stay open for its keep-alive time after its answer; one that asks again is told. */
-function closeAfterLastAnswer(app: FastifyInstance): void {
-  let isClosing = false;
-  app.addHook('preClose', (done) => {
-    isClosing = true;
-    done();
-  });
-  app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-    if (isClosing) response.shouldKeepAlive = false;
-    response.once('close', () => {
-      if (isClosing) app.server.closeIdleConnections();
-    });
-  });
 }
