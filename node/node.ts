@@ -4,7 +4,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Digest } from '../shared/oci/digest.ts';
 import type { CoordinatorLink, Params, PeerLinks } from '../shared/protocol/coordinator-methods.ts';
-import { SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
+import { LATER_ORDERS, SESSION_PROTOCOL } from '../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import { dataFolder } from '../shared/runtime/data-folder.ts';
 import { AppError } from '../shared/runtime/errors.ts';
@@ -98,6 +98,7 @@ export async function startNode(config: NodeConfig, deps: NodeDeps): Promise<Run
       ...(config.zone === undefined ? {} : { zone: config.zone }),
       ...(config.rack === undefined ? {} : { rack: config.rack }),
       hasSlowLink: config.peers.slowLink,
+      carriesOut: [...LATER_ORDERS],
     }),
   );
   const checks = opening.use(openHealthChecks(config, { clock, log }));

@@ -1,7 +1,7 @@
 // Which node fetches a blob from its upstream for the whole fleet. Pure, and only remembered: after a start the first who asks fetches.
 
 import type { Digest } from '../../shared/oci/digest.ts';
-import { HostShares } from './host-shares.ts';
+import { HostQuotas } from './host-quotas.ts';
 
 /** A node that did not ask again for so long fetches no more: three of its own reminders are lost by then. */
 const LEASE_MS = 15_000;
@@ -17,7 +17,7 @@ interface Lease {
 
 export class FetchLeases {
   readonly #leases = new Map<Digest, Lease>();
-  readonly #shares = new HostShares(MAX_LEASES);
+  readonly #quotas = new HostQuotas(MAX_LEASES);
   #lookedMs = Number.NEGATIVE_INFINITY;
 
   /** @returns true when this node is the one that fetches, for a while: it asks again before that ends. */
@@ -26,7 +26,7 @@ export class FetchLeases {
     if (lease !== undefined && lease.nodeId !== nodeId && lease.untilMs > nowMs) return false;
     if (lease?.nodeId === nodeId || this.#hasRoom(nodeId, nowMs)) {
       this.#forget(digest);
-      this.#shares.take(nodeId, 1);
+      this.#quotas.take(nodeId, 1);
       this.#leases.set(digest, { nodeId, untilMs: nowMs + LEASE_MS });
     }
     return true;
@@ -43,17 +43,17 @@ export class FetchLeases {
   }
 
   #hasRoom(nodeId: string, nowMs: number): boolean {
-    if (this.#shares.hasRoom(nodeId, 1)) return true;
+    if (this.#quotas.hasRoom(nodeId, 1)) return true;
     if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return false;
     this.#lookedMs = nowMs;
     for (const [digest, { untilMs }] of this.#leases) if (untilMs <= nowMs) this.#forget(digest);
-    return this.#shares.hasRoom(nodeId, 1);
+    return this.#quotas.hasRoom(nodeId, 1);
   }
 
   #forget(digest: Digest): void {
     const lease = this.#leases.get(digest);
     if (lease === undefined) return;
-    this.#shares.giveBack(lease.nodeId, 1);
+    this.#quotas.giveBack(lease.nodeId, 1);
     this.#leases.delete(digest);
   }
 }

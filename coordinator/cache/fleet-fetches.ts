@@ -5,7 +5,7 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import { HASH_BYTES } from '../../shared/pieces/piece-table.ts';
 import { ProvisionalTable } from '../../shared/pieces/provisional-table.ts';
 import { MAX_TOLD_PIECES } from '../../shared/protocol/cache-methods.ts';
-import { HostShares } from './host-shares.ts';
+import { HostQuotas } from './host-quotas.ts';
 import { ReaderTree } from './reader-tree.ts';
 
 /** A fetch of which nobody said or asked anything for so long is forgotten: a host that reads asks four times a second. */
@@ -71,8 +71,8 @@ export class FleetFetches {
   readonly #fetches = new Map<Digest, Fetch>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** What those who began them take of the limits. */
-  readonly #counts = new HostShares(MAX_FETCHES);
-  readonly #hashBytes = new HostShares(MAX_HASH_BYTES);
+  readonly #counts = new HostQuotas(MAX_FETCHES);
+  readonly #hashBytes = new HostQuotas(MAX_HASH_BYTES);
 
   /** The node whose turn it is says what came. @returns how many pieces are known now. */
   offer(offer: FetchOffer, { nodeId, zone, nowMs }: Asker): number {

@@ -14,7 +14,7 @@ import type { CounterMetric, Metrics } from '../../shared/runtime/metrics.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import { readKept } from './kept-content.ts';
 import { CollectionPass, type PassRequest } from './collection-pass.ts';
-import { OrphanFiles } from './orphan-files.ts';
+import { OrphanFiles, type OrphanFilesDeps } from './orphan-files.ts';
 import { RemovalOrders, type RemovalOrdersDeps } from './removal-orders.ts';
 import type { ReviewTimes } from './review-times.ts';
 
@@ -23,11 +23,12 @@ const STEP_PAUSE_MS = 2;
 /** How often nodes are told what is left to remove, while there is something. */
 const REMOVAL_TURN_MS = 1000;
 
-export interface CollectionDeps extends RemovalOrdersDeps {
+export interface CollectionDeps extends RemovalOrdersDeps, OrphanFilesDeps {
   readonly clock: Clock;
   readonly database: FleetDatabase;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly sessions: OrphanFilesDeps['sessions'];
 }
 
 export interface CollectionOptions {

@@ -19,7 +19,7 @@ export interface RemovalOrdersDeps {
   readonly clock: Clock;
   readonly database: FleetDatabase;
   readonly sessions: {
-    all(): Iterable<{ readonly nodeId: string; close(reason: string): void }>;
+    all(): Iterable<{ readonly nodeId: string }>;
     send(nodeId: string, event: CoordinatorEvent): void;
   };
 }

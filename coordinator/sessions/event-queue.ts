@@ -23,10 +23,11 @@ export class EventQueue {
   readonly #removedNodes = new Set<string>();
   #bootstrap: readonly string[] | undefined;
   #isAccessChanged = false;
+  #isAnnouncementWanted = false;
   #factCount = 0;
 
   get isEmpty(): boolean {
-    const hasOrders = this.#orders.size > 0 || this.#removals.size > 0;
+    const hasOrders = this.#orders.size > 0 || this.#removals.size > 0 || this.#isAnnouncementWanted;
     const hasNews = this.#isAccessChanged || this.#bootstrap !== undefined;
     return this.#swarms.size === 0 && !hasOrders && this.#removedNodes.size === 0 && !hasNews;
   }
@@ -44,6 +45,9 @@ export class EventQueue {
       case 'order.remove':
         this.#removals.add(event.digest);
         this.#factCount += 1;
+        break;
+      case 'order.announce':
+        this.#isAnnouncementWanted = true;
         break;
       case 'hyperswarm.bootstrap':
         this.#bootstrap = event.bootstrap;
@@ -130,6 +134,8 @@ export class EventQueue {
       this.#removals.delete(digest);
       return { type: 'order.remove', digest };
     }
-    return undefined;
+    if (!this.#isAnnouncementWanted) return undefined;
+    this.#isAnnouncementWanted = false;
+    return { type: 'order.announce' };
   }
 }

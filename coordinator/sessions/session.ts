@@ -1,6 +1,12 @@
 // One node's session, whatever carries it: a WebSocket or a call within the process.
 
-import type { CoordinatorEvent, MethodName, Params, Result } from '../../shared/protocol/coordinator-methods.ts';
+import type {
+  CoordinatorEvent,
+  LaterOrder,
+  MethodName,
+  Params,
+  Result,
+} from '../../shared/protocol/coordinator-methods.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { HoldingsSnapshot } from './holdings-snapshot.ts';
@@ -50,6 +56,11 @@ export class Session {
     this.#carrier = deps.carrier;
     this.#onEnd = deps.onEnd;
     this.nodeId = options.nodeId;
+  }
+
+  /** Whether the node knows an order that older ones do not. */
+  carriesOut(order: LaterOrder): boolean {
+    return this.hello?.carriesOut?.includes(order) === true;
   }
 
   /** Aborted when the session ends; requests that wait then have nobody to answer. */

@@ -1,4 +1,4 @@
-// Tells the coordinator which blobs this host holds whole: all of them when a session starts, then what changes.
+// Tells the coordinator which blobs this host holds whole: all of them when a session starts or it is told to, then what changes.
 //
 //   session starts ──▶ snapshot: begin, continue…, end ──▶ deltas, gathered for 50 ms and more ──▶ …
 //
@@ -37,8 +37,8 @@ export class Announcer implements AsyncDisposable {
   /** Latest news of each digest that was not told yet: its size, or undefined when it is gone. At most one per blob. */
   #news = new Map<Digest, number | undefined>();
   #needsSnapshot = true;
-  /** Grows with each session, so that parts of one snapshot never go to two. */
-  #sessionNumber = 0;
+  /** Grows with each session and each order to say all again: a snapshot of before is not finished, so that no part of it counts for the new one. */
+  #roundNumber = 0;
   /** Ends the gathering of news when a session begins, whose snapshot does not wait, or everything stops. */
   #gathering = new AbortController();
   /** News wait for a random part of this. */
@@ -49,11 +49,9 @@ export class Announcer implements AsyncDisposable {
   constructor(deps: AnnouncerDeps) {
     this.#deps = deps;
     this.#stopListening = deps.link.listen({
-      onConnected: () => {
-        this.#sessionNumber += 1;
-        this.#needsSnapshot = true;
-        this.#gathering.abort();
-        this.#wake();
+      onConnected: () => this.#beginAnew(),
+      onEvent: ({ type }) => {
+        if (type === 'order.announce') this.#beginAnew();
       },
     });
     this.#wake();
@@ -81,6 +79,13 @@ export class Announcer implements AsyncDisposable {
     this.#stopping.abort();
     this.#gathering.abort();
     await this.#running;
+  }
+
+  #beginAnew(): void {
+    this.#roundNumber += 1;
+    this.#needsSnapshot = true;
+    this.#gathering.abort();
+    this.#wake();
   }
 
   /** One run at a time; it ends when all is told or there is nobody to tell. */
@@ -118,12 +123,12 @@ export class Announcer implements AsyncDisposable {
   }
 
   async #sendSnapshot(signal: AbortSignal): Promise<void> {
-    const sessionNumber = this.#sessionNumber;
+    const roundNumber = this.#roundNumber;
     this.#news = new Map(); // what happened until now, the list below shows
     let part: BlobStat[] = [];
     let isFirst = true;
     const send = async (isLast: boolean): Promise<boolean> => {
-      if (sessionNumber !== this.#sessionNumber) return false;
+      if (roundNumber !== this.#roundNumber) return false;
       const snapshot = snapshotMark({ isFirst, isLast });
       await this.#call(
         { snapshot, added: part.map(({ digest, sizeBytes }) => ({ digest, sizeBytes })), removed: [] },
@@ -137,7 +142,7 @@ export class Announcer implements AsyncDisposable {
       if (part.length === MAX_ANNOUNCED && !(await send(false))) return;
       part.push(blob);
     }
-    if ((await send(true)) && sessionNumber === this.#sessionNumber) this.#needsSnapshot = false;
+    if ((await send(true)) && roundNumber === this.#roundNumber) this.#needsSnapshot = false;
   }
 
   async #sendNews(signal: AbortSignal): Promise<void> {
@@ -145,7 +150,7 @@ export class Announcer implements AsyncDisposable {
     this.#gathering = new AbortController();
     const { signal: cut } = this.#gathering;
     await clock.sleep(GATHER_MS + random() * this.#spreadMs, cut).catch(() => signal.throwIfAborted());
-    if (this.#needsSnapshot) return; // a new session began meanwhile
+    if (this.#needsSnapshot) return; // a new session began meanwhile, or all is to be said again
     const added: BlobStat[] = [];
     const removed: Digest[] = [];
     for (const [digest, sizeBytes] of this.#news) {

@@ -102,6 +102,13 @@ const NodeReport = object({
 /** What a node tells about itself for `shoal status`. */
 export type NodeReport = Readonly<Static<typeof NodeReport>>;
 
+/**
+ * Orders that came after the first release of this protocol. An event that a node does not know ends its session, so each goes only to nodes
+ * that say in hello that they carry it out.
+ */
+export const LATER_ORDERS = ['order.announce'] as const;
+export type LaterOrder = (typeof LATER_ORDERS)[number];
+
 /** On whose behalf a change is made; absent for what a node does of its own accord, of which nobody is told. */
 const by = Type.Optional(Requester);
 
@@ -117,6 +124,8 @@ export const METHODS = {
       zone: Type.Optional(Label),
       rack: Type.Optional(Label),
       hasSlowLink: Type.Optional(Type.Boolean()),
+      /** Which of `LATER_ORDERS` it carries out; those that the coordinator does not know are passed over. */
+      carriesOut: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 32 })),
     }),
     result: object({ fleetId: Type.String(), nodeId: NodeId, removedNodes: Type.Array(NodeId) }),
   },
@@ -327,6 +336,8 @@ export const CoordinatorEvent = Type.Union([
   object({ type: Type.Literal('order.replicate'), digest: DigestText, sizeBytes: SizeBytes }),
   /** An order: no repository holds this blob. The node asks for leave (`blob.release`), deletes its file, and announces that. */
   object({ type: Type.Literal('order.remove'), digest: DigestText }),
+  /** An order: say all over again what you hold (`holdings.announce`). To those who said that they carry it out. */
+  object({ type: Type.Literal('order.announce') }),
   /** The list of `Rendezvous.bootstrap` as of now, to those who joined. */
   object({ type: Type.Literal('hyperswarm.bootstrap'), bootstrap: Bootstrap }),
   /** The users of the fleet or their rights changed; to those who asked for them. */

@@ -117,6 +117,26 @@ test('A host with nothing says so in one message', async () => {
   await world.announcer[Symbol.asyncDispose]();
 });
 
+test('A host that is told to says everything again, from the beginning when it was saying it', async () => {
+  const world = new World({ blobCount: 2001, isConnected: true });
+  world.link.emit({ type: 'order.announce' });
+  while (world.heard.length < 2) await world.clock.advance(1);
+  world.add(5000);
+  world.link.emit({ type: 'order.announce' });
+  while (world.heard.length < 4) await world.clock.advance(1);
+  await world.clock.advance(1000);
+
+  assert.deepEqual(
+    world.heard.map(({ snapshot }) => snapshot),
+    ['begin', 'end', 'begin', 'end'],
+  );
+  world.assertKnown();
+  world.add(6000);
+  await world.clock.advance(1000);
+  world.assertKnown();
+  await world.announcer[Symbol.asyncDispose]();
+});
+
 test('Changes within 50 ms go out together, the last word on each blob', async () => {
   const world = new World({ blobCount: 1, isConnected: true });
   await world.clock.advance(1);
@@ -200,7 +220,7 @@ test('The coordinator ends up knowing what is here, whatever changes, breaks and
     fc.record({ do: fc.constant('add' as const), index: fc.nat(20) }),
     fc.record({ do: fc.constant('remove' as const), index: fc.nat(20) }),
     fc.record({
-      do: fc.constantFrom('disconnect' as const, 'connect' as const, 'fail' as const),
+      do: fc.constantFrom('disconnect' as const, 'connect' as const, 'fail' as const, 'order' as const),
       index: fc.constant(0),
     }),
     fc.record({ do: fc.constant('wait' as const), index: fc.nat(60) }),
@@ -215,6 +235,7 @@ test('The coordinator ends up knowing what is here, whatever changes, breaks and
         if (what === 'disconnect' && world.link.isConnected) world.link.disconnect();
         if (what === 'connect' && !world.link.isConnected) world.link.connect();
         if (what === 'fail') world.failNext = 1;
+        if (what === 'order' && world.link.isConnected) world.link.emit({ type: 'order.announce' });
         if (what === 'wait') await world.clock.advance(index);
       }
       if (!world.link.isConnected) world.link.connect();

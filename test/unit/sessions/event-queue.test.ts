@@ -60,3 +60,16 @@ test('Orders and removed nodes are taken once each', () => {
   assert.deepEqual(queue.take(), { type: 'order.replicate', digest: digests[0], sizeBytes: 1 });
   assert.equal(queue.take(), undefined);
 });
+
+test('An order to say all again follows the orders before it, once however often it was given', () => {
+  const queue = new EventQueue();
+  queue.push({ type: 'order.announce' });
+  queue.push({ type: 'order.remove', digest: digests[0] });
+  queue.push({ type: 'order.announce' });
+
+  assert.deepEqual(queue.take(), { type: 'order.remove', digest: digests[0] });
+  assert.ok(!queue.isEmpty);
+  assert.deepEqual(queue.take(), { type: 'order.announce' });
+  assert.equal(queue.take(), undefined);
+  assert.ok(queue.isEmpty);
+});

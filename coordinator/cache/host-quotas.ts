@@ -1,11 +1,11 @@
 // How much of something that has an end each host takes: while there is plenty anybody may have it, and when half is taken no host has more
-// than its share, so that one that takes whatever it can takes nothing from the others. Pure.
+// than its quota, so that one that takes whatever it can takes nothing from the others. Pure.
 
 /** The part of all that one host may have when half is taken. */
-const SHARE_OF_A_HOST = 1 / 8;
+const QUOTA_OF_A_HOST = 1 / 8;
 
 /** Amounts are of any one unit. Node ids throughout. */
-export class HostShares {
+export class HostQuotas {
   readonly #max: number;
   readonly #taken = new Map<string, number>();
   #total = 0;
@@ -18,7 +18,7 @@ export class HostShares {
   hasRoom(nodeId: string, amount: number): boolean {
     const total = this.#total + amount;
     if (total <= this.#max / 2) return true;
-    return total <= this.#max && (this.#taken.get(nodeId) ?? 0) + amount <= this.#max * SHARE_OF_A_HOST;
+    return total <= this.#max && (this.#taken.get(nodeId) ?? 0) + amount <= this.#max * QUOTA_OF_A_HOST;
   }
 
   take(nodeId: string, amount: number): void {
