@@ -30,7 +30,7 @@ export class BlobChannel {
   isClosed = false;
   /** What the peer was told of before it was here. */
   readonly foretold = new ForetoldPieces();
-  readonly #unannounced: number[] = [];
+  readonly #unannounced = new Set<number>();
 
   constructor(connection: PeerConnection, cut: BlobCut, localNumber: number) {
     this.connection = connection;
@@ -45,16 +45,22 @@ export class BlobChannel {
   /** Adds a piece to the next `have` frame. @returns true when it is the first of that frame, so that somebody has to send it. */
   noteHave(pieceIndex: number): boolean {
     if (!isNewsTo(this, pieceIndex)) return false;
-    return this.#unannounced.push(pieceIndex) === 1;
+    this.#unannounced.add(pieceIndex);
+    return this.#unannounced.size === 1;
   }
 
-  /** Sends the `have` frame, without pieces that the peer got in the meantime. */
+  /** Sends the `have` frame, without pieces that the peer got in the meantime, and those that do not come after all. */
   announce(): void {
-    const pieces = this.#unannounced.splice(0).filter((piece) => isNewsTo(this, piece));
+    const pieces = [...this.#unannounced].filter((piece) => isNewsTo(this, piece) && this.#isTrue(piece));
+    this.#unannounced.clear();
     const runs = runsOf(pieces);
     for (let at = 0; at < runs.length; at += MAX_HAVE_RUNS) {
       this.connection.send({ type: 'have', channel: this.localNumber, runs: runs.slice(at, at + MAX_HAVE_RUNS) });
     }
+  }
+
+  #isTrue(pieceIndex: number): boolean {
+    return this.blob?.has.has(pieceIndex) === true || this.foretold.has(pieceIndex);
   }
 }
 

@@ -108,17 +108,18 @@ export class BlobChannels {
     for (const channel of this.#byDigest.get(digest) ?? []) {
       const { blob, foretold, remoteHas, isOffering } = channel;
       if (blob?.isConfirmed !== true || blob.has.has(pieceIndex)) continue;
-      const peer = { remoteHas, isOffering, askedCount: this.#of(channel.connection).uploader.queueLength };
+      const askedCount = this.#of(channel.connection).uploader.queueLength + foretold.askedCount;
+      const peer = { remoteHas, isOffering, askedCount };
       if (!mayForetell(peer, pieceIndex, { has: blob.has, foretoldCount: foretold.count })) continue;
       foretold.tell(pieceIndex);
       this.#tell(channel, pieceIndex);
     }
   }
 
-  /** A piece that was foretold does not come for now: who asked for it has to look elsewhere. */
+  /** A piece that was foretold does not come for now: who heard of it, and may have asked for it, has to look elsewhere. */
   retract(digest: Digest, pieceIndex: number): void {
     for (const channel of this.#byDigest.get(digest) ?? []) {
-      if (channel.foretold.over(pieceIndex) === 'asked') this.#reject(channel, pieceIndex);
+      if (channel.foretold.over(pieceIndex) !== undefined) this.#reject(channel, pieceIndex);
     }
   }
 

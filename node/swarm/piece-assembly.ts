@@ -21,8 +21,8 @@ export interface AssemblyDeps {
 export class PieceAssembly {
   /** Told of what comes by whoever calls `add`. */
   readonly forecast: ArrivalForecast;
-  /** The neighbours were told that it will be here. */
-  isForetold = false;
+  /** The neighbours were told once that it will be here. */
+  wasForetold = false;
   readonly #deps: AssemblyDeps;
   readonly #stop = new AbortController();
   #buffer: PieceBuffer | undefined;

@@ -186,12 +186,15 @@ export class PieceExchange {
     if (number !== undefined) this.#scheduler.neighbourOffers(number, offer, this.#clock.nowMs());
   }
 
+  /** A neighbour will not send a piece that it was asked for, or takes back that it has one. */
   rejected(channel: BlobChannel, pieceIndex: number): void {
     const number = this.#numbers.get(channel);
     if (number === undefined) return;
     this.#abandon(number, pieceIndex);
-    this.#slots[number]?.tally.refused();
-    if (this.#scheduler.isAsked(number, pieceIndex)) this.#room.giveBack(this.#isFar(number));
+    if (this.#scheduler.isAsked(number, pieceIndex)) {
+      this.#slots[number]?.tally.refused();
+      this.#room.giveBack(this.#isFar(number));
+    }
     this.#scheduler.requestRejected(number, pieceIndex, this.#clock.nowMs());
   }
 
@@ -265,7 +268,7 @@ export class PieceExchange {
       blocks: this.#earlyBlocks,
       acquire: (signal) => this.#partial.acquireBuffer(pieceIndex, signal),
       consumed: (bytes) => channel.connection.consumed(bytes),
-      filled: (buffer) => this.#track(this.#verify(slot, assembly, buffer)),
+      filled: (buffer) => this.#track(this.#verify(slot, buffer)),
       failed: (error) => this.#owner.failed(error),
     });
     assemblies.set(pieceIndex, assembly);
@@ -277,7 +280,7 @@ export class PieceExchange {
     void verification.finally(() => this.#verifying.delete(verification));
   }
 
-  async #verify({ channel, tally }: Slot, assembly: PieceAssembly, buffer: PieceBuffer): Promise<void> {
+  async #verify({ channel, tally }: Slot, buffer: PieceBuffer): Promise<void> {
     const { pieceIndex } = buffer;
     let isGood: boolean;
     try {
@@ -291,12 +294,13 @@ export class PieceExchange {
     if (this.#isStopped) return;
     if (!isGood) {
       tally.wrong();
-      this.#foreteller.gone(assembly);
+      this.#foreteller.gone(pieceIndex);
       this.#scheduler.pieceBad(pieceIndex, this.#clock.nowMs());
       this.#owner.badPiece(channel, pieceIndex);
       return;
     }
     this.#scheduler.pieceVerified(pieceIndex);
+    this.#foreteller.verified(pieceIndex);
     this.#limits.pieceHere(pieceIndex);
     if (this.#blob.has.add(pieceIndex)) {
       tally.verified(this.#blob.pieceLength(pieceIndex));
@@ -336,7 +340,12 @@ export class PieceExchange {
     const assembly = assemblies?.get(pieceIndex);
     assembly?.abandon();
     assemblies?.delete(pieceIndex);
-    if (assembly !== undefined) this.#foreteller.gone(assembly);
+    if (assembly !== undefined && !this.#isComing(pieceIndex)) this.#foreteller.gone(pieceIndex);
+  }
+
+  /** Some neighbour is sending a piece, or did. */
+  #isComing(pieceIndex: number): boolean {
+    return this.#scheduler.isHere(pieceIndex) || this.#slots.some((slot) => slot?.assemblies.has(pieceIndex));
   }
 
   #cancelAll(channel: BlobChannel): void {
@@ -378,7 +387,7 @@ export class PieceExchange {
     if (this.#isStopped) return;
     const nowMs = this.#clock.nowMs();
     this.#lookAtRoundTrips();
-    for (const slot of this.#slots) this.#foreteller.look(slot?.assemblies.values() ?? [], nowMs);
+    this.#foreteller.look(nowMs);
     const noBytesMs = nowMs - this.lastByteMs;
     const silentMs = Math.min(noBytesMs, nowMs - this.#lastAnnounceMs);
     const hasMore = (): boolean => this.#hasOtherZoneMore();

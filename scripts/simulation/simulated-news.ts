@@ -55,7 +55,8 @@ export class SimulatedNews {
       const channel = connection?.channels[blob];
       if (connection === undefined || channel === undefined) continue;
       const { foretold, remoteHas, isOffering } = channel;
-      const askedCount = connection.queue.length + (connection.sending === undefined ? 0 : 1);
+      const underWay = connection.queue.length + (connection.sending === undefined ? 0 : 1);
+      const askedCount = underWay + foretold.askedCount;
       const peer = { remoteHas, isOffering, askedCount };
       if (!mayForetell(peer, piece, { has, foretoldCount: foretold.count })) continue;
       foretold.tell(piece);

@@ -9,10 +9,20 @@ const LEAST_MEASURED = 0.25;
 const LEAST_SHARE = 0.25;
 /** A round trip that is less than this part of what the piece takes gains too little. */
 const LEAST_LEAD_SHARE = 0.5;
-/** Silence of so many times the lead, and of no less than `LEAST_SILENCE_MS`, says that a foretold piece will be late. */
-const SILENT_LEADS = 2;
-/** What a busy event loop on either side may well take. */
-const LEAST_SILENCE_MS = 200;
+/** A foretold piece that is not here, verified, after so many times the lead is late. */
+const OVERDUE_LEADS = 2;
+/** No piece is late before this: a busy event loop on either side, and the check of its hash, may well take it. */
+const LEAST_OVERDUE_MS = 200;
+/**
+ * And each is after this. Who waits for it calls its neighbour silent after half a second at the earliest, and is told before that it
+ * does not come.
+ */
+const MOST_OVERDUE_MS = 300;
+
+/** True when a foretold piece is so late that whoever waits for it had better look elsewhere. */
+export function isOverdue(toldMs: number, leadMs: number, nowMs: number): boolean {
+  return nowMs - toldMs > Math.min(MOST_OVERDUE_MS, Math.max(LEAST_OVERDUE_MS, OVERDUE_LEADS * leadMs));
+}
 
 /**
  * When to tell of a piece whose bytes come from `firstMs` to `endMs` at an even pace, in the same milliseconds.
@@ -54,10 +64,5 @@ export class ArrivalForecast {
     const msPerByte = tookMs / sinceFirst;
     const firstMs = this.#firstMs - this.#firstBytes * msPerByte;
     return this.#lastMs >= tellAtMs({ firstMs, endMs: firstMs + this.#pieceBytes * msPerByte }, leadMs);
-  }
-
-  /** Nothing came for so long that it will not be here as was foretold. */
-  isSilent(leadMs: number, nowMs: number): boolean {
-    return nowMs - this.#lastMs > Math.max(LEAST_SILENCE_MS, SILENT_LEADS * leadMs);
   }
 }

@@ -3,7 +3,7 @@
 // takes up to two thirds off what each step from host to host costs where the way is long. When it is said: arrival-forecast.ts.
 //
 //   told ──▶ asked for, waits ──▶ it is here: sent
-//     └───────────┴──────────────▶ it does not come: rejected, and told of anew when it does
+//     └───────────┴──────────────▶ it does not come: rejected, asked for or not, and told of anew when it does
 
 import type { PieceSet } from './piece-set.ts';
 
@@ -49,6 +49,17 @@ export class ForetoldPieces {
   /** Pieces that are awaited. */
   get count(): number {
     return this.#told.size;
+  }
+
+  /** Pieces that the neighbour asked for, and waits for. */
+  get askedCount(): number {
+    let count = 0;
+    for (const wasAsked of this.#told.values()) if (wasAsked) count += 1;
+    return count;
+  }
+
+  has(piece: number): boolean {
+    return this.#told.has(piece);
   }
 
   tell(piece: number): void {

@@ -167,6 +167,11 @@ export class PieceScheduler {
     this.#late.come(neighbour);
   }
 
+  /** A piece came, whether its hash is known or not. */
+  isHere(piece: number): boolean {
+    return this.#pieces.isHere(piece);
+  }
+
   /** True while a piece is expected from a neighbour. */
   isAsked(id: number, piece: number): boolean {
     return this.#neighbours[id]?.isAsked(piece) ?? false;
@@ -212,11 +217,13 @@ export class PieceScheduler {
     this.#fillAll(nowMs);
   }
 
-  /** A neighbour will not send a piece that it was asked for: it does not count as a holder of it any more. */
+  /** A neighbour will not send a piece, asked for or not: it does not count as a holder of it any more. */
   requestRejected(id: number, piece: number, nowMs: number): void {
     const neighbour = this.#neighbours[id];
-    if (neighbour?.remove(piece) === undefined) return;
+    if (neighbour === undefined) return;
+    const wasAsked = neighbour.remove(piece) !== undefined;
     if (neighbour.lost(piece) && !neighbour.isSeeder) this.#picker.holderRemoved(piece);
+    if (!wasAsked) return;
     this.#pieces.givenBack(piece);
     this.#fillAll(nowMs);
   }

@@ -31,8 +31,9 @@ async function farHolder(fleet: SwarmFleet, blob: TestBlob, send = (piece: Buffe
   return far;
 }
 
-/** Has nothing, and asks at once for every piece that it hears of. */
-async function asker(fleet: SwarmFleet, blob: TestBlob) {
+/** Has nothing, and asks at once for every piece that it hears of, or for none. */
+async function listener(fleet: SwarmFleet, blob: TestBlob, how: 'asks' | 'waits') {
+  const known = new Set<number>();
   const asked: number[] = [];
   const rejected: number[] = [];
   const got = new Map<number, Buffer>();
@@ -44,18 +45,23 @@ async function asker(fleet: SwarmFleet, blob: TestBlob) {
         { type: 'bitfield', channel: 1, bits },
       ];
     }
-    if (frame.type === 'reject') rejected.push(frame.pieceIndex);
+    if (frame.type === 'reject') {
+      rejected.push(frame.pieceIndex);
+      known.delete(frame.pieceIndex);
+    }
     if (frame.type !== 'have') return [];
     const pieces = frame.runs.flatMap(({ first, count }) => Array.from({ length: count }, (_, at) => first + at));
+    for (const piece of pieces) known.add(piece);
+    if (how === 'waits') return [];
     asked.push(...pieces);
     return pieces.map((pieceIndex) => ({ type: 'request', channel: 1, pieceIndex }));
   };
   const onData = ({ pieceIndex }: { pieceIndex: number }, bytes: Uint8Array): void => {
     got.set(pieceIndex, Buffer.concat([got.get(pieceIndex) ?? Buffer.alloc(0), bytes]));
   };
-  const peer = await startScriptedPeer(fleet.identity, { nodeId: 'asker', script, onData });
+  const peer = await startScriptedPeer(fleet.identity, { nodeId: how, script, onData });
   fleet.hold(blob.digest, peer.peer);
-  return { peer, asked, rejected, got };
+  return { peer, known, asked, rejected, got };
 }
 
 /** A blob that some node would have, were it asked. */
@@ -80,7 +86,7 @@ test('Where the way is long a piece is told of before it was checked, and sent t
   await using fleet = await SwarmFleet.open();
   const { blob } = await blobOf(fleet, 'foretold');
   await using far = await farHolder(fleet, blob);
-  const { peer, asked, got } = await asker(fleet, blob);
+  const { peer, asked, got } = await listener(fleet, blob, 'asks');
   await using _asker = peer;
   const middle = await fleet.start('middle');
   const check = holdChecks(middle);
@@ -95,7 +101,7 @@ test('Where the way is long a piece is told of before it was checked, and sent t
   const count = pieceCount(blob.table);
   await eventually({ what: 'all pieces' }, () => got.size === count && [...got.values()].every(isWhole));
   for (const [pieceIndex, bytes] of got) assert.ok(bytes.equals(pieceOf(blob, pieceIndex)));
-  assert.equal(asked.length, count, 'each was told once');
+  assert.equal(new Set(asked).size, count, 'each was told of');
 
   function isWhole(piece: Buffer): boolean {
     return piece.length === blob.table.pieceBytes;
@@ -106,20 +112,67 @@ test('A foretold piece that turns out to be wrong is refused to who asked, and t
   await using fleet = await SwarmFleet.open();
   const { blob, spare } = await blobOf(fleet, 'wrong');
   await using _far = await farHolder(fleet, blob, (piece) => Buffer.from(piece.map((byte) => byte ^ 1)));
-  const { peer, asked, rejected, got } = await asker(fleet, blob);
+  const { peer, asked, rejected, got } = await listener(fleet, blob, 'asks');
   await using _asker = peer;
+  const other = await listener(fleet, blob, 'waits');
+  await using _other = other.peer;
   const middle = await fleet.start('middle');
   const check = holdChecks(middle);
 
   const replicated = middle.swarm.replicate(blob, signal);
-  await eventually({ what: 'a piece to be foretold' }, () => asked.length > 0);
+  await eventually({ what: 'a piece to be foretold to both' }, () => asked.length > 0 && other.known.size > 0);
   const [first = -1] = asked;
   check();
   await eventually({ what: 'the piece to be refused' }, () => rejected.includes(first));
+  await eventually({ what: 'nobody to believe in a piece' }, () => other.known.size === 0);
   assert.equal(got.size, 0);
 
   fleet.hold(blob.digest, fleet.peerOf(spare));
   await replicated;
   await eventually({ what: 'the right piece' }, () => got.get(first)?.length === blob.table.pieceBytes);
   assert.ok(got.get(first)?.equals(pieceOf(blob, first)));
+});
+
+test('A foretold piece that is not checked for long is refused to who waits for it, and told of anew when it is', async () => {
+  await using fleet = await SwarmFleet.open();
+  const { blob } = await blobOf(fleet, 'slow disk');
+  await using _far = await farHolder(fleet, blob);
+  const { peer, asked, rejected, got } = await listener(fleet, blob, 'asks');
+  await using _asker = peer;
+  const middle = await fleet.start('middle');
+  const check = holdChecks(middle);
+
+  const replicated = middle.swarm.replicate(blob, signal);
+  await eventually({ what: 'a piece to be refused' }, () => rejected.length > 0);
+  assert.ok(asked.includes(rejected[0] ?? -1));
+  assert.equal(got.size, 0);
+
+  check();
+  await replicated;
+  await eventually({ what: 'all pieces' }, () => got.size === pieceCount(blob.table));
+});
+
+test('When a download is given up between, whoever waits for a foretold piece hears that there is nothing', async () => {
+  await using fleet = await SwarmFleet.open();
+  const { blob } = await blobOf(fleet, 'given up');
+  await using _far = await farHolder(fleet, blob);
+  const { peer, asked, got } = await listener(fleet, blob, 'asks');
+  await using _asker = peer;
+  const middle = await fleet.start('middle');
+  const check = holdChecks(middle);
+  const given = new AbortController();
+
+  const replicated = middle.swarm.replicate(blob, given.signal);
+  await eventually({ what: 'a piece to be foretold' }, () => asked.length > 0);
+  given.abort(new Error('given up'));
+  await assert.rejects(replicated, /given up/);
+  check();
+  await middle.swarm[Symbol.asyncDispose]();
+
+  await eventually({ what: 'the channel to be closed' }, () => peer.heard.some(isEnd));
+  assert.equal(got.size, 0);
+
+  function isEnd(type: string): boolean {
+    return type === 'close-channel' || type === 'reject' || type === 'goodbye';
+  }
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ArrivalForecast, tellAtMs } from '../../../node/swarm/scheduler/arrival-forecast.ts';
+import { ArrivalForecast, isOverdue, tellAtMs } from '../../../node/swarm/scheduler/arrival-forecast.ts';
 
 test('A piece that comes at an even pace is told of a lead before its last byte, but not before a quarter of it is here', () => {
   fc.assert(
@@ -41,12 +41,11 @@ test('What lay in one buffer says nothing of the pace', () => {
   assert.equal(forecast.isDue(40), true, 'all of it is here');
 });
 
-test('A piece of which nothing comes for two leads, and a fifth of a second, is late', () => {
-  const forecast = new ArrivalForecast(1000);
-  forecast.arrived(10, 500);
-
-  assert.equal(forecast.isSilent(40, 700), false);
-  assert.equal(forecast.isSilent(40, 701), true);
-  assert.equal(forecast.isSilent(150, 800), false);
-  assert.equal(forecast.isSilent(150, 801), true);
+test('A foretold piece that is not here after two leads, a fifth of a second and at most three tenths, is late', () => {
+  assert.equal(isOverdue(500, 40, 700), false);
+  assert.equal(isOverdue(500, 40, 701), true);
+  assert.equal(isOverdue(500, 120, 740), false);
+  assert.equal(isOverdue(500, 120, 741), true);
+  assert.equal(isOverdue(500, 250, 800), false);
+  assert.equal(isOverdue(500, 250, 801), true);
 });
