@@ -53,6 +53,13 @@ export interface DeliveryFilter {
   readonly limit: number;
 }
 
+/** Of one endpoint: one event, or all in a state. */
+export interface RequeueFilter {
+  readonly endpoint: string;
+  readonly eventId?: string | undefined;
+  readonly state?: DeliveryState | undefined;
+}
+
 /** What became of an attempt. */
 export interface Attempt {
   readonly atMs: number;
@@ -196,15 +203,18 @@ export class NotificationTable {
     return statement.all(...values, filter.limit);
   }
 
+  /** How many there are that wait, and that ended. */
+  count(filter: RequeueFilter): { readonly waiting: number; readonly ended: number } {
+    const { where, values } = conditionsOf(filter);
+    const statement = this.#db.prepare<(string | number)[], { waiting: number; ended: number }>(
+      `SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state <> 'waiting') AS ended
+       FROM notifications ${where}`,
+    );
+    return statement.get(...values) ?? { waiting: 0, ended: 0 };
+  }
+
   /** Events of the delivery log wait again, as if they were new. @returns how many. */
-  requeue(
-    filter: {
-      readonly endpoint: string;
-      readonly eventId?: string | undefined;
-      readonly state?: DeliveryState | undefined;
-    },
-    options: { readonly limit: number; readonly nowMs: number },
-  ): number {
+  requeue(filter: RequeueFilter, options: { readonly limit: number; readonly nowMs: number }): number {
     const { where, values } = conditionsOf(filter);
     const statement = this.#db.prepare<(string | number)[]>(`UPDATE notifications
       SET state = 'waiting', attempts = 0, queued_ms = ?, due_ms = ?, problem = NULL, status = NULL

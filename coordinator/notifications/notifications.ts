@@ -2,6 +2,7 @@
 
 import {
   MAX_DELIVERY_PAGE,
+  MAX_UNCONFIGURED_TOLD,
   type Delivery,
   type EndpointStatus,
   type NotificationPage,
@@ -109,22 +110,48 @@ export class Notifications implements AsyncDisposable {
 
   /** @throws {AppError} `message_invalid` when nothing says which, or there is no such endpoint. */
   redeliver(request: RedeliverRequest): RedeliverResponse {
-    const { clock, database } = this.#deps;
     const { endpoint, eventId, state } = request;
     if (eventId === undefined && state === undefined)
       throw new AppError('message_invalid', 'say which events: one by its id, or all that failed or were dropped');
-    const chosen = this.#endpoints.filter(({ name }) => endpoint === undefined || name === endpoint);
-    if (chosen.length === 0) throw new AppError('message_invalid', 'no endpoint of this name is configured');
+    const names = this.#endpoints.map(({ name }) => name);
+    const chosen = names.filter((name) => endpoint === undefined || name === endpoint);
+    if (chosen.length === 0) throw new AppError('message_invalid', noEndpointText(names));
+    const answer = this.#requeue(chosen, { eventId, state });
+    for (const name of chosen) this.#couriers.get(name)?.wake();
+    return answer;
+  }
+
+  #requeue(
+    chosen: readonly string[],
+    which: { readonly eventId: string | undefined; readonly state: 'failed' | 'dropped' | undefined },
+  ): RedeliverResponse {
+    const { clock, database } = this.#deps;
+    const { notifications } = database;
     const nowMs = clock.wallMs();
-    let count = 0;
-    database.change('notify', () => {
-      for (const { name } of chosen) {
-        const limit = Math.max(0, this.#options.queueLimit - database.notifications.countWaiting(name));
-        count += database.notifications.requeue({ endpoint: name, eventId, state }, { limit, nowMs });
+    const { eventId } = which;
+    return database.change('notify', () => {
+      const sum = { count: 0, left: 0, waiting: 0 };
+      for (const endpoint of chosen) {
+        const limit = Math.max(0, this.#options.queueLimit - notifications.countWaiting(endpoint));
+        const { waiting, ended } = notifications.count({ ...which, endpoint });
+        const count = notifications.requeue({ ...which, endpoint }, { limit, nowMs });
+        sum.count += count;
+        sum.left += ended - count;
+        sum.waiting += waiting;
       }
+      const isFound = sum.count + sum.left + sum.waiting > 0;
+      return { ...sum, unconfigured: isFound || eventId === undefined ? [] : this.#unconfigured(eventId) };
     });
-    for (const { name } of chosen) this.#couriers.get(name)?.wake();
-    return { count };
+  }
+
+  /** Endpoints of an event that are not configured any more. */
+  #unconfigured(eventId: string): string[] {
+    const { notifications } = this.#deps.database;
+    const known = new Set(this.#endpoints.map(({ name }) => name));
+    const others = notifications.endpoints().filter((name) => !known.has(name));
+    return others
+      .filter((endpoint) => notifications.count({ endpoint, eventId }).ended > 0)
+      .slice(0, MAX_UNCONFIGURED_TOLD);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -209,6 +236,11 @@ export class Notifications implements AsyncDisposable {
       () => database.notifications.waiting().count,
     );
   }
+}
+
+function noEndpointText(names: readonly string[]): string {
+  if (names.length === 0) return 'no endpoint is configured (notifications.endpoints), so there is nobody to send to';
+  return `no endpoint of this name is configured; there is: ${names.join(', ')}`;
 }
 
 function deliveryOf(row: DeliveryRow): Delivery {

@@ -8,6 +8,9 @@ import Type, { type Static, type TProperties } from 'typebox';
 /** Deliveries in one answer; whoever wants more asks for those before the last. A page is below 1 MiB. */
 export const MAX_DELIVERY_PAGE = 1000;
 
+/** Names of endpoints in an answer that are not configured any more: more than a fleet ever had. */
+export const MAX_UNCONFIGURED_TOLD = 20;
+
 const object = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 const Digits = Type.String({ pattern: '^[0-9]{1,15}$' });
 const Name = Type.String({ minLength: 1, maxLength: 64 });
@@ -85,6 +88,15 @@ export const RedeliverRequest = object({
 });
 export type RedeliverRequest = Readonly<Static<typeof RedeliverRequest>>;
 
-/** `count`: how many wait again; the rest had no room in the queue, or were none. */
-export const RedeliverResponse = object({ count: Count });
+/** What became of those that were asked for; one event is counted once for each of its endpoints. */
+export const RedeliverResponse = object({
+  /** They wait again, as if they were new. */
+  count: Count,
+  /** No room in the queue of their endpoint: they stay in the delivery log. */
+  left: Count,
+  /** They waited already; of one event alone. */
+  waiting: Count,
+  /** Endpoints of that event that are not configured any more, the first of them. */
+  unconfigured: Type.Array(Type.String(), { maxItems: MAX_UNCONFIGURED_TOLD }),
+});
 export type RedeliverResponse = Readonly<Static<typeof RedeliverResponse>>;

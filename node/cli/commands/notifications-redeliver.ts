@@ -3,10 +3,10 @@
 import Type from 'typebox';
 import { RedeliverResponse } from '../../../shared/protocol/notifications-api.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
-import { choice, text } from '../../../shared/runtime/settings.ts';
+import { choice, onOff, text } from '../../../shared/runtime/settings.ts';
 import { ADMIN_HOST_NOTE, callSettings, openAdminCalls } from '../coordinator-calls.ts';
 import type { Command } from '../command.ts';
-import { showCount } from '../human-units.ts';
+import { redeliveryView } from '../redelivery-view.ts';
 import { flagsOf, readOwnFlags } from '../own-flags.ts';
 
 const Flags = Type.Object(
@@ -15,6 +15,7 @@ const Flags = Type.Object(
       choice({ choices: ['failed', 'dropped'], description: 'All that were given up, or found their queue full.' }),
     ),
     endpoint: Type.Optional(text({ placeholder: 'NAME', description: 'To this endpoint alone.' })),
+    json: onOff({ default: false, description: 'One JSON document, for programs.' }),
   },
   { additionalProperties: false },
 );
@@ -24,7 +25,7 @@ export const notificationsRedeliverCommand: Command = {
   summary: 'send an event of the delivery log again, or all that failed',
   about: [
     'Puts events of the delivery log back into the queue, as if they were new: with the id and the content that they had. `shoal notifications list` shows the ids.',
-    'Events that find no room in the queue stay where they are; send them again when it is shorter.',
+    'Events that find no room in the queue stay where they are; send them again when it is shorter. The command fails when it finds no such event, or no room for any.',
     ADMIN_HOST_NOTE,
   ],
   examples: [
@@ -36,7 +37,7 @@ export const notificationsRedeliverCommand: Command = {
   settings: callSettings,
   async run(invocation) {
     const [eventId] = invocation.operands;
-    const { all, endpoint } = await readOwnFlags(Flags, invocation);
+    const { all, endpoint, json } = await readOwnFlags(Flags, invocation);
     if ((eventId === undefined) === (all === undefined))
       throw new AppError('config_invalid', 'say which: the id of one event, or --all failed, or --all dropped');
     const call = await openAdminCalls(invocation);
@@ -46,10 +47,10 @@ export const notificationsRedeliverCommand: Command = {
       ...(endpoint === undefined ? {} : { endpoint }),
     };
     const path = '/api/notifications/redeliver';
-    const { count } = await call({ method: 'POST', path, body, answer: RedeliverResponse });
-    if (count === 0)
-      throw new AppError('not_supported', 'there is no such event in the delivery log, or no room in the queue for it');
-    invocation.terminal.out(`${showCount(count, 'event')} will be sent again\n`);
+    const answer = await call({ method: 'POST', path, body, answer: RedeliverResponse });
+    const { text: words, problem } = redeliveryView(answer, { eventId, state: all, endpoint });
+    invocation.terminal.out(json ? `${JSON.stringify(answer)}\n` : words);
+    if (problem !== undefined) throw new AppError('not_supported', problem);
     return 0;
   },
 };

@@ -221,7 +221,7 @@ test('A full queue drops the oldest, which can be sent again when the receiver i
   );
   const body = { state: 'dropped' };
   const call = { method: 'POST', path: '/api/notifications/redeliver', body, answer: RedeliverResponse } as const;
-  const { count } = await callCoordinator({ clock }, targetOf(coordinator.admin), call, signal);
+  const answer = await callCoordinator({ clock }, targetOf(coordinator.admin), call, signal);
   await receiver.until(() => accepted.length === 12);
 
   assert.deepEqual(
@@ -231,8 +231,38 @@ test('A full queue drops the oldest, which can be sent again when the receiver i
       ['app:v0', 'the queue was full: 10 events waited'],
     ],
   );
-  assert.equal(count, 2);
+  assert.deepEqual(answer, { count: 2, left: 0, waiting: 0, unconfigured: [] });
   assert.deepEqual(accepted.slice(10), ['v0', 'v1']);
+});
+
+test('Sending again tells apart what waits, what finds no room, what is unknown and whose endpoint is gone', async () => {
+  await using folder = await openTemporaryFolder('notify');
+  await using receiver = await EventReceiver.start((_, response) => response.writeHead(503).end());
+  const quiet = { ignoredMediaTypes: ['application/octet-stream'] };
+  const tags = Array.from({ length: 12 }, (_, index) => `v${index}`);
+  const first = await startTestCoordinator(folder.path, toReceiver(receiver, { ...quiet, name: 'old' }));
+  await using firstRunning = first.running;
+  await using node = await linkNode(firstRunning, 'edge', { isOrigin: true });
+  await push(node, 'before', ['v1']);
+  await firstRunning[Symbol.asyncDispose]();
+  const coordinator = await startTestCoordinator(folder.path, toReceiver(receiver, quiet, { queueLimit: 10 }));
+  await using running = coordinator.running;
+  await using again = await linkNode(running, 'edge-2', { isOrigin: true });
+  await push(again, 'app', tags);
+  const [waiting] = await deliveries(coordinator, 'state=waiting');
+  const [gone] = await deliveries(coordinator, 'endpoint=old');
+  const redeliver = (body: object): Promise<RedeliverResponse> => {
+    const call = { method: 'POST', path: '/api/notifications/redeliver', body, answer: RedeliverResponse } as const;
+    return callCoordinator({ clock }, targetOf(coordinator.admin), call, signal);
+  };
+
+  const nothing = { count: 0, left: 0, waiting: 0, unconfigured: [] };
+  assert.deepEqual(await redeliver({ state: 'dropped' }), { ...nothing, left: 2 });
+  assert.deepEqual(await redeliver({ eventId: waiting?.eventId }), { ...nothing, waiting: 1 });
+  assert.deepEqual(await redeliver({ eventId: 'never' }), nothing);
+  assert.deepEqual(await redeliver({ eventId: gone?.eventId }), { ...nothing, unconfigured: ['old'] });
+  assert.deepEqual(await redeliver({ state: 'failed' }), nothing);
+  await assert.rejects(redeliver({ state: 'failed', endpoint: 'cd' }), /no endpoint of this name .* there is: ci/);
 });
 
 test('Pulls are told with what a manifest names, and one that is told twice counts once', async () => {
