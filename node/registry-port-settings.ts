@@ -46,6 +46,12 @@ export const registrySettings = Type.Object(
       maximum: 10_000,
       description: 'Repositories in one answer of the catalog; a link leads to the rest. As in the reference registry.',
     }),
+    largerCatalogPages: choice({
+      choices: ['cut', 'refuse'],
+      default: 'cut',
+      description:
+        'What becomes of an `n` above registry.maxRepositories: so many and a link to the rest, or 400. `shoal serve`: refuse, as in the original.',
+    }),
     maxTags: count({
       default: 1000,
       minimum: 1,

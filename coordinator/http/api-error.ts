@@ -18,6 +18,7 @@ export const API_STATUS: Readonly<Record<ErrorCode, number>> = {
   manifest_content_missing: 400,
   too_many_tags: 400,
   size_mismatch: 400,
+  page_too_large: 400,
   range_invalid: 400,
   precondition_failed: 412,
   access_denied: 403,

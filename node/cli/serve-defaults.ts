@@ -16,6 +16,7 @@ export const SERVE_DEFAULTS: Readonly<Record<string, SettingValue>> = {
   'health.storage': true,
   'registry.accessLog': true,
   'registry.allowedHosts': ['*'],
+  'registry.largerCatalogPages': 'refuse',
   'registry.layerUrls': 'listed',
   'registry.urls': 'absolute',
   'registry.trustedProxies': ['loopback', 'private'],

@@ -80,7 +80,7 @@ function createRoutes(deps: DispatchDeps & { readonly bodyMemory: ByteBudget }, 
   return {
     base: baseRoutes,
     token: tokenRoutes(deps.tokens, { bodyTimeoutMs: options.manifestBodyTimeoutMs }),
-    catalog: catalogRoutes({ manifests }, { maxRepositories: options.maxRepositories }),
+    catalog: catalogRoutes({ manifests }, options),
     extension: extensionRoutes,
     uploads: uploadsRoutes({ uploads, blobs, log, access: deps.access }),
     upload: uploadRoutes({ uploads, blobs, log }),

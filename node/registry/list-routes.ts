@@ -8,7 +8,7 @@ import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { Manifests, ReferrerPage } from '../content/content.ts';
 import { bytesAnswer, jsonAnswer, type Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
-import { nextLink, parsePage, type Page } from './page-query.ts';
+import { nextLink, parsePage, type LargerPage, type Page } from './page-query.ts';
 import type { Methods, PathOf, Route } from './route.ts';
 import { warningLine } from './warning-line.ts';
 
@@ -47,7 +47,7 @@ export function tagRoutes(
   options: { readonly maxTags: number },
 ): Methods<'tags'> {
   return readOnly(async (path, request) => {
-    const page = parsePage(request.query, { defaultLimit: options.maxTags, maxLimit: options.maxTags });
+    const page = parsePage(request.query, { defaultLimit: options.maxTags, maxLimit: options.maxTags, larger: 'cut' });
     const { tags, hasMore } = await deps.manifests.tags(path.repository, page, request.signal);
     const link = namesLink(`/v2/${path.repository}/tags/list`, page, { names: tags, hasMore });
     return jsonAnswer(200, { name: path.repository, tags }, ...link);
@@ -56,11 +56,12 @@ export function tagRoutes(
 
 export function catalogRoutes(
   deps: { readonly manifests: Manifests },
-  { maxRepositories: maxLimit }: { readonly maxRepositories: number },
+  options: { readonly maxRepositories: number; readonly largerCatalogPages: LargerPage },
 ): Methods<'catalog'> {
+  const { maxRepositories: maxLimit, largerCatalogPages: larger } = options;
   const defaultLimit = Math.min(DEFAULT_REPOSITORIES, maxLimit);
   return readOnly(async (_path, request) => {
-    const page = parsePage(request.query, { defaultLimit, maxLimit });
+    const page = parsePage(request.query, { defaultLimit, maxLimit, larger });
     const { repositories, hasMore } = await deps.manifests.repositories(page, request.signal);
     const link = namesLink('/v2/_catalog', page, { names: repositories, hasMore });
     return jsonAnswer(200, { repositories }, ...link);
@@ -99,7 +100,11 @@ async function listReferrers(manifests: Manifests, path: PathOf<'referrers'>, re
     throw new AppError('message_invalid', `at most ${MAX_ARTIFACT_TYPES} artifact types`);
   }
   // Their bytes bind earlier. Lists are not split without need, as some clients read one page only.
-  const page = parsePage(request.query, { defaultLimit: MAX_LISTED_REFERRERS, maxLimit: MAX_LISTED_REFERRERS });
+  const page = parsePage(request.query, {
+    defaultLimit: MAX_LISTED_REFERRERS,
+    maxLimit: MAX_LISTED_REFERRERS,
+    larger: 'cut',
+  });
   const query = { repository, subject, artifactTypes, ...page, maxBytes: MAX_PAGE_BYTES };
   const listed = await manifests.referrers(query, request.signal).catch(noneWhenUnknown);
   const { entries, isCut } = fitPage(listed.descriptors);

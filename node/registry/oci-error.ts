@@ -1,5 +1,5 @@
 // The only place where our failures become OCI failures: code, status and body (distribution-spec v1.1, "Error Codes").
-// The code of a 4xx is one of the specification's; bodies of 5xx are free, and the two words used there are known to clients.
+// The code of a 4xx is one of the specification's, or of the reference registry's where that has more; bodies of 5xx are free, and the two words used there are known to clients.
 
 import { AppError, type ErrorCode } from '../../shared/runtime/errors.ts';
 import { jsonAnswer, type Answer } from './answer.ts';
@@ -29,6 +29,7 @@ const OCI: Readonly<Record<ErrorCode, OciFailure>> = {
   manifest_content_missing: { oci: 'MANIFEST_BLOB_UNKNOWN', status: 400 },
   too_many_tags: { oci: 'MANIFEST_INVALID', status: 414 },
   size_mismatch: { oci: 'SIZE_INVALID', status: 400 },
+  page_too_large: { oci: 'PAGINATION_NUMBER_INVALID', status: 400 },
   range_invalid: { oci: 'BLOB_UPLOAD_INVALID', status: 416 },
   precondition_failed: { oci: 'DENIED', status: 412 },
   access_denied: { oci: 'DENIED', status: 403 },

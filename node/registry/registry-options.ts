@@ -1,6 +1,7 @@
 // Every limit of the registry API, with the reason for its default and what happens when it is reached.
 
 import type { LayerUrlOptions } from './layer-urls.ts';
+import type { LargerPage } from './page-query.ts';
 import type { SiteOptions } from './registry-site.ts';
 
 export interface RegistryOptions extends SiteOptions, LayerUrlOptions {
@@ -20,6 +21,8 @@ export interface RegistryOptions extends SiteOptions, LayerUrlOptions {
   readonly manifestBodyTimeoutMs: number;
   /** Repositories in one answer; the rest follows through its `Link` header. */
   readonly maxRepositories: number;
+  /** What becomes of a wish for more of them. */
+  readonly largerCatalogPages: LargerPage;
   /** Tags in one answer; the rest follows through its `Link` header. */
   readonly maxTags: number;
   /** Also count under the names of the reference registry. */
@@ -44,6 +47,7 @@ export const DEFAULT_REGISTRY_OPTIONS: RegistryOptions = {
   blobBufferCount: 64,
   manifestBodyTimeoutMs: 30_000,
   maxRepositories: 1000,
+  largerCatalogPages: 'cut',
   maxTags: 1000,
   referenceMetrics: false,
   layerUrls: 'any',

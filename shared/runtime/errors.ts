@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'manifest_content_missing',
   'too_many_tags',
   'size_mismatch',
+  'page_too_large',
   'range_invalid',
   'precondition_failed',
   'access_denied',

@@ -7,7 +7,8 @@ export const pagingSection: RegistrySection = {
   keys: [
     asSetting('catalog.maxentries', 'count', 'registry.maxRepositories', {
       default: '1000',
-      about: 'A larger `n` gets this many, and a link to the rest.',
+      about:
+        'A larger `n` gets 400, as in the original; with `registry.largerCatalogPages: cut` this many, and a link to the rest.',
     }),
     asSetting('tags.maxtags', 'count', 'registry.maxTags', { default: '1000' }),
   ],

@@ -84,6 +84,26 @@ describe('registry serve', () => {
     assert.deepEqual(await readdir(others), []);
   });
 
+  test('refuses a page of the catalog that is too large, as the original does', async () => {
+    await using folder = await openTemporaryFolder('serve');
+    await using serving = await serve(folder.path, { CATALOG_MAXENTRIES: '2' });
+
+    const [fits, tooLarge, huge] = await Promise.all(
+      ['2', '3', '9'.repeat(400)].map((n) => serving.wire.send('GET', `/v2/_catalog?n=${n}`)),
+    );
+
+    assert.deepEqual([fits?.status, tooLarge?.status, huge?.status], [200, 400, 400]);
+    assert.deepEqual(JSON.parse(tooLarge?.body.toString() ?? ''), {
+      errors: [
+        {
+          code: 'PAGINATION_NUMBER_INVALID',
+          message: 'n is above 2, the most that is given at once; ask for fewer, and go on with the Link of the answer',
+          detail: { n: '3' },
+        },
+      ],
+    });
+  });
+
   test('answers with links as the original writes them, below a prefix and behind a proxy', async () => {
     await using folder = await openTemporaryFolder('serve');
     await using serving = await serve(folder.path, { HTTP_PREFIX: '/registry/' });
