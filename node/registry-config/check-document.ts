@@ -53,6 +53,7 @@ function check(checking: Checking, place: Place): void {
     checking.ignored.push({ key: path, source: source(), why: row.about ?? '' });
     return;
   }
+  if (row?.kind === 'any') return; // its name alone counts, which the group that it is chosen from has taken up
   if (shape.items !== undefined) checkItems(checking, { ...place, shape: shape.items });
   else if (row === undefined || row.kind === 'choice') checkGroup(checking, place);
   else checkValue(checking, { ...place, row });

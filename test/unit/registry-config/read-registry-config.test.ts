@@ -42,6 +42,14 @@ async function refusalOf(...given: Parameters<typeof read>): Promise<readonly st
     );
 }
 
+test('No login is chosen by none, written as a word, as a name or with nothing set below it', async () => {
+  const plain = await settingsOf('version: 0.1\nauth: none\n');
+
+  for (const auth of ['{none: }', '{none: {}}', '{none: ~}']) {
+    assert.deepEqual(await settingsOf(`version: 0.1\nauth: ${auth}\n`), plain, auth);
+  }
+});
+
 test('A configuration of the container becomes our settings', async () => {
   const settings = await settingsOf(`
 version: 0.1
