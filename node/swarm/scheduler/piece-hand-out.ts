@@ -48,6 +48,8 @@ interface HandOutNode {
   readonly has: PieceSet;
   /** Given to it and not announced by it yet. */
   readonly onTheWay: PieceSet;
+  /** Given to it and not taken: it may be slow, or have them from elsewhere. They are not for it while others ask. */
+  readonly notTaken: PieceSet;
   openCredits: number;
 }
 
@@ -92,7 +94,8 @@ export class PieceHandOut {
 
   nodeJoined(id: number): void {
     const { length } = this.#unsent;
-    this.#nodes.set(id, { has: new PieceSet(length), onTheWay: new PieceSet(length), openCredits: 0 });
+    const none = (): PieceSet => new PieceSet(length);
+    this.#nodes.set(id, { has: none(), onTheWay: none(), notTaken: none(), openCredits: 0 });
   }
 
   nodeLeft(id: number): void {
@@ -127,15 +130,17 @@ export class PieceHandOut {
     return true;
   }
 
-  /** A piece that was given did not go out, so that it must be given again. */
+  /** A piece that was given did not go out, so that it must be given again: to another, if any asks. */
   giveFailed(id: number, piece: number): void {
-    this.#arrived(this.#nodes.get(id), piece);
+    this.refused(id, piece);
     if ((this.#holderCounts[piece] ?? 0) === 0) this.#unsent.add(piece);
   }
 
   /** A node does not take a piece that went out to it: after the first pass it may get it again. It may as well have it and not say so. */
   refused(id: number, piece: number): void {
-    this.#arrived(this.#nodes.get(id), piece);
+    const node = this.#nodes.get(id);
+    this.#arrived(node, piece);
+    node?.notTaken.add(piece);
   }
 
   /**
@@ -149,7 +154,9 @@ export class PieceHandOut {
       const id = this.#queue[at];
       const node = id === undefined ? undefined : this.#nodes.get(id);
       if (id === undefined || node === undefined || !mayServe(id)) continue;
-      const pieceIndex = this.#pieceFor(node);
+      const isNotFor = (piece: number): boolean =>
+        node.has.has(piece) || (node.notTaken.has(piece) && this.#isAskedByAnother(piece, id));
+      const pieceIndex = this.#pieceFor(node, isNotFor);
       if (pieceIndex < 0) continue;
       this.#queue.splice(at, 1);
       node.openCredits -= 1;
@@ -161,29 +168,38 @@ export class PieceHandOut {
     return undefined;
   }
 
-  #pieceFor(node: HandOutNode): number {
+  /** @param isNotFor pieces that this node is not to get. */
+  #pieceFor(node: HandOutNode, isNotFor: (piece: number) => boolean): number {
     for (let piece = this.#unsent.next(0); piece >= 0; piece = this.#unsent.next(piece + 1)) {
-      if (!node.has.has(piece)) return piece;
+      if (!isNotFor(piece)) return piece;
     }
     if (!this.isPassOver || this.#givenCount >= this.#maxGiven) return -1;
-    return this.#scarcestFor(node);
+    return this.#scarcestFor((piece) => isNotFor(piece) || node.onTheWay.has(piece));
   }
 
   /**
    * What fewest nodes have or are about to have, of those what fewest have, then the lowest: pieces that were lost with their first
    * holders go to one node each, and not all of them to everybody who asks.
    */
-  #scarcestFor(node: HandOutNode): number {
+  #scarcestFor(isNotFor: (piece: number) => boolean): number {
     let best = -1;
     let bestRank = Infinity;
     for (let piece = this.#scarce.next(0); piece >= 0; piece = this.#scarce.next(piece + 1)) {
       const holders = this.#holderCounts[piece] ?? 0;
       const rank = (holders + this.#onTheWayCount(piece)) * RANK_STEP + holders;
-      if (rank >= bestRank || node.has.has(piece) || node.onTheWay.has(piece)) continue;
+      if (rank >= bestRank || isNotFor(piece)) continue;
       best = piece;
       bestRank = rank;
     }
     return best;
+  }
+
+  /** Some other node that asks has no objection to a piece. */
+  #isAskedByAnother(piece: number, id: number): boolean {
+    return this.#queue.some((other) => {
+      const node = other === id ? undefined : this.#nodes.get(other);
+      return node !== undefined && ![node.has, node.onTheWay, node.notTaken].some((pieces) => pieces.has(piece));
+    });
   }
 
   #onTheWayCount(piece: number): number {

@@ -85,3 +85,48 @@ test('A lone node keeps megabytes on the way, a crowd one piece each', () => {
   assert.equal(creditLimit({ nodeCount: 16, pieceBytes: 128 * 1024 }), 2);
   assert.equal(creditLimit({ nodeCount: 17, pieceBytes: 128 * 1024 }), 1);
 });
+
+test('A piece that a node did not take goes to another that asks, and to the same one only when no other wants it', () => {
+  const handOut = new PieceHandOut({ pieceCount: 3 });
+  for (const node of [0, 1]) handOut.nodeJoined(node);
+  const isFree = (free: number) => (node: number) => node === free;
+  for (const node of [0, 1]) handOut.creditAsked(node, 2);
+  assert.deepEqual(handOut.next(isFree(0)), { node: 0, pieceIndex: 0 });
+
+  handOut.giveFailed(0, 0);
+  handOut.creditAsked(0, 2);
+  assert.deepEqual(handOut.next(isFree(0)), { node: 0, pieceIndex: 1 }, 'node 1 is to get it, as soon as it is free');
+  assert.deepEqual(handOut.next(isFree(1)), { node: 1, pieceIndex: 0 });
+
+  handOut.giveFailed(1, 0);
+  for (const node of [0, 1]) handOut.creditAsked(node, 2);
+  assert.deepEqual(handOut.next(), { node: 0, pieceIndex: 0 }, 'neither took it: it is not lost');
+  assert.deepEqual(handOut.next(), { node: 1, pieceIndex: 2 });
+});
+
+test('Whatever nodes refuse, each piece that one of them lacks is given, whoever else asks', () => {
+  const step = fc.record({ node: fc.nat(2), isTaken: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const handOut = new PieceHandOut({ pieceCount: 8, maxCopies: 1000 });
+      const had = new Set<number>();
+      for (const node of [0, 1, 2]) handOut.nodeJoined(node);
+      const give = (how: { readonly isTaken: boolean }): void => {
+        const given = handOut.next();
+        if (given === undefined) return;
+        if (!how.isTaken) return handOut.giveFailed(given.node, given.pieceIndex);
+        had.add(given.pieceIndex);
+        handOut.nodeHas(given.node, given.pieceIndex);
+      };
+      for (const { node, isTaken } of steps) {
+        handOut.creditAsked(node, 2);
+        give({ isTaken });
+      }
+      for (let turn = 0; turn < 60; turn += 1) {
+        handOut.creditAsked(turn % 3, 2);
+        give({ isTaken: true });
+      }
+      assert.equal(had.size, 8);
+    }),
+  );
+});
