@@ -39,8 +39,9 @@ test(
       assert.equal(side.hosts.length, 3);
       for (const host of side.hosts) {
         assert.ok(host.seconds > 0 && host.seconds <= side.slowestSeconds);
-        // Every host got the image, with headers and a little conversation; on a busy machine what is late is asked for twice.
-        assert.ok(host.receivedBytes > 4 * MiB && host.receivedBytes < 8 * MiB, `${host.receivedBytes} bytes`);
+        // Every host got the image, with headers and a little conversation. Of the third of a copy that is handed out after the first
+        // pass some was asked of others already; so were the last pieces.
+        assert.ok(host.receivedBytes > 4 * MiB && host.receivedBytes < 6 * MiB, `${host.receivedBytes} bytes`);
       }
       // What one host sent another received, but for what a full queue dropped, which is sent again.
       const lost = side.sentBytes - side.receivedBytes;
