@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { freeChunk } from './spent-chunk.ts';
 import { LOOKS_PER_TIMEOUT, StallWatch } from './stall-watch.ts';
 
 export interface RequestBodyOptions {
@@ -46,10 +47,15 @@ export class RequestBody {
   }
 
   /**
-   * The bytes as they arrive, with the pace of whoever reads them. Ending the loop early leaves the connection open.
-   * A client that goes away before the end makes the loop throw, so an end is always the true end.
+   * The bytes as they arrive, with the pace of whoever reads them. A chunk is theirs until they ask for the next one: its
+   * memory is freed then. Ending the loop early leaves the connection open. A client that goes away before the end makes
+   * the loop throw, so an end is always the true end.
    */
-  stream(): AsyncIterableIterator<Uint8Array> {
+  stream(): AsyncGenerator<Uint8Array, undefined> {
+    return freeingBehind(this.#chunks());
+  }
+
+  #chunks(): AsyncIterableIterator<Uint8Array> {
     this.#watch.start();
     return this.#raw.iterator({ destroyOnReturn: false });
   }
@@ -81,7 +87,7 @@ export class RequestBody {
     if ((this.lengthBytes ?? 0) > limitBytes) throw tooLarge;
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
-    for await (const chunk of this.stream()) {
+    for await (const chunk of this.#chunks()) {
       sizeBytes += chunk.byteLength;
       if (sizeBytes > limitBytes) throw tooLarge;
       chunks.push(chunk);
@@ -149,5 +155,12 @@ export class RequestBody {
     }
     this.#isIdle = true;
     this.#onIdle();
+  }
+}
+
+async function* freeingBehind(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    freeChunk(chunk);
   }
 }

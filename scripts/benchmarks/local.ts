@@ -13,7 +13,8 @@ import { makeSample, manifestRate, pullBlob, pushBlob, pushManifest, type Sample
 
 const MIB = 1024 * 1024;
 const GB = 1e9;
-const IDLE_SETTLE_MS = 3000;
+/** V8 gives back what the start left when a process has done nothing for some eight seconds; an idle node is one after that. */
+const IDLE_SETTLE_MS = 15_000;
 /** Fresh memory that a copy takes, with room for what else the machine does. */
 const TOUCHED_PER_BYTE = 1.5;
 
