@@ -134,12 +134,13 @@ export class CachedManifests implements Manifests {
     } catch (error) {
       if (!isAway(error)) throw error;
       const kept = stale(held, cached, error.message);
+      const { repository, upstream } = cached;
+      const what =
+        kept === undefined
+          ? 'a pull has failed: its upstream gives nothing, and nothing of it is held here'
+          : 'a tag is served as it was: its upstream cannot say';
+      this.#deps.log.warn({ err: error, upstream, repository, ...reference }, what);
       if (kept === undefined) throw error;
-      const { repository } = cached;
-      this.#deps.log.warn(
-        { err: error, repository, ...reference },
-        'a tag is served as it was: its upstream cannot say',
-      );
       metrics.asked('manifest', 'hit');
       return kept;
     }
