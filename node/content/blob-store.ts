@@ -126,6 +126,7 @@ export interface UploadChunk {
   readonly firstByte?: number;
   /** How many bytes the client says it sends; absent for a chunked body. @throws `size_mismatch` when it sends another number. */
   readonly lengthBytes?: number;
+  /** What is wanted of a buffer is copied before the next one is asked for: its memory may be gone then. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

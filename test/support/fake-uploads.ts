@@ -91,7 +91,7 @@ async function appended(session: Session, chunk: UploadChunk): Promise<Buffer> {
   try {
     for await (const part of body) {
       received += part.byteLength;
-      parts.push(part);
+      parts.push(Uint8Array.from(part));
     }
   } catch (error) {
     session.bytes = Buffer.concat(parts);

@@ -33,7 +33,7 @@ export function sampleOf(seed: string, sizeBytes: number, algorithm: 'sha256' | 
   return { bytes, digest: digestOf(bytes, algorithm), table: builder.finish(sizeBytes) };
 }
 
-/** A body in chunks. @param options.breaksWith thrown after the last chunk, as a connection does that breaks. */
+/** A body in chunks, each gone when the next one is asked for. @param options.breaksWith thrown after the last chunk, as a connection does that breaks. */
 export async function* bodyOf(
   bytes: Uint8Array,
   options: { readonly chunkBytes?: number; readonly breaksWith?: Error } = {},
@@ -41,7 +41,9 @@ export async function* bodyOf(
   const chunkBytes = options.chunkBytes ?? 64 * 1024;
   for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
     await Promise.resolve();
-    yield bytes.subarray(at, at + chunkBytes);
+    const chunk = Uint8Array.from(bytes.subarray(at, at + chunkBytes));
+    yield chunk;
+    chunk.fill(0);
   }
   if (options.breaksWith !== undefined) throw options.breaksWith;
 }
