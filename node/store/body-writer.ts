@@ -15,8 +15,8 @@ import type { WriteBack } from './write-back.ts';
 const BUFFER_BYTES = 1024 * 1024;
 /** The first buffer of a body of unknown length: most manifests and configs end in it. */
 const FIRST_BUFFER_BYTES = INLINE_BYTES;
-/** Full buffers of one upload that wait for disk or hash; then the client waits. */
-const MAX_IN_FLIGHT = 4;
+/** Full buffers of one upload that wait for disk or hash; then the client waits. Enough for the pause that a flush makes. */
+const MAX_IN_FLIGHT = 16;
 
 interface BodyWriterDeps {
   readonly buffers: BufferPool;
