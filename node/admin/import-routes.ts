@@ -14,6 +14,7 @@ import {
   type Requester,
 } from '../../shared/protocol/requester.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { streamBody } from '../content/stream-body.ts';
 import type { NodeImports } from '../content/node-imports.ts';
 import {
   BLOB_BODY,
@@ -44,7 +45,7 @@ export function addImportRoutes(app: FastifyInstance, imports: NodeImports): voi
     const { sizeBytes: lengthBytes, ...blob } = parse(BlobQuery, queryOf(request));
     const { body } = request;
     if (!(body instanceof Readable)) throw new AppError('message_invalid', 'the body is not that of a blob');
-    await imports.receive(blob, { body, lengthBytes }, leaving(reply));
+    await imports.receive(blob, { body: streamBody(body), lengthBytes }, leaving(reply));
     return {};
   });
   app.put('/import/manifest', async (request, reply) => {

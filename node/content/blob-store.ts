@@ -4,6 +4,7 @@ import type { Digest } from '../../shared/oci/digest.ts';
 import type { PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Bitfield } from '../../shared/pieces/bitfield.ts';
 import type { BlobReader } from './blob-reader.ts';
+import type { Body } from './body.ts';
 
 export interface BlobStat {
   readonly digest: Digest;
@@ -97,7 +98,7 @@ export interface ArrivingBlob extends AsyncDisposable {
    * Appends a body, which may break off: what came of it is kept, and the next one goes on from there.
    * @throws what the body throws, and {AppError} `size_mismatch` for one that is too long, `not_enough_space`
    */
-  receive(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  receive(body: Body, signal: AbortSignal): Promise<void>;
   /** Hashes of the whole pieces that can be read (shared/pieces/piece-table.ts), from `firstPiece` on. Not beside `verify`. */
   pieces(firstPiece: number): Promise<Uint8Array>;
   /** Forgets what came from a byte on, between two bodies. Who read it has read something else than what comes next. */
@@ -126,8 +127,7 @@ export interface UploadChunk {
   readonly firstByte?: number;
   /** How many bytes the client says it sends; absent for a chunked body. @throws `size_mismatch` when it sends another number. */
   readonly lengthBytes?: number;
-  /** What is wanted of a buffer is copied before the next one is asked for: its memory may be gone then. */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: Body;
 }
 
 /** What a client says of an upload session when it begins one. */

@@ -1,9 +1,11 @@
 // The body of a request: passed on as it comes, never gathered except for manifests, and never left unread.
 
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
-import { freeChunk } from './spent-chunk.ts';
+import type { Body, TakeBytes } from '../content/body.ts';
+import { streamBody } from '../content/stream-body.ts';
 import { LOOKS_PER_TIMEOUT, StallWatch } from './stall-watch.ts';
 
 export interface RequestBodyOptions {
@@ -11,7 +13,7 @@ export interface RequestBodyOptions {
   readonly maxDiscardBytes: number;
 }
 
-export class RequestBody {
+export class RequestBody implements Body {
   readonly #clock: Clock;
   readonly #raw: IncomingMessage;
   readonly #options: RequestBodyOptions;
@@ -46,18 +48,21 @@ export class RequestBody {
     return this.lengthBytes !== 0;
   }
 
-  /**
-   * The bytes as they arrive, with the pace of whoever reads them. A chunk is theirs until they ask for the next one: its
-   * memory is freed then. Ending the loop early leaves the connection open. A client that goes away before the end makes
-   * the loop throw, so an end is always the true end.
-   */
-  stream(): AsyncGenerator<Uint8Array, undefined> {
-    return freeingBehind(this.#chunks());
+  /** The bytes as they arrive. What is not taken leaves the connection open. */
+  pour(take: TakeBytes, signal: AbortSignal): Promise<void> {
+    this.#watch.start();
+    return streamBody(this.#raw).pour(take, signal);
   }
 
-  #chunks(): AsyncIterableIterator<Uint8Array> {
+  /** Whether at least one byte comes; waits for it where the client did not say. @throws when the client goes away before. */
+  async hasBytes(signal: AbortSignal): Promise<boolean> {
+    const { lengthBytes } = this;
+    if (lengthBytes !== undefined) return lengthBytes > 0;
+    if (this.#raw.readableLength > 0 || this.#raw.complete) return this.#raw.readableLength > 0;
+    if (this.#raw.destroyed) throw new Error('the body broke off');
     this.#watch.start();
-    return this.#raw.iterator({ destroyOnReturn: false });
+    await once(this.#raw, 'readable', { signal });
+    return this.#raw.readableLength > 0;
   }
 
   /**
@@ -93,6 +98,11 @@ export class RequestBody {
       chunks.push(chunk);
     }
     return Buffer.concat(chunks, sizeBytes);
+  }
+
+  #chunks(): AsyncIterable<Uint8Array> {
+    this.#watch.start();
+    return this.#raw.iterator({ destroyOnReturn: false });
   }
 
   /** Ends the connection; whoever still reads the body is told that no more will come. */
@@ -155,12 +165,5 @@ export class RequestBody {
     }
     this.#isIdle = true;
     this.#onIdle();
-  }
-}
-
-async function* freeingBehind(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  for await (const chunk of chunks) {
-    yield chunk;
-    freeChunk(chunk);
   }
 }

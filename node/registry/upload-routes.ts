@@ -128,17 +128,10 @@ async function pushWhole(deps: UploadDeps, repository: string, request: ApiReque
 
 /** The body as one chunk; undefined when it is empty, which a chunked body only shows by ending at once. */
 async function wholeChunk(request: ApiRequest): Promise<UploadChunk | undefined> {
-  const { lengthBytes } = request.body;
-  if (lengthBytes === 0) return undefined;
-  const body = request.body.stream();
-  if (lengthBytes !== undefined) return { lengthBytes, body };
-  const first = await body.next();
-  return first.done === true ? undefined : { body: startingWith(first.value, body) };
-}
-
-async function* startingWith(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield first;
-  yield* rest;
+  const { body } = request;
+  if (!(await body.hasBytes(request.signal))) return undefined;
+  const { lengthBytes } = body;
+  return lengthBytes === undefined ? { body } : { lengthBytes, body };
 }
 
 async function appendChunk(deps: UploadDeps, path: PathOf<'upload'>, request: ApiRequest): Promise<Answer> {
@@ -179,7 +172,7 @@ function chunkOf(request: ApiRequest): UploadChunk {
   const { lengthBytes } = request.body;
   switch (chunkRange.type) {
     case 'absent':
-      return { ...(lengthBytes === undefined ? {} : { lengthBytes }), body: request.body.stream() };
+      return { ...(lengthBytes === undefined ? {} : { lengthBytes }), body: request.body };
     case 'broken':
       throw new AppError('range_invalid', 'Content-Range is not <first>-<last>');
     case 'range': {
@@ -189,7 +182,7 @@ function chunkOf(request: ApiRequest): UploadChunk {
           detail: { expected, lengthBytes },
         });
       }
-      return { firstByte: chunkRange.range.first, lengthBytes: expected, body: request.body.stream() };
+      return { firstByte: chunkRange.range.first, lengthBytes: expected, body: request.body };
     }
     default: {
       const never: never = chunkRange;

@@ -11,8 +11,8 @@ import { pieceBytesFor, type PieceTable } from '../../shared/pieces/piece-table.
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, invariant } from '../../shared/runtime/errors.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
+import type { Body } from '../content/body.ts';
 import type { AdoptedBlob, ArrivingBlob, ArrivingStore, BlobStat } from '../content/blob-store.ts';
-import { abortableBody } from './abortable-body.ts';
 import type { BlobAdopter } from './blob-files.ts';
 import { BodyWriter } from './body-writer.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -107,7 +107,7 @@ class ArrivingBlobFile implements ArrivingBlob {
     return bytesRead;
   }
 
-  async receive(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+  async receive(body: Body, signal: AbortSignal): Promise<void> {
     invariant(this.#writer === undefined && this.#table === undefined, 'an arriving blob has one writer at a time');
     const offset = this.#readableBytes;
     const lengthBytes = this.sizeBytes - offset;
@@ -124,12 +124,14 @@ class ArrivingBlobFile implements ArrivingBlob {
     try {
       if (this.sizeBytes > INLINE_BYTES) await writer.follow();
       let receivedBytes = 0;
-      for await (const bytes of abortableBody(body, signal)) {
+      const take = (bytes: Uint8Array): Promise<void> | undefined => {
         receivedBytes += bytes.byteLength;
         if (receivedBytes > lengthBytes) throw this.#wrongSize(offset + receivedBytes);
-        await writer.write(bytes, signal);
+        const taken = writer.take(bytes, signal);
         if (this.#waiterCount > 0) this.#hurrySoon();
-      }
+        return taken;
+      };
+      await body.pour(take, signal);
     } finally {
       await writer.drain();
       this.#writer = undefined;

@@ -57,19 +57,59 @@ export class BodyWriter {
     return this.#writtenBytes;
   }
 
-  /** Takes a chunk; waits when too much is under way. @throws what writing threw: `not_enough_space` above all. */
-  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
-    let taken = 0;
-    while (taken < chunk.byteLength) {
-      if (this.#failure !== undefined) throw this.#failure;
-      const buffer = this.#current ?? (await this.#nextBuffer(signal));
-      this.#current = buffer; // from here to the copy nothing else runs
-      const part = chunk.subarray(taken, taken + buffer.bytes.byteLength - this.#filledBytes);
+  /**
+   * Takes a chunk, at once where it can; gives a promise when too much is under way, and takes no other chunk meanwhile.
+   * @throws what writing threw: `not_enough_space` above all
+   */
+  take(chunk: Uint8Array, signal: AbortSignal): Promise<void> | undefined {
+    const takenBytes = this.#copy(chunk);
+    return takenBytes === chunk.byteLength ? undefined : this.#takeLater(chunk.subarray(takenBytes), signal);
+  }
+
+  async #takeLater(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+    for (let takenBytes = 0; takenBytes < chunk.byteLength; takenBytes += this.#copy(chunk.subarray(takenBytes))) {
+      if (this.#isFull) await this.#flushCurrent();
+      else this.#begin(await this.#nextBuffer(signal)); // from here to the copy nothing else runs
+    }
+  }
+
+  /** Copies into buffers that are at hand. @returns how many bytes; fewer than there are when one has to wait. */
+  #copy(chunk: Uint8Array): number {
+    let takenBytes = 0;
+    while (takenBytes < chunk.byteLength && this.#hasRoom()) {
+      const buffer = this.#current;
+      if (buffer === undefined) break;
+      const part = chunk.subarray(takenBytes, takenBytes + buffer.bytes.byteLength - this.#filledBytes);
       copyBytes(part, buffer.bytes, this.#filledBytes);
       this.#filledBytes += part.byteLength;
-      taken += part.byteLength;
-      if (this.#filledBytes === buffer.bytes.byteLength) await this.#flushCurrent();
+      takenBytes += part.byteLength;
+      if (this.#isFull && !this.#mustFollow) this.#submitCurrent();
     }
+    return takenBytes;
+  }
+
+  /** Whether there is a buffer with room, or one could be had without waiting. */
+  #hasRoom(): boolean {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#current !== undefined) return !this.#isFull;
+    const buffer = this.#inFlight.size < MAX_IN_FLIGHT ? this.#deps.buffers.acquireNow(this.#bufferBytes) : undefined;
+    if (buffer !== undefined) this.#begin(buffer);
+    return buffer !== undefined;
+  }
+
+  get #isFull(): boolean {
+    return this.#current !== undefined && this.#filledBytes === this.#current.bytes.byteLength;
+  }
+
+  /** True when the hash has to be told first that more bytes come than are hashed at the end. */
+  get #mustFollow(): boolean {
+    return !this.#isFollowed && this.#positionBytes + this.#filledBytes > INLINE_BYTES;
+  }
+
+  #begin(buffer: PooledBuffer): void {
+    this.#current = buffer;
+    this.#bufferBytes = BUFFER_BYTES;
+    this.#filledBytes = 0;
   }
 
   /** Hashes from here on as bytes come, whatever their number will be. Call it before the first `write`. */
@@ -97,10 +137,7 @@ export class BodyWriter {
 
   async #nextBuffer(signal: AbortSignal): Promise<PooledBuffer> {
     while (this.#inFlight.size >= MAX_IN_FLIGHT) await Promise.race(this.#inFlight);
-    const buffer = await this.#deps.buffers.acquire(this.#bufferBytes, signal);
-    this.#bufferBytes = BUFFER_BYTES;
-    this.#filledBytes = 0;
-    return buffer;
+    return this.#deps.buffers.acquire(this.#bufferBytes, signal);
   }
 
   /** A session that has grown past the inline size is hashed as it grows from here on. */
@@ -108,8 +145,9 @@ export class BodyWriter {
     const buffer = this.#current;
     if (buffer === undefined) return;
     const lengthBytes = this.#filledBytes;
+    const mustFollow = this.#mustFollow;
     this.#current = undefined;
-    if (!this.#isFollowed && this.#positionBytes + lengthBytes > INLINE_BYTES) {
+    if (mustFollow) {
       this.#isFollowed = true;
       await this.#tail;
       if (this.#failure === undefined) await this.#deps.hash.follow(this.#positionBytes);

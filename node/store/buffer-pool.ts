@@ -64,7 +64,7 @@ export class BufferPool {
   /** @param lengthBytes at most 4 MiB. @throws the signal's reason when it is aborted while waiting. */
   acquire(lengthBytes: number, signal: AbortSignal): Promise<PooledBuffer> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    const buffer = this.#waiters.length === 0 ? this.#take(lengthBytes) : undefined;
+    const buffer = this.acquireNow(lengthBytes);
     if (buffer !== undefined) return Promise.resolve(buffer);
     const waiting = new Promise<PooledBuffer>((resolve, reject) => {
       const waiter: Waiter = {
@@ -83,6 +83,11 @@ export class BufferPool {
     });
     for (const listener of this.#pressed) listener();
     return waiting;
+  }
+
+  /** @param lengthBytes at most 4 MiB. @returns undefined when one has to wait. */
+  acquireNow(lengthBytes: number): PooledBuffer | undefined {
+    return this.#waiters.length === 0 ? this.#take(lengthBytes) : undefined;
   }
 
   /** Forgets the timer that would let the memory go. */

@@ -12,7 +12,6 @@ import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { AdoptedBlob, UploadChunk, UploadId } from '../content/blob-store.ts';
-import { abortableBody } from './abortable-body.ts';
 import type { BlobAdopter } from './blob-files.ts';
 import { BodyWriter } from './body-writer.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -179,11 +178,12 @@ export class UploadSession {
     let receivedBytes = 0;
     try {
       using stop = joinSignals([signal, this.#ended.signal]);
-      for await (const bytes of abortableBody(chunk.body, stop.signal)) {
+      const take = (bytes: Uint8Array): Promise<void> | undefined => {
         receivedBytes += bytes.byteLength;
-        if (isTooMuch(receivedBytes, chunk, before)) break;
-        await writer.write(bytes, stop.signal);
-      }
+        if (isTooMuch(receivedBytes, chunk, before)) throw sizeMismatch(receivedBytes, chunk);
+        return writer.take(bytes, stop.signal);
+      };
+      await chunk.body.pour(take, stop.signal);
     } catch (reason) {
       broken = { reason };
     } finally {
@@ -191,7 +191,7 @@ export class UploadSession {
       space.release();
     }
     if (writer.failure !== undefined) await this.#stepBack(file.handle, before, writer.failure);
-    if (broken === undefined && isContradiction(receivedBytes, chunk, before)) {
+    if (isTooMuch(receivedBytes, chunk, before) || (broken === undefined && isShort(receivedBytes, chunk))) {
       await this.#stepBack(file.handle, before, sizeMismatch(receivedBytes, chunk));
     }
     await this.#keep(file.handle, writer.writtenBytes);
@@ -263,9 +263,8 @@ function isTooMuch(receivedBytes: number, chunk: UploadChunk, offset: number): b
   return receivedBytes > (chunk.lengthBytes ?? Number.POSITIVE_INFINITY) || offset + receivedBytes > MAX_BLOB_BYTES;
 }
 
-function isContradiction(receivedBytes: number, chunk: UploadChunk, offset: number): boolean {
-  const isShort = chunk.lengthBytes !== undefined && receivedBytes < chunk.lengthBytes;
-  return isShort || isTooMuch(receivedBytes, chunk, offset);
+function isShort(receivedBytes: number, { lengthBytes }: UploadChunk): boolean {
+  return lengthBytes !== undefined && receivedBytes < lengthBytes;
 }
 
 function sizeMismatch(receivedBytes: number, chunk: UploadChunk): AppError {

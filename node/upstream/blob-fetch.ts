@@ -12,6 +12,7 @@ import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
+import { chunkedBody } from '../content/body.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { ArrivingBlob, ArrivingStore } from '../content/blob-store.ts';
 
@@ -259,7 +260,7 @@ export class BlobFetch {
         const arriving = await this.#openFor(answer.sizeBytes);
         this.#part?.begun(arriving);
         tellOpened(arriving);
-        await arriving.receive(this.#counted(from(answer, before)), signal);
+        await arriving.receive(chunkedBody(this.#counted(from(answer, before))), signal);
         if (arriving.readableBytes !== arriving.sizeBytes) throw this.#lost('ended too early');
         await this.#part?.received(signal);
         return arriving;

@@ -42,16 +42,16 @@ export class FakeUploads implements Uploads {
     return this.#session(repository, id).bytes.length;
   }
 
-  async append(repository: string, id: string, chunk: UploadChunk): Promise<number> {
+  async append(repository: string, id: string, chunk: UploadChunk, signal: AbortSignal): Promise<number> {
     return this.#inTurn(repository, id, async (session) => {
-      session.bytes = await appended(session, chunk);
+      session.bytes = await appended(session, chunk, signal);
       return session.bytes.length;
     });
   }
 
-  async finish({ repository, id, digest, chunk }: UploadFinish): Promise<void> {
+  async finish({ repository, id, digest, chunk }: UploadFinish, signal: AbortSignal): Promise<void> {
     await this.#inTurn(repository, id, async (session) => {
-      if (chunk !== undefined) session.bytes = await appended(session, chunk);
+      if (chunk !== undefined) session.bytes = await appended(session, chunk, signal);
       this.#sessions.delete(id);
       const found = digestOf(session.bytes, algorithmOf(digest));
       if (found !== digest)
@@ -80,7 +80,7 @@ export class FakeUploads implements Uploads {
 }
 
 /** The session's bytes with the chunk's; what arrived before a broken connection is put into the session. */
-async function appended(session: Session, chunk: UploadChunk): Promise<Buffer> {
+async function appended(session: Session, chunk: UploadChunk, signal: AbortSignal): Promise<Buffer> {
   const { firstByte, lengthBytes, body } = chunk;
   const offset = session.bytes.length;
   if (firstByte !== undefined && firstByte !== offset) {
@@ -89,10 +89,11 @@ async function appended(session: Session, chunk: UploadChunk): Promise<Buffer> {
   const parts: Uint8Array[] = [session.bytes];
   let received = 0;
   try {
-    for await (const part of body) {
+    const take = (part: Uint8Array): undefined => {
       received += part.byteLength;
       parts.push(Uint8Array.from(part));
-    }
+    };
+    await body.pour(take, signal);
   } catch (error) {
     session.bytes = Buffer.concat(parts);
     throw error;

@@ -1,5 +1,6 @@
 // What the contract suites need of a store, so that fakes can run them too.
 
+import { chunkedBody, type Body } from '../../../node/content/body.ts';
 import type { BlobStore, PartialStore, UploadChunk, UploadStore } from '../../../node/content/blob-store.ts';
 import { digestOf, type Digest } from '../../../shared/oci/digest.ts';
 import { LEAF_BYTES, PieceTableBuilder, hashPiece, type PieceTable } from '../../../shared/pieces/piece-table.ts';
@@ -33,8 +34,8 @@ export function sampleOf(seed: string, sizeBytes: number, algorithm: 'sha256' | 
   return { bytes, digest: digestOf(bytes, algorithm), table: builder.finish(sizeBytes) };
 }
 
-/** A body in chunks, each gone when the next one is asked for. @param options.breaksWith thrown after the last chunk, as a connection does that breaks. */
-export async function* bodyOf(
+/** Chunks of a body, each gone when the next one is asked for. @param options.breaksWith thrown after the last chunk, as a connection does that breaks. */
+export async function* chunksOf(
   bytes: Uint8Array,
   options: { readonly chunkBytes?: number; readonly breaksWith?: Error } = {},
 ): AsyncGenerator<Uint8Array> {
@@ -46,6 +47,11 @@ export async function* bodyOf(
     chunk.fill(0);
   }
   if (options.breaksWith !== undefined) throw options.breaksWith;
+}
+
+/** @see chunksOf */
+export function bodyOf(...content: Parameters<typeof chunksOf>): Body {
+  return chunkedBody(chunksOf(...content));
 }
 
 /** A chunk of a body, without further claims. */

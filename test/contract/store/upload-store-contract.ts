@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf, EMPTY_DIGEST } from '../../../shared/oci/digest.ts';
+import { chunkedBody } from '../../../node/content/body.ts';
 import type { UploadStore } from '../../../node/content/blob-store.ts';
 import { bodyOf, chunkOf, never, readBlob, sampleOf, type OpenStoreUnderTest } from './store-under-test.ts';
 
@@ -123,7 +124,10 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
         await new Promise(() => undefined);
       };
 
-      await assert.rejects(store.uploads.append('a/b', id, { body: silent() }, gone.signal), /client gone/);
+      await assert.rejects(
+        store.uploads.append('a/b', id, { body: chunkedBody(silent()) }, gone.signal),
+        /client gone/,
+      );
 
       assert.equal(await store.uploads.offset('a/b', id), 1000);
     });
@@ -171,7 +175,7 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
         yield small.bytes.subarray(1000, 2000);
       };
 
-      const first = store.uploads.append('a/b', id, { firstByte: 0, body: slow() }, never);
+      const first = store.uploads.append('a/b', id, { firstByte: 0, body: chunkedBody(slow()) }, never);
       const same = store.uploads.append('a/b', id, { firstByte: 0, body: bodyOf(small.bytes) }, never);
       const next = store.uploads.append(
         'a/b',
@@ -230,7 +234,7 @@ export function uploadStoreContract(name: string, openStore: OpenStoreUnderTest)
         await new Promise(() => undefined);
       };
 
-      const writing = store.uploads.append('a/b', id, { body: endless() }, never);
+      const writing = store.uploads.append('a/b', id, { body: chunkedBody(endless()) }, never);
       const outcome = assert.rejects(writing, { code: 'upload_unknown' });
       await begun.promise;
       await store.uploads.cancel('a/b', id);

@@ -2,11 +2,20 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
+import { chunkedBody } from '../../../node/content/body.ts';
 import type { Store } from '../../../node/store/store.ts';
 import { digestFromHash, type Digest } from '../../../shared/oci/digest.ts';
 import type { PieceTable } from '../../../shared/pieces/piece-table.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
-import { bodyOf, chunkOf, never, pushSample, readBlob, sampleOf } from '../../contract/store/store-under-test.ts';
+import {
+  bodyOf,
+  chunkOf,
+  chunksOf,
+  never,
+  pushSample,
+  readBlob,
+  sampleOf,
+} from '../../contract/store/store-under-test.ts';
 import { descriptorsUnder } from '../../support/open-descriptors.ts';
 import { seededBytes } from '../../support/seeded-bytes.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
@@ -69,7 +78,9 @@ test('Many slow uploads do not keep the memory that others need', async () => {
   for (let count = 0; count < 40; count += 1) {
     const id = await store.uploads.create('a/b');
     await new Promise<void>((started) => {
-      ended.push(store.uploads.append('a/b', id, { body: slow(started) }, gone.signal).catch(() => undefined));
+      ended.push(
+        store.uploads.append('a/b', id, { body: chunkedBody(slow(started)) }, gone.signal).catch(() => undefined),
+      );
     });
   }
   const sample = sampleOf('quick', 3 * MIB);
@@ -93,9 +104,9 @@ test('A store that was not used has no thread and no file open but its folder', 
 async function upload({ uploads }: Store, digest: Digest): Promise<PieceTable> {
   const id = await uploads.create('a/b');
   const body = async function* (): AsyncGenerator<Uint8Array> {
-    for (const bytes of seededBytes('large', LARGE_BYTES)) yield* bodyOf(bytes);
+    for (const bytes of seededBytes('large', LARGE_BYTES)) yield* chunksOf(bytes);
   };
-  return (await uploads.finish('a/b', id, digest, { body: body() }, never)).table;
+  return (await uploads.finish('a/b', id, digest, { body: chunkedBody(body()) }, never)).table;
 }
 
 async function download({ partials }: Store, digest: Digest, table: PieceTable): Promise<void> {

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { bodyOf, chunkOf, never, pushSample, readBlob, sampleOf } from '../../contract/store/store-under-test.ts';
+import { chunkedBody } from '../../../node/content/body.ts';
+import { chunkOf, chunksOf, never, pushSample, readBlob, sampleOf } from '../../contract/store/store-under-test.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { needs } from '../../support/needs.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
@@ -23,10 +24,13 @@ describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), ()
     let hasBegun = false;
     const body = async function* (): AsyncGenerator<Uint8Array> {
       hasBegun = true;
-      yield* bodyOf(large.bytes);
+      yield* chunksOf(large.bytes);
     };
 
-    await assert.rejects(store.uploads.append('a/b', id, { lengthBytes: 20 * MIB, body: body() }, never), full);
+    await assert.rejects(
+      store.uploads.append('a/b', id, { lengthBytes: 20 * MIB, body: chunkedBody(body()) }, never),
+      full,
+    );
 
     assert.equal(hasBegun, false);
     assert.equal(await store.uploads.offset('a/b', id), 0);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { chunkedBody } from '../../../node/content/body.ts';
 import type { PartialBlob } from '../../../node/content/blob-store.ts';
 import { digestOf } from '../../../shared/oci/digest.ts';
 import { chunkOf, never, pushSample, readBlob, sampleOf, type Sample } from '../../contract/store/store-under-test.ts';
@@ -92,7 +93,9 @@ test('Closing the store interrupts a writer and keeps its bytes', async () => {
     await new Promise(() => undefined);
   };
 
-  await assert.rejects(store.uploads.append('a/b', id, { body: body() }, never), { code: 'shutting_down' });
+  await assert.rejects(store.uploads.append('a/b', id, { body: chunkedBody(body()) }, never), {
+    code: 'shutting_down',
+  });
   await Promise.all(closing);
   await assert.rejects(store.uploads.create('a/b'), { code: 'shutting_down' });
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chunkedBody } from '../../../node/content/body.ts';
 import type { UploadId } from '../../../node/content/blob-store.ts';
 import { DigestLocks } from '../../../node/content/digest-locks.ts';
 import { NodeImports } from '../../../node/content/node-imports.ts';
@@ -41,7 +42,11 @@ for (const [what, error, said] of [
   test(`An import that fails tells why it failed when its upload ${what}; what is left behind is in the log`, async () => {
     const { imports, lines } = failing(() => Promise.reject(error));
 
-    const receiving = imports.receive({ repository: 'a', digest }, { body: emptyBody() }, new AbortController().signal);
+    const receiving = imports.receive(
+      { repository: 'a', digest },
+      { body: chunkedBody(emptyBody()) },
+      new AbortController().signal,
+    );
 
     await assert.rejects(receiving, (failure) => isAppError(failure, 'digest_mismatch'));
     assert.equal(lines.filter((line) => line.includes('could not be thrown away')).length, said);

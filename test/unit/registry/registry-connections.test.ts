@@ -164,12 +164,13 @@ test('[J-7] A body that moves may take as long as it likes', async () => {
   const clock = new FakeClock();
   const content = createFakeContent();
   const arrived: (() => void)[] = [];
-  const append: FakeContent['uploads']['append'] = async (_repository, _id, { body }) => {
+  const append: FakeContent['uploads']['append'] = async (_repository, _id, { body }, signal) => {
     let sizeBytes = 0;
-    for await (const part of body) {
+    const take = (part: Uint8Array): undefined => {
       sizeBytes += part.byteLength;
       arrived.shift()?.();
-    }
+    };
+    await body.pour(take, signal);
     return sizeBytes;
   };
   const uploads = Object.assign(Object.create(content.uploads) as FakeContent['uploads'], {
