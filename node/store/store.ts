@@ -31,7 +31,10 @@ const DEFAULT_EXPIRY_MS = 168 * HOUR_MS;
 const DEFAULT_PURGE_MS = 600_000;
 /** Disk that stays free, so that logs and databases on it can go on; what would not fit is refused. */
 const DEFAULT_RESERVE_BYTES = 256 * MIB;
-/** Memory of all uploads, the next buffer waits: twelve uploads with one each; four make one upload as fast as it gets. */
+/**
+ * Memory of all uploads: three large buffers, with which one upload is as fast as it gets. The next buffer waits, and whose
+ * buffer is only partly full then sends it on its way.
+ */
 const DEFAULT_UPLOAD_BUFFER_BYTES = 12 * MIB;
 /** Memory of all pieces under way, the next piece waits: twelve of the largest size. */
 const DEFAULT_PIECE_BUFFER_BYTES = 48 * MIB;
