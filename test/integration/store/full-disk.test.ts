@@ -50,15 +50,23 @@ describe('A full disk', needs({ root: true, commands: ['mount', 'umount'] }), ()
     assert.deepEqual(await readBlob(store.blobs, medium.digest), medium.bytes);
   });
 
-  it('answers the same when the system runs out of space before we know', async () => {
+  it('answers the same to an upload when the system runs out of space before we know', async () => {
     await using disk = await openSmallDisk();
     await using store = await openTestStore({ folder: disk.path }); // its clock stands: the disk is asked once
     const id = await store.uploads.create('a/b');
     await store.blobs.usage();
+    await writeFile(join(disk.path, 'ballast'), Buffer.alloc(10 * MIB));
+
+    await assert.rejects(store.uploads.append('a/b', id, chunkOf(medium.bytes), never), full);
+  });
+
+  it('answers the same to a download when the system runs out of space before we know', async () => {
+    await using disk = await openSmallDisk();
+    await using store = await openTestStore({ folder: disk.path }); // its clock stands: the disk is asked once
+    await store.blobs.usage();
     const ballast = join(disk.path, 'ballast');
     await writeFile(ballast, Buffer.alloc(10 * MIB));
 
-    await assert.rejects(store.uploads.append('a/b', id, chunkOf(medium.bytes), never), full);
     await using partial = await store.partials.openPartial(medium.digest, medium.table);
     const writing = async (): Promise<void> => {
       for (let pieceIndex = 0; pieceIndex < partial.verified.length; pieceIndex += 1) {
