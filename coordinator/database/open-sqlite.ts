@@ -24,7 +24,7 @@ const IN_MEMORY = ':memory:';
  */
 export function openSqlite(path: string, migrations: readonly string[] = MIGRATIONS): Sqlite.Database {
   if (path !== IN_MEMORY) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o700 });
     closeToOthers(path);
   }
   const db = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });

@@ -9,7 +9,7 @@
 // every node must join anew; a copy of it is the fleet.
 
 import { createPrivateKey, generateKeyPairSync, hkdfSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renewalDueMs } from '../../shared/identity/certificate-life.ts';
 import {
@@ -26,6 +26,7 @@ import type { TlsMaterial } from '../../shared/identity/tls-material.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, invariant } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { makeFolders } from '../../shared/runtime/make-folders.ts';
 import { buildCertificate, isCertifiableHost, type Issuer } from './certificate-builder.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -76,7 +77,7 @@ export async function openAuthority(
   folder: string,
   deps: { readonly clock: Clock; readonly log: Logger },
 ): Promise<Authority> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolders(folder, 0o700);
   await chmod(folder, 0o700);
   const path = join(folder, 'authority.pem');
   let text = await readPrivateFile(path, deps.log);

@@ -1,11 +1,12 @@
 // Serves commands on this host over a socket in the data folder. Who may open it is decided by the file system: the folder of
 // the socket and the socket are the node's user's alone.
 
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fastify, type FastifyInstance } from 'fastify';
 import { isAppError, type ErrorCode } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { makeFolders } from '../../shared/runtime/make-folders.ts';
 import type { NodeImports } from '../content/node-imports.ts';
 import { addImportRoutes } from './import-routes.ts';
 import { withSocketPath } from './socket-path.ts';
@@ -27,7 +28,7 @@ export async function startAdminServer(
 ): Promise<AsyncDisposable> {
   const app = createApp(deps);
   try {
-    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+    await makeFolders(dirname(path), FOLDER_MODE);
     await chmod(dirname(path), FOLDER_MODE);
     await rm(path, { force: true });
     await withSocketPath(path, (address) => app.listen({ path: address }));

@@ -3,13 +3,14 @@
 //   peers.json        the peers, the latest first
 //   rendezvous.json   where the DHT of the fleet is; `null` while hyperswarm is off
 
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Check } from 'typebox/value';
 import Type, { type Static, type TSchema } from 'typebox';
 import { Peer } from '../../shared/protocol/peer-shape.ts';
 import { Rendezvous } from '../../shared/protocol/rendezvous.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { makeFolders } from '../../shared/runtime/make-folders.ts';
 import type { PeerMemory, RendezvousMemory } from '../content/peer-memory.ts';
 import { hasCode } from './flushed-file.ts';
 import { FOLDER_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
@@ -47,7 +48,7 @@ class KnownFile<S extends TSchema> {
 
   async save(value: Static<S>): Promise<void> {
     const temporary = this.#path + TEMPORARY_SUFFIX;
-    await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
+    await makeFolders(this.#folder, FOLDER_MODE);
     await writeFile(temporary, `${JSON.stringify(value)}\n`, { mode: FILE_MODE });
     await rename(temporary, this.#path);
   }

@@ -6,12 +6,13 @@
 // Entries live in memory, the least recently heard first, at most `maxEntries` of them. Lines are appended a
 // moment after they are heard and never flushed: losing the newest ones costs nothing but an older answer.
 
-import { mkdir, open, readFile, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KnownIndex } from '../content/known-index.ts';
 import type { ManifestReference, PulledManifest } from '../content/content.ts';
 import { algorithmOf, digestOf, encodedOf, isDigest, type Digest } from '../../shared/oci/digest.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { makeFolders } from '../../shared/runtime/make-folders.ts';
 
 export interface KnownJournalOptions {
   readonly folder: string;
@@ -50,7 +51,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
 
   /** Opens or creates the journal in `options.folder`; broken lines (a crash while writing) are passed over. */
   static async open(deps: { readonly log: Logger }, options: KnownJournalOptions): Promise<KnownJournal> {
-    await mkdir(join(options.folder, 'manifests'), { recursive: true, mode: 0o700 });
+    await makeFolders(join(options.folder, 'manifests'), 0o700);
     const { entries, lines, isTorn } = await readEntries(journalPath(options.folder));
     const file = await open(journalPath(options.folder), 'a', 0o600);
     if (isTorn) await file.appendFile('\n');
@@ -182,7 +183,7 @@ export class KnownJournal implements KnownIndex, AsyncDisposable {
 
   async #writeManifest(digest: Digest, bytes: Uint8Array): Promise<void> {
     const path = manifestPath(this.#options.folder, digest);
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+    await makeFolders(join(path, '..'), 0o700);
     await writeFile(`${path}.new`, bytes, { mode: 0o600 });
     await rename(`${path}.new`, path);
     this.#onDisk.add(digest);

@@ -1,10 +1,11 @@
 // known/pulls.jsonl: a report of each blob that was pulled lately, one JSON document a line, the oldest first. Lines are appended
 // and never flushed; a crash loses the last ones. When there are many more than are worth keeping it is written anew.
 
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Check } from 'typebox/value';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { makeFolders } from '../../shared/runtime/make-folders.ts';
 import { KeptReport, type PullMemory } from '../pulls/pull-book.ts';
 import { hasCode } from './flushed-file.ts';
 import { FOLDER_MODE, FILE_MODE, TEMPORARY_SUFFIX } from './store-paths.ts';
@@ -57,7 +58,7 @@ export class PullReportsFile implements PullMemory, AsyncDisposable {
 
   async #write(): Promise<void> {
     try {
-      await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
+      await makeFolders(this.#folder, FOLDER_MODE);
       while (this.#waiting.length > 0) {
         const reports = this.#waiting;
         this.#waiting = [];

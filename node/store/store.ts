@@ -1,9 +1,10 @@
 // The storage of one node: opens the data folder, repairs it, and puts the parts together.
 
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { makeFolders } from '../../shared/runtime/make-folders.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
 import type { ArrivingStore, BlobStore, FileAdopter, PartialStore, UploadStore } from '../content/blob-store.ts';
@@ -82,7 +83,7 @@ interface StoreDeps {
 export async function openStore(deps: StoreDeps, options: StoreOptions): Promise<Store> {
   const { clock } = deps;
   const paths = new StorePaths(options.folder);
-  await mkdir(options.folder, { recursive: true, mode: FOLDER_MODE });
+  await makeFolders(options.folder, FOLDER_MODE);
   await using opening = new ResourceStack();
   opening.use(await FolderLock.acquire(options.folder));
   await prepare(paths);

@@ -1,9 +1,10 @@
 // Small files that hold keys: readable by their owner alone, whole or absent, flushed.
 
 import { randomUUID } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '../runtime/log.ts';
+import { makeFolders } from '../runtime/make-folders.ts';
 
 const OWNER_ONLY_FILE = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
@@ -52,7 +53,7 @@ export async function readPrivateFile(path: string, log: Logger): Promise<string
 }
 
 async function writeTemporary(path: string, text: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: OWNER_ONLY_FOLDER });
+  await makeFolders(dirname(path), OWNER_ONLY_FOLDER);
   const temporary = `${path}.${randomUUID()}.tmp`;
   const file = await open(temporary, 'wx', OWNER_ONLY_FILE);
   try {
