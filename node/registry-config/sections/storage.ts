@@ -41,16 +41,19 @@ export const storageSection: RegistrySection = {
     ignored('storage.redirect', 'any', 'There is no other place to send clients to.'),
     ignored('storage.cache', 'any', 'What exists is known without one, so nothing can go stale.'),
     ignored('storage.tag', 'any', 'Tags are rows of a database.'),
-    mapped('storage.maintenance.uploadpurging.enabled', 'switch', ['store.uploadPurging'], { default: 'true' }),
+    mapped('storage.maintenance.uploadpurging.enabled', 'switch', ['store.uploadPurging'], {
+      default: 'true',
+      about: 'Unless this is false, one key of the section needs all of them, as in the original.',
+    }),
     asSetting('storage.maintenance.uploadpurging.age', 'duration', 'store.uploadExpiryMs', { default: '168h' }),
     asSetting('storage.maintenance.uploadpurging.interval', 'duration', 'store.uploadPurgeMs', {
       default: '24h',
-      about: 'Without it ten minutes: looking costs little here.',
+      about: 'With nothing set here ten minutes: looking costs little.',
     }),
     mapped('storage.maintenance.uploadpurging.dryrun', 'switch', ['store.uploadPurging'], { default: 'false' }),
     asSetting('storage.maintenance.readonly.enabled', 'switch', 'registry.readOnly', { default: 'false' }),
   ],
-  settings: (values) => [...dataFolder(values), ...deletion(values), ...uploadPurging(values)],
+  settings: (values, problems) => [...dataFolder(values), ...deletion(values), ...uploadPurging(values, problems)],
 };
 
 function dataFolder(values: RegistryValues): readonly GivenSetting[] {
@@ -67,10 +70,14 @@ function deletion(values: RegistryValues): readonly GivenSetting[] {
   return ['blobs', 'manifests', 'tags'].map((what) => ({ key: `deletion.${what}`, raw, source }));
 }
 
-function uploadPurging(values: RegistryValues): readonly GivenSetting[] {
+/** Switched on, the original starts with all of its keys or not at all: an age nobody chose would decide what is removed. */
+function uploadPurging(values: RegistryValues, problems: string[]): readonly GivenSetting[] {
   const section = 'storage.maintenance.uploadpurging';
   if (!values.has(section)) return [];
   const isEnabled = values.flag(`${section}.enabled`) ?? true;
+  const missing = ['age', 'interval', 'dryrun'].filter((name) => isEnabled && !values.has(`${section}.${name}`));
+  for (const name of missing)
+    problems.push(`${section}.${name} is missing; set it too, or switch purging off with ${section}.enabled: false`);
   const dryRun = values.flag(`${section}.dryrun`) === true ? 'dry-run' : 'on';
   return [{ key: 'store.uploadPurging', raw: isEnabled ? dryRun : 'off', source: values.source(section) }];
 }

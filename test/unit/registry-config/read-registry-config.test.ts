@@ -100,6 +100,24 @@ catalog:
   });
 });
 
+test('Upload purging is set with all of its keys or refused, as in the original, unless it is off', async () => {
+  const missing = (key: string): string =>
+    `storage.maintenance.uploadpurging.${key} is missing; set it too, or switch purging off with storage.maintenance.uploadpurging.enabled: false`;
+  const given = (keys: string): string => `version: 0.1\nstorage: {maintenance: {uploadpurging: {${keys}}}}\n`;
+  const whole = 'age: 24h, interval: 1h, dryrun: false';
+
+  assert.deepEqual(await refusalOf(given('enabled: true')), ['age', 'interval', 'dryrun'].map(missing));
+  assert.deepEqual(await refusalOf(given('age: 24h')), ['interval', 'dryrun'].map(missing));
+  assert.deepEqual(await refusalOf(given('enabled: true, age: 24h, interval: 1h')), [missing('dryrun')]);
+  assert.deepEqual(await refusalOf(undefined, { STORAGE_MAINTENANCE_UPLOADPURGING_AGE: '24h' }), [
+    missing('interval'),
+    missing('dryrun'),
+  ]);
+  assert.equal((await settingsOf(given(whole)))['store.uploadPurging'], 'on');
+  for (const off of ['enabled: false', `enabled: false, ${whole}`])
+    assert.equal((await settingsOf(given(off)))['store.uploadPurging'], 'off', off);
+});
+
 test('Variables win over the file, in the order of their names, with values as YAML', async () => {
   const settings = await settingsOf(
     'version: 0.1\nstorage: {filesystem: {rootdirectory: /file}}\nhttp: {addr: ":1"}\n',
