@@ -60,6 +60,7 @@ export function helloOf(
     readonly zone?: string;
     readonly rack?: string;
     readonly hasSlowLink?: boolean;
+    readonly carriesOut?: string[];
   } = {},
 ): Params<'session.hello'> {
   return {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
-import { SessionLink } from '../../../node/coordinator-link/session-link.ts';
 import type { TlsMaterial } from '../../../shared/identity/tls-material.ts';
 import { makeSigningRequest } from '../../../shared/identity/signing-request.ts';
 import {
@@ -15,21 +14,18 @@ import {
 import { callCoordinator } from '../../../shared/protocol/coordinator-api.ts';
 import { encodeRequest } from '../../../shared/protocol/session-codec.ts';
 import { systemClock } from '../../../shared/runtime/clock.ts';
-import { silentLogger } from '../../../shared/runtime/log.ts';
 import { ResourceStack } from '../../../shared/runtime/resource-stack.ts';
-import { Metrics } from '../../../shared/runtime/metrics.ts';
 import { generateKeyPairSync } from 'node:crypto';
+import { connectNode } from '../../support/connected-node.ts';
 import { makeTestFleet } from '../../support/fleet-identity.ts';
 import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 import {
   enrolTestNode,
   helloOf,
   imageManifest,
-  LinkedNode,
   smallBlob,
   startTestCoordinator,
   type TestCoordinator,
-  type TestNode,
 } from '../../support/test-coordinator.ts';
 
 const { signal } = new AbortController();
@@ -278,24 +274,6 @@ test('A node renews its certificate in its session and without one', async () =>
     code: 'identity_refused',
   });
 });
-
-async function connectNode(
-  coordinator: TestCoordinator,
-  name: string,
-  options: {
-    readonly isOrigin?: boolean;
-    readonly zone?: string;
-    readonly rack?: string;
-    readonly hasSlowLink?: boolean;
-  } = {},
-  node: TestNode = enrolTestNode(coordinator.running, name),
-): Promise<LinkedNode> {
-  const { fleetId, port } = coordinator.running;
-  const identity = { nodeId: node.nodeId, fleetId, tls: () => node.tls };
-  const deps = { clock: systemClock, log: silentLogger, metrics: new Metrics(), random: Math.random, identity };
-  const link = new SessionLink(deps, { coordinator: `127.0.0.1:${port}`, hello: helloOf(name, options) });
-  return LinkedNode.connect(node.nodeId, link);
-}
 
 function target(coordinator: TestCoordinator, tls: { readonly cert?: string; readonly key?: string }) {
   const { address, fleetId, tls: admin } = coordinator.admin;
