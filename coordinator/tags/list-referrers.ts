@@ -7,8 +7,8 @@ import type { ListedReferrers } from '../cache/listed-referrers.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
 import type { Referrer } from '../database/manifest-table.ts';
 
-/** What one descriptor takes beside its annotations: digest of 135 characters, two media types, keys and quotes. */
-const ENVELOPE_BYTES = 600;
+/** What one descriptor takes beside its annotations and the two media types: digest of 135 characters, keys and quotes. */
+const ENVELOPE_BYTES = 300;
 /** Largest page whatever is asked, so that it fits a session message; the rest comes with the next page. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -49,12 +49,18 @@ function pageOf(referrers: Iterable<Referrer>, params: Params<'referrers.list'>)
   let pageBytes = 0;
   for (const referrer of referrers) {
     if (artifactTypes.size > 0 && !artifactTypes.has(referrer.artifactType ?? '')) continue;
-    pageBytes += ENVELOPE_BYTES + Buffer.byteLength(referrer.annotations ?? '');
+    pageBytes += sizeOf(referrer);
     const isFull = descriptors.length >= limit || (descriptors.length > 0 && pageBytes > maxBytes);
     if (isFull) return { descriptors, hasMore: true };
     descriptors.push(toDescriptor(referrer));
   }
   return { descriptors, hasMore: false };
+}
+
+/** At most what it takes in a message, written by whoever pushed it: a type may be as long as a manifest. */
+function sizeOf({ mediaType, artifactType, annotations }: Referrer): number {
+  const types = Buffer.byteLength(mediaType) + Buffer.byteLength(artifactType ?? '');
+  return ENVELOPE_BYTES + types + Buffer.byteLength(annotations ?? '');
 }
 
 /** Both are in order of digest; so is what comes out, each once, and what is held goes before what was said of it. */
