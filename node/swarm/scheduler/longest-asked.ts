@@ -1,4 +1,4 @@
-// Which request to double in the end game.
+// Which request to double in the end game, and whether it may be doubled once more.
 
 import type { Neighbour } from './neighbour.ts';
 
@@ -32,4 +32,19 @@ export function longestAsked(
     }
   }
   return oldest?.pieceIndex;
+}
+
+/** How many were asked for a piece after `sinceMs`: those asked before had time enough for it. */
+export function waitingCount(
+  neighbours: ReadonlyArray<Neighbour | undefined>,
+  pieceIndex: number,
+  sinceMs: number,
+): number {
+  let count = 0;
+  for (const neighbour of neighbours) {
+    for (const asked of neighbour?.asked ?? []) {
+      if (asked.pieceIndex === pieceIndex && asked.askedMs > sinceMs) count += 1;
+    }
+  }
+  return count;
 }

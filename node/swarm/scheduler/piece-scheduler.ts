@@ -6,7 +6,7 @@ import { isInShare, type PieceShare } from '../../../shared/pieces/piece-share.t
 import { creditsToAsk } from './credits.ts';
 import { areHoldersFew } from './few-holders.ts';
 import { LateRequests } from './late-requests.ts';
-import { longestAsked } from './longest-asked.ts';
+import { longestAsked, waitingCount } from './longest-asked.ts';
 import { LostPieces } from './lost-pieces.ts';
 import { Neighbour } from './neighbour.ts';
 import { OwnPace } from './own-pace.ts';
@@ -28,7 +28,10 @@ export interface SchedulerActions {
   stalled(neighbour: number): void;
 }
 
-/** Neighbours that are asked for one piece at a time, in the end game; before it each piece is asked of one. */
+/**
+ * Neighbours that are asked for one piece at a time, in the end game; before it each piece is asked of one. Those who have had time enough for
+ * it do not count, though they send a little now and then: two who never end would keep the piece from all others.
+ */
 const MAX_ASKED_TWICE = 2;
 
 /** One blob's downloads from all neighbours. Neighbours are numbers that the caller gives out and may reuse. */
@@ -335,11 +338,12 @@ export class PieceScheduler {
 
   /** Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere, if that is late. */
   #endGame(idle: Neighbour, nowMs: number): void {
+    const overdueMs = this.#times.overdueMs;
+    const isOpen = (piece: number): boolean =>
+      this.#pieces.askedCount(piece) < MAX_ASKED_TWICE ||
+      waitingCount(this.#neighbours, piece, nowMs - overdueMs) < MAX_ASKED_TWICE;
     const mayDouble = (piece: number): boolean =>
-      idle.has.has(piece) &&
-      this.#picker.isNeeded(piece) &&
-      !this.#pieces.isHere(piece) &&
-      this.#pieces.askedCount(piece) < MAX_ASKED_TWICE;
+      idle.has.has(piece) && this.#picker.isNeeded(piece) && !this.#pieces.isHere(piece) && isOpen(piece);
     const late = longestAsked(this.#neighbours, { except: idle, recentMs: this.#times.recentMs, nowMs, mayDouble });
     if (late !== undefined) this.#request(idle, late, nowMs);
   }

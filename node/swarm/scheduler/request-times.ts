@@ -44,6 +44,12 @@ export class RequestTimes {
     return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
   }
 
+  /** A request of any neighbour is overdue after this, whether bytes of it came or not: it is not ended then, but relied on no more. */
+  get overdueMs(): number {
+    const { firstDeadlineMs, minDeadlineMs } = this.#options;
+    return this.recentMs === 0 ? firstDeadlineMs : Math.max(minDeadlineMs, DEADLINE_FACTOR * this.recentMs);
+  }
+
   /** Pieces that neighbours are sure to give by their own choice: those that have not given each once yet, and are not silent. */
   awaited(neighbours: ReadonlyArray<Neighbour | undefined>, nowMs: number): number {
     let awaited = 0;
