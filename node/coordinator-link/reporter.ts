@@ -5,11 +5,10 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { SwarmSource } from '../content/swarm-source.ts';
+import { freeInSteps } from './free-in-steps.ts';
 
 /** Pause between two reports: a person who watches sees progress; ten thousand idle nodes say nothing, since only news is sent. */
 const REPORT_EVERY_MS = 2_000;
-/** Free space is news only in steps: logs of other programs move it all the time. */
-const FREE_STEP_BYTES = 64 * 1024 * 1024;
 /** Downloads in one report, as many as it may hold; the rest is not shown. */
 const MAX_DOWNLOADS = 100;
 
@@ -69,7 +68,7 @@ async function makeReport({ blobs, swarm, links }: ReporterDeps): Promise<NodeRe
   return {
     blobCount,
     blobBytes,
-    freeBytes: Math.floor(freeBytes / FREE_STEP_BYTES) * FREE_STEP_BYTES,
+    freeBytes: freeInSteps(freeBytes),
     downloads: downloads.map(({ digest, sizeBytes, doneBytes, peers }) => ({ digest, sizeBytes, doneBytes, peers })),
     links: links(),
   };
