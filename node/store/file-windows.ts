@@ -8,9 +8,9 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { LentBytes } from '../content/blob-reader.ts';
 import { loadLinuxMemory, type FileWindow, type LinuxMemory, type LoadedLinuxMemory } from './linux-memory.ts';
 
-/** Half of what a socket holds at most: smaller ones cost calls, with larger ones others wait longer for their turn. */
-const WINDOW_BYTES = 2 * 1024 * 1024;
-/** Address space of 512 MiB in all; one window for each client that takes bytes. Who finds none reads into buffers. */
+/** What a socket holds at most: smaller ones cost calls and page faults; others wait about a millisecond for their turn. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+/** Address space of 1 GiB in all; one window for each client that takes bytes. Who finds none reads into buffers. */
 const MAX_WINDOWS = 256;
 
 /** The windows of a process. They are address space and hold no memory but the page cache's. */
