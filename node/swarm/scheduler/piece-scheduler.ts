@@ -296,13 +296,15 @@ export class PieceScheduler {
     if (neighbour.isSeeder) {
       this.#askFirst(neighbour, nowMs);
       this.#fillCredits(neighbour, nowMs);
-      return;
-    }
+    } else this.#fillByNumber(neighbour, nowMs);
+    if (neighbour.asked.length === 0 && this.#picker.wanted.count === 0) this.#endGame(neighbour, nowMs);
+  }
+
+  #fillByNumber(neighbour: Neighbour, nowMs: number): void {
     while (neighbour.hasRoom) {
       const piece = this.#pick(neighbour, nowMs);
       if (piece === NO_PIECE || !this.#request(neighbour, piece, nowMs)) break;
     }
-    if (neighbour.asked.length === 0 && this.#picker.wanted.count === 0) this.#endGame(neighbour, nowMs);
   }
 
   /**
@@ -336,15 +338,19 @@ export class PieceScheduler {
     }
   }
 
-  /** Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere, if that is late. */
+  /**
+   * Everything is asked for: an idle neighbour doubles the request that has waited longest elsewhere, if that is late. One that gives to all
+   * pieces of its own choice does so only when it is overdue: what comes a little late from another costs it nothing.
+   */
   #endGame(idle: Neighbour, nowMs: number): void {
-    const overdueMs = this.#times.overdueMs;
+    const { doubledAfterMs, overdueMs } = this.#times;
+    const longMs = idle.isSeeder ? overdueMs : doubledAfterMs;
     const isOpen = (piece: number): boolean =>
       this.#pieces.askedCount(piece) < MAX_ASKED_TWICE ||
       waitingCount(this.#neighbours, piece, nowMs - overdueMs) < MAX_ASKED_TWICE;
     const mayDouble = (piece: number): boolean =>
       idle.has.has(piece) && this.#picker.isNeeded(piece) && !this.#pieces.isHere(piece) && isOpen(piece);
-    const late = longestAsked(this.#neighbours, { except: idle, recentMs: this.#times.recentMs, nowMs, mayDouble });
+    const late = longestAsked(this.#neighbours, { except: idle, longMs, nowMs, mayDouble });
     if (late !== undefined) this.#request(idle, late, nowMs);
   }
 

@@ -6,6 +6,10 @@ import type { Neighbour } from './neighbour.ts';
 const DEADLINE_FACTOR = 4;
 /** Nobody is given more silence than this; then the piece is asked of another and the neighbour rests. */
 const MAX_DEADLINE_MS = 30_000;
+/** In the end game a request is doubled after this many times the recent time of a request. */
+const END_GAME_FACTOR = 2;
+/** No request is doubled before this: a burst of pieces over a fast link is not lateness. */
+const END_GAME_MIN_MS = 50;
 /** Weight of the newest value in running means. */
 const MEAN_WEIGHT = 0.2;
 
@@ -42,6 +46,11 @@ export class RequestTimes {
     const usualMs = Math.max(neighbour.recentMs, this.recentMs);
     if (usualMs === 0) return firstDeadlineMs;
     return Math.min(MAX_DEADLINE_MS, Math.max(minDeadlineMs, DEADLINE_FACTOR * usualMs));
+  }
+
+  /** A request is doubled in the end game after this. */
+  get doubledAfterMs(): number {
+    return Math.max(END_GAME_MIN_MS, END_GAME_FACTOR * this.recentMs);
   }
 
   /** A request of any neighbour is overdue after this, whether bytes of it came or not: it is not ended then, but relied on no more. */

@@ -50,3 +50,44 @@ for (const tricklers of [1, 2, 5, 20]) {
     assert.ok(endMs < 20_000, `ended after ${endMs} ms of its own time`);
   });
 }
+
+test('A neighbour that trickles does not keep a pull from its end while one gives pieces of its own choice', () => {
+  const pieceCount = 100;
+  const { made, take } = scheduler({ pieceCount });
+  const [trickler, origin] = [0, 1];
+  const given: Array<{ readonly piece: number; readonly atMs: number }> = [];
+  let next = 0;
+  const give = (piece: number, nowMs: number): void => {
+    given.push({ piece, atMs: Math.max(nowMs, given.at(-1)?.atMs ?? 0) + PIECE_MS });
+  };
+  const hear = (nowMs: number): void => {
+    for (const line of take()) {
+      const [what, neighbour, piece] = line.split(' ');
+      if (Number(neighbour) !== origin) continue;
+      if (what === 'request') give(Number(piece), nowMs);
+      if (what === 'any' && next < pieceCount) give(next++, nowMs);
+    }
+  };
+  withFull(made, origin, pieceCount);
+  made.neighbourOffers(origin, { credits: 2, isPassOver: false }, 0);
+  made.neighbourAdded(trickler, 0);
+  // The last pieces, which the other comes to at its end.
+  for (let piece = pieceCount - 2; piece < pieceCount; piece += 1) made.neighbourHas(trickler, piece, 0);
+  hear(0);
+  for (let nowMs = 10; nowMs <= 60_000 && !made.isComplete; nowMs += 10) {
+    for (let first = given[0]; first !== undefined && first.atMs <= nowMs; first = given[0]) {
+      given.shift();
+      const { piece } = first;
+      if (!made.isAsked(origin, piece) && !made.creditStarted(origin, piece, nowMs)) continue;
+      made.pieceArrived(origin, piece, nowMs);
+      made.pieceVerified(piece);
+    }
+    if (nowMs % TICK_MS === 0) {
+      made.bytesArrived(trickler, nowMs);
+      made.tick(nowMs);
+    }
+    hear(nowMs);
+  }
+
+  assert.ok(made.isComplete, 'it ends');
+});
