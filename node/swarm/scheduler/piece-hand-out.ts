@@ -1,6 +1,9 @@
 // How a node that has a blob whole gives it out: every piece once, lowest first, before it gives any piece twice. Nodes keep a credit
 // open ("send me anything"); credits are served in the order they came, so a slow node, whose credits come late, gets
 // few of the pieces that only it would have. This takes a third off the time of a fleet against plain serving.
+//
+// Who comes while others have pieces already gets the first piece of the blob first, whoever has that: a client there waits for it,
+// and would wait until a neighbour is reached that has it and is free. All who come later cost one piece each.
 
 import { PieceSet } from './piece-set.ts';
 
@@ -51,6 +54,8 @@ interface HandOutNode {
   /** Given to it and not taken: it may be slow, or have them from elsewhere. They are not for it while others ask. */
   readonly notTaken: PieceSet;
   openCredits: number;
+  /** It came when others had pieces already, and nothing was given to it yet. */
+  isNewcomer: boolean;
 }
 
 /** One blob's hand-out among the nodes linked to this one. Lives while any of them downloads it. */
@@ -66,6 +71,8 @@ export class PieceHandOut {
   /** Pieces with at most `maxHolders` holders. */
   readonly #scarce: PieceSet;
   #givenCount = 0;
+  /** Some node told that it has a piece. */
+  #isUnderWay = false;
 
   constructor(options: HandOutOptions) {
     this.#maxHolders = options.maxHolders ?? MAX_HOLDERS;
@@ -95,7 +102,8 @@ export class PieceHandOut {
   nodeJoined(id: number): void {
     const { length } = this.#unsent;
     const none = (): PieceSet => new PieceSet(length);
-    this.#nodes.set(id, { has: none(), onTheWay: none(), notTaken: none(), openCredits: 0 });
+    const isNewcomer = this.#isUnderWay;
+    this.#nodes.set(id, { has: none(), onTheWay: none(), notTaken: none(), openCredits: 0, isNewcomer });
   }
 
   nodeLeft(id: number): void {
@@ -112,6 +120,7 @@ export class PieceHandOut {
     const node = this.#nodes.get(id);
     if (node === undefined || !node.has.add(piece)) return;
     this.#arrived(node, piece);
+    this.#isUnderWay = true;
     const count = (this.#holderCounts[piece] ?? 0) + 1;
     this.#holderCounts[piece] = count;
     if (count > this.#maxHolders) {
@@ -160,6 +169,7 @@ export class PieceHandOut {
       if (pieceIndex < 0) continue;
       this.#queue.splice(at, 1);
       node.openCredits -= 1;
+      node.isNewcomer = false;
       if (node.onTheWay.add(pieceIndex)) this.#onTheWayCounts[pieceIndex] = this.#onTheWayCount(pieceIndex) + 1;
       this.#unsent.remove(pieceIndex);
       this.#givenCount += 1;
@@ -170,6 +180,7 @@ export class PieceHandOut {
 
   /** @param isNotFor pieces that this node is not to get. */
   #pieceFor(node: HandOutNode, isNotFor: (piece: number) => boolean): number {
+    if (node.isNewcomer && node.has.count === 0 && this.#givenCount < this.#maxGiven && !isNotFor(0)) return 0;
     for (let piece = this.#unsent.next(0); piece >= 0; piece = this.#unsent.next(piece + 1)) {
       if (!isNotFor(piece)) return piece;
     }

@@ -130,3 +130,36 @@ test('Whatever nodes refuse, each piece that one of them lacks is given, whoever
     }),
   );
 });
+
+test('Who comes with nothing while others have pieces gets the first piece first, once; who has some, or came with the others, does not', () => {
+  const handOut = new PieceHandOut({ pieceCount: 10 });
+  const give = (node: number): number | undefined => {
+    handOut.creditAsked(node, 1);
+    return handOut.next()?.pieceIndex;
+  };
+  for (const node of [0, 1]) handOut.nodeJoined(node);
+  assert.equal(give(0), 0);
+  handOut.nodeHas(0, 0);
+  assert.equal(give(1), 1, 'it came before anybody had anything');
+  for (const node of [2, 3]) handOut.nodeJoined(node);
+  handOut.nodeHas(3, 7);
+
+  assert.deepEqual([2, 2, 3].map(give), [0, 2, 3]);
+});
+
+test('Newcomers get no first piece beyond 1.3 copies in all', () => {
+  const handOut = new PieceHandOut({ pieceCount: 10, maxHolders: 0 });
+  const give = (node: number): number | undefined => {
+    handOut.creditAsked(node, 1);
+    return handOut.next()?.pieceIndex;
+  };
+  handOut.nodeJoined(0);
+  for (let piece = 0; piece < 10; piece += 1) handOut.nodeHas(0, give(0) ?? 0);
+
+  const given = [1, 2, 3, 4, 5].map((node) => {
+    handOut.nodeJoined(node);
+    return give(node);
+  });
+
+  assert.deepEqual(given, [0, 0, 0, undefined, undefined]);
+});
