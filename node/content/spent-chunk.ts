@@ -1,4 +1,4 @@
-// Gives the memory of a chunk of a request body back at once, instead of when the collector comes by.
+// Gives the memory of a chunk that came over a connection back at once, instead of when the collector comes by.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -6,7 +6,7 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import type { Body, TakeBytes } from '../content/body.ts';
 import { streamBody } from '../content/stream-body.ts';
-import { LOOKS_PER_TIMEOUT, StallWatch } from './stall-watch.ts';
+import { LOOKS_PER_TIMEOUT, StallWatch } from '../../shared/runtime/stall-watch.ts';
 
 export interface RequestBodyOptions {
   readonly idleTimeoutMs: number;

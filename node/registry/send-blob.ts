@@ -16,7 +16,7 @@ import { invariant } from '../../shared/runtime/errors.ts';
 import type { LentBytes } from '../content/blob-reader.ts';
 import type { Answer, BlobBody, BlobPart } from './answer.ts';
 import { BUFFER_BYTES, BufferLease, type BufferPool } from './buffer-pool.ts';
-import { StallWatch } from './stall-watch.ts';
+import { StallWatch } from '../../shared/runtime/stall-watch.ts';
 
 /** Up to this size a blob is read into a buffer of its own and leaves in one write together with its headers. */
 const SMALL_BYTES = 64 * 1024;

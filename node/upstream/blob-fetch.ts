@@ -12,7 +12,7 @@ import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
-import { chunkedBody } from '../content/body.ts';
+import type { Body } from '../content/body.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { ArrivingBlob, ArrivingStore } from '../content/blob-store.ts';
 
@@ -30,7 +30,7 @@ export interface BlobSupply {
   /** Of the whole blob. */
   readonly sizeBytes: number;
   readonly firstByte: number;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: Body;
 }
 
 /** Where the bytes come from. */
@@ -260,7 +260,7 @@ export class BlobFetch {
         const arriving = await this.#openFor(answer.sizeBytes);
         this.#part?.begun(arriving);
         tellOpened(arriving);
-        await arriving.receive(chunkedBody(this.#counted(from(answer, before))), signal);
+        await arriving.receive(this.#restOf(answer, before), signal);
         if (arriving.readableBytes !== arriving.sizeBytes) throw this.#lost('ended too early');
         await this.#part?.received(signal);
         return arriving;
@@ -283,11 +283,22 @@ export class BlobFetch {
     });
   }
 
-  async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of body) {
-      if (!this.isReadAlong) this.#deps.onReceived(chunk.byteLength);
-      yield chunk;
-    }
+  /** What of an answer is not here yet, and counts as received: a source that starts over sends again what is here already. */
+  #restOf({ body, firstByte }: BlobSupply, wantedByte: number): Body {
+    let position = firstByte;
+    const restOf = (bytes: Uint8Array): Uint8Array => {
+      const skippedBytes = Math.min(Math.max(0, wantedByte - position), bytes.byteLength);
+      position += bytes.byteLength;
+      return skippedBytes === 0 ? bytes : bytes.subarray(skippedBytes);
+    };
+    return {
+      pour: (take, signal) =>
+        body.pour((bytes) => {
+          const rest = restOf(bytes);
+          if (!this.isReadAlong) this.#deps.onReceived(rest.byteLength);
+          return take(rest);
+        }, signal),
+    };
   }
 
   async #leave(): Promise<void> {
@@ -311,19 +322,6 @@ export class BlobFetch {
 
   #lost(what: string): AppError {
     return new AppError('upstream_unavailable', `the upstream ${what}`, { detail: { digest: this.digest } });
-  }
-}
-
-/** A source that starts over sends again what is here already. */
-async function* from(
-  { body, firstByte }: { readonly body: AsyncIterable<Uint8Array>; readonly firstByte: number },
-  wantedByte: number,
-): AsyncGenerator<Uint8Array> {
-  let position = firstByte;
-  for await (const chunk of body) {
-    const skip = Math.min(Math.max(0, wantedByte - position), chunk.byteLength);
-    position += chunk.byteLength;
-    if (skip < chunk.byteLength) yield chunk.subarray(skip);
   }
 }
 

@@ -1,37 +1,85 @@
 // Bodies of an upstream's answers, as much of them as we are ready to take.
 
+import { onceAborted } from '../../shared/runtime/abort-listener.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
+import { joinSignals } from '../../shared/runtime/joined-signal.ts';
+import { StallWatch } from '../../shared/runtime/stall-watch.ts';
+import type { Body, TakeBytes } from '../content/body.ts';
+import { streamBody } from '../content/stream-body.ts';
 import type { UpstreamResponse } from './guarded-http.ts';
 
-/** A body that says nothing for so long is given up: a slow line moves, a dead one does not. */
+/** A body that says nothing for so long, or a quarter longer, is given up: a slow line moves, a dead one does not. */
 const IDLE_TIMEOUT_MS = 30_000;
 
-/** The chunks of a body; ends with an error when it stops coming, breaks off, or the signal says so. The response is closed then. */
-export async function* bodyOf(
-  deps: { readonly clock: Clock },
-  response: UpstreamResponse,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const onAbort = (): void => void response.destroy();
-  const onIdle = (): void => void response.destroy(new Error('nothing came any more'));
-  signal.addEventListener('abort', onAbort, { once: true });
-  let timer = deps.clock.schedule(IDLE_TIMEOUT_MS, onIdle);
-  try {
-    signal.throwIfAborted();
-    for await (const chunk of response as AsyncIterable<Uint8Array>) {
-      timer.cancel(); // whoever takes the chunk may take his time
-      yield chunk;
-      timer = deps.clock.schedule(IDLE_TIMEOUT_MS, onIdle);
+/**
+ * The body of an answer, poured out or iterated over, once. It ends with an error when it stops coming, breaks off, or a signal says
+ * so; whoever takes a chunk may take his time. The response is closed then.
+ */
+export class BoundedBody implements Body, AsyncIterable<Uint8Array> {
+  readonly #response: UpstreamResponse;
+  readonly #signal: AbortSignal;
+  readonly #watch: StallWatch;
+  #chunkCount = 0;
+  #isTaking = false;
+
+  /** @param signal ends it, besides the one of `pour`. */
+  constructor(deps: { readonly clock: Clock }, response: UpstreamResponse, signal: AbortSignal) {
+    this.#response = response;
+    this.#signal = signal;
+    const readMark = (): number | undefined => (this.#isTaking ? undefined : this.#chunkCount);
+    const onStall = (): void => void response.destroy(new Error('nothing came any more'));
+    this.#watch = new StallWatch(deps, { readMark, onStall }, { timeoutMs: IDLE_TIMEOUT_MS });
+  }
+
+  /** Chunks are freed once they were taken. */
+  async pour(take: TakeBytes, signal: AbortSignal): Promise<void> {
+    using either = joinSignals([this.#signal, signal]);
+    this.#watch.start();
+    try {
+      await streamBody(this.#response).pour((chunk) => this.#give(take, chunk), either.signal);
+    } finally {
+      this.#watch.stop();
+      this.#response.destroy();
     }
-    signal.throwIfAborted();
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    timer.cancel();
-    signal.removeEventListener('abort', onAbort);
-    response.destroy();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const signal = this.#signal;
+    const stopListening = onceAborted(signal, () => void this.#response.destroy());
+    this.#watch.start();
+    try {
+      signal.throwIfAborted();
+      for await (const chunk of this.#response as AsyncIterable<Uint8Array>) {
+        this.#chunkCount += 1;
+        this.#isTaking = true;
+        yield chunk;
+        this.#isTaking = false;
+      }
+      signal.throwIfAborted();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      stopListening();
+      this.#watch.stop();
+      this.#response.destroy();
+    }
+  }
+
+  #give(take: TakeBytes, chunk: Uint8Array): Promise<void> | undefined {
+    this.#chunkCount += 1;
+    const taken = take(chunk);
+    return taken === undefined ? undefined : this.#waitFor(taken);
+  }
+
+  async #waitFor(taken: Promise<void>): Promise<void> {
+    this.#isTaking = true;
+    try {
+      await taken;
+    } finally {
+      this.#isTaking = false;
+    }
   }
 }
 
@@ -46,7 +94,7 @@ export async function readBody(
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   try {
-    for await (const chunk of bodyOf(deps, response, signal)) {
+    for await (const chunk of new BoundedBody(deps, response, signal)) {
       sizeBytes += chunk.byteLength;
       if (sizeBytes > maxBytes) throw new AppError('upstream_unavailable', `${what} is larger than ${maxBytes} bytes`);
       chunks.push(chunk);

@@ -9,17 +9,22 @@ import { isAppError, type AppError } from '../../shared/runtime/errors.ts';
 import type { BlobReader } from '../content/blob-reader.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { BlobMount, BlobRemoval, Blobs } from '../content/content.ts';
-import type { BlobFetch, BlobOrigin } from './blob-fetch.ts';
+import type { BlobFetch, BlobOrigin, BlobSupply } from './blob-fetch.ts';
 import type { BlobFetches } from './blob-fetches.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 import type { CachedRepository, UpstreamNames } from './upstream-name.ts';
 
+/** What is asked of an upstream; see upstream-client.ts. */
+export interface UpstreamBlobs extends Pick<UpstreamClient, 'blobSize'> {
+  blob(remote: string, digest: Digest, fromByte: number, signal: AbortSignal): Promise<BlobSupply | undefined>;
+}
+
 export interface CachedBlobsDeps {
   /** Blobs that repositories of this fleet hold. */
   readonly held: Blobs;
   readonly names: UpstreamNames;
-  readonly clientOf: (upstream: string) => Pick<UpstreamClient, 'blob' | 'blobSize'>;
+  readonly clientOf: (upstream: string) => UpstreamBlobs;
   readonly fetches: BlobFetches;
   readonly store: Pick<BlobStore, 'stat'>;
   readonly metrics: ProxyMetrics;

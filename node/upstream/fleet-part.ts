@@ -23,6 +23,7 @@ import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { ArrivingLeaves } from '../content/arriving-leaves.ts';
+import { chunkedBody } from '../content/body.ts';
 import type { ArrivingBlob } from '../content/blob-store.ts';
 import type { BlobOrigin, BlobSupply, FetchPart } from './blob-fetch.ts';
 import { ASK_AGAIN_MS, type SharedTurn } from './fleet-turns.ts';
@@ -116,7 +117,8 @@ export class FleetPart implements FetchPart {
       if (source !== undefined && table !== undefined) {
         const firstByte = fromByte - (fromByte % LEAF_BYTES);
         this.#sources.opened();
-        return { sizeBytes: table.sizeBytes, firstByte, body: this.#read({ source, table, firstByte }, either) };
+        const chunks = this.#read({ source, table, firstByte }, either);
+        return { sizeBytes: table.sizeBytes, firstByte, body: chunkedBody(chunks) };
       }
       await this.#changes.next(signal);
     }
@@ -227,14 +229,12 @@ export class FleetPart implements FetchPart {
     how: { readonly source: Peer; readonly table: ProvisionalTable; readonly firstByte: number },
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const { source } = how;
-    const stream = { ...how, digest: this.#digest, changes: this.#changes };
     try {
-      yield* leavesFrom(this.#deps, stream, signal);
+      yield* leavesFrom(this.#deps, { ...how, digest: this.#digest, changes: this.#changes }, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#sources.lose(source.nodeId);
-      this.#logLeft(source.nodeId, error instanceof Error ? error.message : String(error));
+      this.#sources.lose(how.source.nodeId);
+      this.#logLeft(how.source.nodeId, error instanceof Error ? error.message : String(error));
       throw new AppError('upstream_unavailable', 'a host of the fleet gives no more of this blob', { cause: error });
     }
   }

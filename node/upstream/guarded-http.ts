@@ -5,12 +5,19 @@
 // place, and those that the operator listed, may be anywhere.
 
 import { lookup as systemLookup } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import { joinSignals } from '../../shared/runtime/joined-signal.ts';
+import { freeChunk } from '../content/spent-chunk.ts';
 import { addressClass } from './address-class.ts';
 import { connectFailure } from './connect-failure.ts';
 import { isListed } from './listed-places.ts';
@@ -126,6 +133,7 @@ export class GuardedHttp implements Disposable {
       const onAbort = (): void => void outgoing.destroy(new Error('aborted'));
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
+      freeReceived(outgoing);
       outgoing.once('error', reject);
       outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
       outgoing.once('response', (response) => {
@@ -182,4 +190,15 @@ export class GuardedHttp implements Disposable {
   #unavailable(what: string, detail: AppError['detail'] = {}, cause?: unknown): AppError {
     return new AppError('upstream_unavailable', `the upstream ${this.#upstream.name} ${what}`, { cause, detail });
   }
+}
+
+/**
+ * Frees what a connection receives as soon as the parser of the answer has read it, which copies what belongs to a body. Its listener
+ * comes behind the parser's, and goes before the connection gets another request.
+ */
+function freeReceived(outgoing: ClientRequest): void {
+  outgoing.once('socket', (socket) => {
+    socket.on('data', freeChunk);
+    outgoing.once('close', () => socket.off('data', freeChunk));
+  });
 }

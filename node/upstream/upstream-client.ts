@@ -8,7 +8,7 @@ import { MAX_BLOB_BYTES } from '../../shared/pieces/piece-table.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { AppError, isAppError } from '../../shared/runtime/errors.ts';
 import type { ManifestReference } from '../content/content.ts';
-import { bodyOf, readBody } from './bounded-body.ts';
+import { BoundedBody, readBody } from './bounded-body.ts';
 import { parseChallenges } from './challenges.ts';
 import { GuardedHttp, type UpstreamResponse } from './guarded-http.ts';
 import { parseReferrerPage, type UpstreamReferrerPage } from './referrer-page.ts';
@@ -39,7 +39,7 @@ export interface UpstreamBlob {
   readonly sizeBytes: number;
   /** Of which byte the body is the first. */
   readonly firstByte: number;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: BoundedBody;
 }
 
 interface Ask {
@@ -122,7 +122,7 @@ export class UpstreamClient implements Disposable {
     const response = await this.#ask({ method: 'GET', remote, path: `blobs/${digest}`, headers }, signal);
     if (response === undefined) return undefined;
     try {
-      const body = bodyOf({ clock: this.#clock }, response, signal);
+      const body = new BoundedBody({ clock: this.#clock }, response, signal);
       if (response.statusCode !== 206) {
         const length = response.headers['content-length'];
         const sizeBytes =

@@ -1,7 +1,9 @@
 // A fetch from an upstream: how long it goes on without a client, and what other hosts get at its end.
 
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { chunkedBody, type Body } from '../../../node/content/body.ts';
 import type { ArrivingBlob, BlobStat } from '../../../node/content/blob-store.ts';
 import { DigestLocks } from '../../../node/content/digest-locks.ts';
 import { BlobFetches } from '../../../node/upstream/blob-fetches.ts';
@@ -24,7 +26,7 @@ test('A fetch that every client left goes on for a minute from the last of them 
   const origin = {
     open: async (_: number, signal: AbortSignal) => {
       ended = signal;
-      return { sizeBytes: 1_000_000, firstByte: 0, body: silentBody(signal) };
+      return { sizeBytes: 1_000_000, firstByte: 0, body: chunkedBody(silence(signal)) };
     },
   };
   const deps = {
@@ -52,7 +54,7 @@ test('A fetch that every client left goes on for a minute from the last of them 
 test('A fetch that is over leaves no timer behind', async () => {
   const clock = new FakeClock();
   const store = { openArriving: () => Promise.reject(new AppError('not_enough_space', 'the disk is full')) };
-  const origin = { open: async () => ({ sizeBytes: 10, firstByte: 0, body: silentBody(never) }) };
+  const origin = { open: async () => ({ sizeBytes: 10, firstByte: 0, body: chunkedBody(silence(never)) }) };
   const deps = { clock, log: silentLogger, store, keep: async () => undefined, onReceived: () => undefined };
 
   await new BlobFetch(deps, { digest: digestOf(Buffer.from('a')), origin }).done;
@@ -100,11 +102,11 @@ test('A leaf that is being read for another host when the fetch ends is read fro
   assert.deepEqual(Buffer.from(leaf ?? []), bytes);
 });
 
-async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+function bodyOf(bytes: Uint8Array): Body {
+  return chunkedBody(Readable.from([bytes]));
 }
 
-async function* silentBody(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* silence(signal: AbortSignal): AsyncGenerator<Uint8Array> {
   await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
   yield new Uint8Array(0);
 }

@@ -1,7 +1,9 @@
 // Blobs of a repository that is a copy of an upstream's.
 
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { chunkedBody, type Body } from '../../../node/content/body.ts';
 import type { BlobReader } from '../../../node/content/blob-reader.ts';
 import type { Blobs } from '../../../node/content/content.ts';
 import { DigestLocks } from '../../../node/content/digest-locks.ts';
@@ -81,6 +83,6 @@ async function readAll(reader: BlobReader): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+function bodyOf(bytes: Uint8Array): Body {
+  return chunkedBody(Readable.from([bytes]));
 }

@@ -1,7 +1,9 @@
 // A host that reads along what another fetches: whom it believes, and for how long.
 
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { chunkedBody, type Body } from '../../../node/content/body.ts';
 import { BlobFetches } from '../../../node/upstream/blob-fetches.ts';
 import type { BlobFetch, BlobOrigin } from '../../../node/upstream/blob-fetch.ts';
 import { DigestLocks } from '../../../node/content/digest-locks.ts';
@@ -288,7 +290,9 @@ test('A small blob that does not come soon is told of all the same, so that the 
     await gate;
     yield small;
   }
-  const upstream: BlobOrigin = { open: async () => ({ sizeBytes: small.length, firstByte: 0, body: body() }) };
+  const upstream: BlobOrigin = {
+    open: async () => ({ sizeBytes: small.length, firstByte: 0, body: chunkedBody(body()) }),
+  };
   await using world = await open({ hosts: {}, hashes: new Uint8Array(), sources: [] });
   const fetch = world.fetches.start(digestOf(small), REPOSITORY, { origin: upstream, turn: { type: 'fetch' } });
   const isTold = (): boolean => world.link.calls.some(({ method }) => method === 'cache.offer');
@@ -371,6 +375,6 @@ function upstreamOf(blob: Buffer, firstBytes: number[]): BlobOrigin {
   };
 }
 
-async function* asBody(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* chunks;
+function asBody(chunks: readonly Uint8Array[]): Body {
+  return chunkedBody(Readable.from(chunks));
 }

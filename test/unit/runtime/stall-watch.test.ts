@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StallWatch } from '../../../node/registry/stall-watch.ts';
+import { StallWatch } from '../../../shared/runtime/stall-watch.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 test('A stall is noticed after the timeout, at most a quarter of it late', async () => {

@@ -1,6 +1,6 @@
 // Notices that the other end of a connection has stopped moving, without a timer per chunk.
 
-import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
+import type { Clock, Scheduled } from './clock.ts';
 
 /** How often a watch looks within its timeout; it fires between one and one and a quarter timeouts after the last move. */
 export const LOOKS_PER_TIMEOUT = 4;
