@@ -19,8 +19,8 @@ export interface BlobReader extends AsyncDisposable {
    */
   read(target: Uint8Array, position: number, signal: AbortSignal): Promise<number>;
   /**
-   * Lends between one and `maxBytes` bytes from `position` on, if they are in memory.
+   * Lends between one and `maxBytes` bytes from `position` on, if they are in memory; waits for them as `read` does, and throws as it.
    * @returns undefined when they are not, or when this host cannot lend: use `read` then. Left out by readers that never lend.
    */
-  lend?(position: number, maxBytes: number): Promise<LentBytes | undefined>;
+  lend?(position: number, maxBytes: number, signal: AbortSignal): Promise<LentBytes | undefined>;
 }

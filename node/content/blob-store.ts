@@ -3,7 +3,7 @@
 import type { Digest } from '../../shared/oci/digest.ts';
 import type { PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Bitfield } from '../../shared/pieces/bitfield.ts';
-import type { BlobReader } from './blob-reader.ts';
+import type { BlobReader, LentBytes } from './blob-reader.ts';
 import type { Body } from './body.ts';
 
 export interface BlobStat {
@@ -94,6 +94,8 @@ export interface ArrivingBlob extends AsyncDisposable {
   /** Resolves when the byte at `position` can be read, or `receive` or `verify` failed or ended since. */
   grown(position: number, signal: AbortSignal): Promise<void>;
   read(target: Uint8Array, position: number): Promise<number>;
+  /** Lends bytes that can be read, as a reader of a whole blob does; undefined also when `position` cannot be read yet. */
+  lend(position: number, maxBytes: number): Promise<LentBytes | undefined>;
   /**
    * Appends a body, which may break off: what came of it is kept, and the next one goes on from there.
    * @throws what the body throws, and {AppError} `size_mismatch` for one that is too long, `not_enough_space`

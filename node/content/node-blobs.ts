@@ -107,8 +107,8 @@ export class NodeBlobs implements Blobs {
         this.#readBytes.add(bytes, labels);
         return bytes;
       },
-      lend: async (position, maxBytes) => {
-        const lent = await reader.lend?.(position, maxBytes);
+      lend: async (position, maxBytes, signal) => {
+        const lent = await reader.lend?.(position, maxBytes, signal);
         if (lent !== undefined) this.#readBytes.add(lent.bytes.byteLength, labels);
         return lent;
       },

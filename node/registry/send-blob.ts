@@ -155,7 +155,7 @@ class BlobSender {
   async #borrow(position: number, maxBytes: number, signal: AbortSignal): Promise<LentBytes | undefined> {
     const { socket } = this.#response;
     if (socket === null || socket instanceof TLSSocket) return undefined;
-    const lent = await this.#body.reader.lend?.(position, maxBytes);
+    const lent = await this.#body.reader.lend?.(position, maxBytes, signal);
     if (signal.aborted) lent?.release();
     signal.throwIfAborted();
     return lent;

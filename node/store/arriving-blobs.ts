@@ -11,11 +11,13 @@ import { pieceBytesFor, type PieceTable } from '../../shared/pieces/piece-table.
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
 import { AppError, invariant } from '../../shared/runtime/errors.ts';
 import { withSignal } from '../../shared/runtime/with-signal.ts';
+import type { LentBytes } from '../content/blob-reader.ts';
 import type { Body } from '../content/body.ts';
 import type { AdoptedBlob, ArrivingBlob, ArrivingStore, BlobStat } from '../content/blob-store.ts';
 import type { BlobAdopter } from './blob-files.ts';
 import { BodyWriter } from './body-writer.ts';
 import type { BufferPool } from './buffer-pool.ts';
+import type { FileWindows } from './file-windows.ts';
 import { spaceError } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
 import type { SpaceGuard, SpaceReservation } from './space-guard.ts';
@@ -33,6 +35,7 @@ interface Deps {
   readonly hashes: Pick<HashWorkers, 'openStream'>;
   readonly space: SpaceGuard;
   readonly blobs: BlobAdopter;
+  readonly windows: FileWindows;
 }
 
 export class ArrivingBlobs implements ArrivingStore {
@@ -44,6 +47,7 @@ export class ArrivingBlobs implements ArrivingStore {
 
   async openArriving(blob: BlobStat): Promise<ArrivingBlob> {
     const path = join(this.#deps.paths.arriving, randomUUID());
+    await this.#deps.windows.prepare();
     const space = await this.#deps.space.reserve(blob.sizeBytes);
     try {
       return new ArrivingBlobFile(this.#deps, { ...blob, path, space, handle: await open(path, 'wx+', FILE_MODE) });
@@ -105,6 +109,12 @@ class ArrivingBlobFile implements ArrivingBlob {
     if (length <= 0) return 0;
     const { bytesRead } = await this.#handle.read(target, 0, length, position);
     return bytesRead;
+  }
+
+  /** The file of a blob that arrives never becomes shorter, also when it steps back. */
+  async lend(position: number, maxBytes: number): Promise<LentBytes | undefined> {
+    const lengthBytes = Math.min(maxBytes, this.#readableBytes - position);
+    return lengthBytes <= 0 ? undefined : this.#deps.windows.lendCached(this.#handle.fd, position, lengthBytes);
   }
 
   async receive(body: Body, signal: AbortSignal): Promise<void> {

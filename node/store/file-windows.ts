@@ -52,6 +52,12 @@ export class FileWindows {
     return this.#memory !== undefined && this.#memory.isCached(fd, position, lengthBytes);
   }
 
+  /** Looks whether as much as a window shows is cached, and lends it if so; see `isCached` and `lend`. */
+  async lendCached(fd: number, position: number, maxBytes: number): Promise<LentBytes | undefined> {
+    const lengthBytes = Math.min(WINDOW_BYTES, maxBytes);
+    return (await this.isCached(fd, position, lengthBytes)) ? this.lend(fd, position, lengthBytes) : undefined;
+  }
+
   /**
    * Lends up to `maxBytes` of a file that must not become shorter, after `isCached` said that they are.
    * @returns undefined when all windows are out, or there are none on this system.

@@ -114,7 +114,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
       },
     ),
   );
-  const arriving = new ArrivingBlobs({ ...shared, buffers: uploadBuffers });
+  const arriving = new ArrivingBlobs({ ...shared, windows, buffers: uploadBuffers });
   registerMetrics(deps.metrics, { blobs, uploads, handles, windows, uploadBuffers, pieceBuffers });
   const resources = opening.move();
   const files = new FileAdoption(shared);

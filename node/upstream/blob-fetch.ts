@@ -157,7 +157,16 @@ export class BlobFetch {
     let isClosed = false;
     return {
       sizeBytes: arriving.sizeBytes,
-      read: (target, position, signal) => this.#read(arriving, { target, position }, signal),
+      read: async (target, position, signal) => {
+        if (position >= arriving.sizeBytes) return 0;
+        const end = await this.#endAfter(arriving, position, signal);
+        return arriving.read(target.subarray(0, end - position), position);
+      },
+      lend: async (position, maxBytes, signal) => {
+        if (position >= arriving.sizeBytes) return undefined;
+        const end = await this.#endAfter(arriving, position, signal);
+        return arriving.lend(position, Math.min(maxBytes, end - position));
+      },
       [Symbol.asyncDispose]: async () => {
         if (isClosed) return;
         isClosed = true;
@@ -166,17 +175,12 @@ export class BlobFetch {
     };
   }
 
-  async #read(
-    arriving: ArrivingBlob,
-    { target, position }: { readonly target: Uint8Array; readonly position: number },
-    signal: AbortSignal,
-  ): Promise<number> {
-    if (position >= arriving.sizeBytes) return 0;
+  /** Waits until the byte at `position` may go out. @returns the end of what may. */
+  async #endAfter(arriving: ArrivingBlob, position: number, signal: AbortSignal): Promise<number> {
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
       const lastByte = this.#isVerified ? arriving.sizeBytes : arriving.sizeBytes - 1;
       const end = Math.min(this.#passableBytes(arriving), lastByte);
-      if (position < end) return arriving.read(target.subarray(0, end - position), position);
+      if (position < end) return end;
       await this.#more(arriving, position, signal);
     }
   }

@@ -187,8 +187,8 @@ export class CachedBlobs implements Blobs {
         metrics.pushed('blob', bytes);
         return bytes;
       },
-      lend: async (position, maxBytes) => {
-        const lent = await reader.lend?.(position, maxBytes);
+      lend: async (position, maxBytes, signal) => {
+        const lent = await reader.lend?.(position, maxBytes, signal);
         if (lent !== undefined) metrics.pushed('blob', lent.bytes.byteLength);
         return lent;
       },

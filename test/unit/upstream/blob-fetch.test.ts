@@ -1,6 +1,7 @@
 // A fetch from an upstream: how long it goes on without a client, and what other hosts get at its end.
 
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { chunkedBody, type Body } from '../../../node/content/body.ts';
@@ -101,6 +102,53 @@ test('A leaf that is being read for another host when the fetch ends is read fro
 
   assert.deepEqual(Buffer.from(leaf ?? []), bytes);
 });
+
+for (const outcome of ['right', 'wrong'] as const) {
+  test(`The last byte of a blob is not lent before its digest was checked, and the digest is ${outcome}`, async () => {
+    await using folder = await openTemporaryFolder('fetch');
+    const clock = new FakeClock();
+    await using store = await openTestStore({ folder: folder.path }, { clock });
+    const bytes = Buffer.from('a small layer');
+    const digest = digestOf(outcome === 'right' ? bytes : Buffer.from('another'));
+    const gate = new EventEmitter();
+    const verifying = once(gate, 'verifying');
+    const asked: Array<readonly [position: number, maxBytes: number]> = [];
+    const openArriving = async (blob: BlobStat): Promise<ArrivingBlob> => {
+      const arriving = await store.arriving.openArriving(blob);
+      const verify = arriving.verify.bind(arriving);
+      arriving.verify = async () => {
+        const go = once(gate, 'go');
+        gate.emit('verifying');
+        await go;
+        await verify();
+      };
+      arriving.lend = async (...place) => {
+        asked.push(place);
+        return undefined;
+      };
+      return arriving;
+    };
+    const origin = { open: async () => ({ sizeBytes: bytes.length, firstByte: 0, body: bodyOf(bytes) }) };
+    const keep = async (): Promise<void> => undefined;
+    const deps = { clock, log: silentLogger, store: { openArriving }, keep, onReceived: () => undefined };
+    const fetch = new BlobFetch(deps, { digest, origin });
+    const reader = await fetch.join(never);
+    assert.ok(reader?.lend !== undefined);
+    await verifying;
+
+    await reader.lend(5, 100, never);
+    assert.deepEqual(asked.splice(0), [[5, bytes.length - 1 - 5]]);
+    const last = reader.lend(bytes.length - 1, 100, never);
+    const end = outcome === 'right' ? last : assert.rejects(last, { code: 'digest_mismatch' });
+    gate.emit('go');
+
+    await end;
+    assert.deepEqual(asked, outcome === 'right' ? [[bytes.length - 1, 1]] : []);
+    assert.equal(await reader.lend(bytes.length, 100, never), undefined);
+    await reader[Symbol.asyncDispose]();
+    await fetch.done;
+  });
+}
 
 function bodyOf(bytes: Uint8Array): Body {
   return chunkedBody(Readable.from([bytes]));
