@@ -83,11 +83,12 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
     options: { readonly room: 'all' | 'as_needed' },
   ): Promise<PartialBlobFile> {
     const folder = this.#deps.paths.partial(digest);
-    if (await this.#isUnusable(digest, folder, table)) await startAfresh(folder, table);
-    const marked = await readMarks(folder, table);
+    const isAfresh = await this.#isUnusable(digest, folder, table);
+    if (isAfresh) await makeAfresh(folder);
+    const marked = isAfresh ? new Bitfield(pieceCount(table)) : await readMarks(folder, table);
     const missingBytes = options.room === 'all' ? table.sizeBytes - bytesOfPieces(table, marked) : 0;
     const space = await this.#deps.space.reserve(missingBytes);
-    const files = await openFiles(folder, table, space);
+    const files = await openFiles(folder, table, { space, isAfresh });
     await touch(folder, this.#deps.clock.wallMs());
     const onClose = (): void => {
       this.#open.delete(digest);
@@ -123,24 +124,46 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
   }
 }
 
-/** The table comes last: a folder without one is not resumed. */
-async function startAfresh(folder: string, table: PieceTable): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { mode: FOLDER_MODE });
-  await writeFile(partialPath(folder, 'table'), encodePieceTable(table), { mode: FILE_MODE });
+/** Makes an empty folder. As a rule there is none; then nothing is looked for in it, since a client may be waiting. */
+async function makeAfresh(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { mode: FOLDER_MODE });
+  }
 }
 
-async function openFiles(folder: string, table: PieceTable, space: SpaceReservation) {
+/** All files at once. A folder with a table and nothing else is resumed with no piece, one without a table is not resumed. */
+async function openFiles(
+  folder: string,
+  table: PieceTable,
+  { space, isAfresh }: { readonly space: SpaceReservation; readonly isAfresh: boolean },
+) {
   const flags = constants.O_RDWR | constants.O_CREAT;
   const path = partialPath(folder, 'data');
   const opened: FileHandle[] = [];
-  try {
-    const data = await open(path, flags, FILE_MODE);
-    opened.push(data);
+  const openFile = async (file: string): Promise<FileHandle> => {
+    const handle = await open(file, flags, FILE_MODE);
+    opened.push(handle);
+    return handle;
+  };
+  const openData = async (): Promise<FileHandle> => {
+    const data = await openFile(path);
     await data.truncate(table.sizeBytes);
-    const have = await open(partialPath(folder, 'have'), flags, FILE_MODE);
+    return data;
+  };
+  const writeTable = async (): Promise<void> => {
+    if (!isAfresh) return;
+    await writeFile(partialPath(folder, 'table'), encodePieceTable(table), { mode: FILE_MODE });
+  };
+  const opening = [openData(), openFile(partialPath(folder, 'have')), writeTable()] as const;
+  try {
+    const [data, have] = await Promise.all(opening);
     return { folder, path, data, have, space };
   } catch (error) {
+    await Promise.allSettled(opening);
     space.release();
     for (const handle of opened) await handle.close();
     throw error;
