@@ -2,7 +2,7 @@
 
 import { rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, digestFromHash, type Digest } from '../../shared/oci/digest.ts';
+import { algorithmOf, digestFromHash, type Digest, type DigestAlgorithm } from '../../shared/oci/digest.ts';
 import { Bitfield } from '../../shared/pieces/bitfield.ts';
 import { hashPiece, pieceCount, pieceHash, pieceLength, type PieceTable } from '../../shared/pieces/piece-table.ts';
 import type { Clock, Scheduled } from '../../shared/runtime/clock.ts';
@@ -13,16 +13,21 @@ import type { BlobAdopter } from './blob-files.ts';
 import type { BufferPool, PooledBuffer } from './buffer-pool.ts';
 import { readFully, spaceError, writeFully } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
+import { WholeHasher } from './blob-hasher.ts';
 import { Mutex } from './mutex.ts';
 import { PartialHash } from './partial-hash.ts';
 import type { SpaceReservation } from './space-guard.ts';
-import { hashInline, INLINE_BYTES } from './upload-hash.ts';
 import { WriteBack } from './write-back.ts';
 
 /** Bits are written at most this often; a crash costs the pieces of that time, which come again. */
 const SAVE_EVERY_MS = 50;
 /** Pieces checked at once after a restart, the rest waits: enough to keep the hash thread busy. */
 const MAX_CHECKS = 4;
+/**
+ * Up to here the main thread makes the hashes of a download: a millisecond for the largest. A hash thread is asked and answers over two
+ * turns of the event loop for each piece, and takes 40 to 140 ms to start.
+ */
+const HASHED_HERE_BYTES = 1024 * 1024;
 
 /** What partial blobs need of the store. */
 export interface PartialBlobDeps {
@@ -224,7 +229,7 @@ export class PartialBlobFile implements PartialBlob {
   }
 
   get #isInline(): boolean {
-    return this.table.sizeBytes <= INLINE_BYTES;
+    return this.table.sizeBytes <= HASHED_HERE_BYTES;
   }
 
   async #isRight(pieceIndex: number, bytes: Uint8Array): Promise<boolean> {
@@ -243,15 +248,21 @@ export class PartialBlobFile implements PartialBlob {
     // Pieces that came twice may still be on their way; nothing is written to a file that becomes a blob.
     await Promise.allSettled(this.#writes);
     const algorithm = algorithmOf(this.#digest);
-    const hash = this.#isInline
-      ? (await hashInline(this.#files.path, algorithm, this.table.sizeBytes)).hash
-      : await this.#hash.finish();
+    const hash = this.#isInline ? await this.#hashHere(algorithm) : await this.#hash.finish();
     const got = digestFromHash(algorithm, hash);
     if (got === this.#digest) return;
     await this.#discard();
     throw new AppError('digest_mismatch', 'the pieces do not make up the blob', {
       detail: { want: this.#digest, got },
     });
+  }
+
+  async #hashHere(algorithm: DigestAlgorithm): Promise<Uint8Array> {
+    const bytes = new Uint8Array(this.table.sizeBytes);
+    const count = await readFully(this.#files.data, bytes, 0);
+    const whole = new WholeHasher(algorithm);
+    whole.update(bytes.subarray(0, count));
+    return whole.finish().hash;
   }
 
   async #flush(): Promise<void> {
