@@ -6,8 +6,9 @@ import { hashPiece } from '../../shared/pieces/piece-table.ts';
 import { invariant } from '../../shared/runtime/errors.ts';
 import { createHasher, TableHasher, type BlobHasher, type HashOutcome, type HashPlan } from './blob-hasher.ts';
 
-/** `stream` numbers a running hash of a blob; it takes bytes only at the position that it has reached. A check of a piece needs none. */
+/** `stream` numbers a running hash of a blob; it takes bytes only at the position that it has reached. A check of a piece needs none. `greet` does nothing. */
 export type HashOperation =
+  | { readonly type: 'greet' }
   | { readonly type: 'open'; readonly stream: number; readonly plan: HashPlan }
   | { readonly type: 'absorb'; readonly stream: number; readonly bytes: Uint8Array; readonly position: number }
   | {
@@ -30,6 +31,7 @@ export type HashOperation =
   | { readonly type: 'close'; readonly stream: number };
 
 export type HashResult =
+  | { readonly type: 'greeted' }
   | { readonly type: 'position'; readonly positionBytes: number }
   | { readonly type: 'verified'; readonly isRight: boolean }
   | { readonly type: 'pieces'; readonly hashes: Uint8Array }
@@ -55,6 +57,8 @@ export class HashDesk {
 
   #run(operation: HashOperation): HashResult {
     switch (operation.type) {
+      case 'greet':
+        return { type: 'greeted' };
       case 'open':
         this.#streams.set(operation.stream, createHasher(operation.plan));
         return { type: 'position', positionBytes: 0 };

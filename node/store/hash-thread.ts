@@ -26,6 +26,7 @@ export class HashThread {
   readonly #batches: Pending[][] = [];
   #isFlushing = false;
   #ending: Error | undefined;
+  #hasAnswered = false;
   /** Streams open on this thread; kept by who opens and closes them. */
   streamCount = 0;
 
@@ -37,6 +38,13 @@ export class HashThread {
     this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on('exit', () => this.#end(new Error('the hash thread has ended')));
     this.#worker.unref();
+    // If the greeting fails, so does every operation that follows.
+    this.run({ type: 'greet' }).catch(() => undefined);
+  }
+
+  /** It has not answered yet, and what is asked waits: for 40 ms, and on a busy host for half a second. */
+  get isStarting(): boolean {
+    return !this.#hasAnswered && !this.isEnded;
   }
 
   /** True when nothing more will come of it. */
@@ -83,6 +91,7 @@ export class HashThread {
 
   #settle(results: readonly HashResult[]): void {
     if (this.#ending !== undefined) return; // an answer that crossed with the end; its askers were told already
+    this.#hasAnswered = true;
     const batch = this.#batches.shift();
     invariant(batch !== undefined && batch.length === results.length, 'each batch is answered once');
     this.#flush();

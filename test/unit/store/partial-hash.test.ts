@@ -61,6 +61,7 @@ test('Threads that die in the middle of a download cost the check under way, and
   await using world = await openWorld();
   const { hash, write } = world.begin();
   const absorbing: Promise<void>[] = [];
+  await world.threadIsUp(hash);
   for (let piece = 0; piece < count; piece += 1) {
     assert.ok(await hash.verify(piece, pieceOf(piece)));
     absorbing.push(hash.absorb(piece, pieceOf(piece)));
@@ -78,16 +79,50 @@ test('Threads that die in the middle of a download cost the check under way, and
   assert.ok(wholeHash.equals(await hash.finish()));
 });
 
-test('Wrong bytes are found out by the check', async () => {
+for (const when of ['while its thread starts', 'on its thread'] as const) {
+  test(`Wrong bytes are found out by the check ${when}`, async () => {
+    await using world = await openWorld();
+    const { hash } = world.begin();
+    const wrong = Uint8Array.from(pieceOf(1));
+    wrong[7] = (wrong[7] ?? 0) ^ 1;
+    if (when === 'on its thread') await world.threadIsUp(hash);
+
+    const verdicts = [hash.verify(1, wrong), hash.verify(0, pieceOf(1)), hash.verify(1, pieceOf(1))];
+
+    assert.deepEqual(await Promise.all(verdicts), [false, false, true]);
+    hash.close();
+  });
+}
+
+test('The first piece does not wait for the thread that will check the others', async () => {
   await using world = await openWorld();
   const { hash } = world.begin();
-  const wrong = Uint8Array.from(pieceOf(1));
-  wrong[7] = (wrong[7] ?? 0) ^ 1;
+  let verdict: boolean | undefined;
 
-  assert.equal(await hash.verify(1, wrong), false);
-  assert.equal(await hash.verify(0, pieceOf(1)), false);
+  void hash.verify(0, pieceOf(0)).then((isRight) => (verdict = isRight));
+  await microtasks(); // no thread can answer in these
+
+  assert.equal(verdict, true);
   hash.close();
 });
+
+test('Once the thread has answered it makes the checks', async () => {
+  await using world = await openWorld();
+  const { hash } = world.begin();
+  await world.threadIsUp(hash);
+  let verdict: boolean | undefined;
+
+  const verifying = hash.verify(0, pieceOf(0)).then((isRight) => (verdict = isRight));
+  await microtasks();
+
+  assert.equal(verdict, undefined);
+  assert.equal(await verifying, true);
+  hash.close();
+});
+
+async function microtasks(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+}
 
 /** A file that pieces are written to, and threads that live as long as the test wants. */
 async function openWorld() {
@@ -106,6 +141,11 @@ async function openWorld() {
         hash.wrote();
       };
       return { hash, write };
+    },
+    /** Only a thread reads files. */
+    threadIsUp: async (hash: PartialHash) => {
+      await file.write(pieceOf(0), 0, undefined, 0);
+      assert.ok(await hash.verifyFile(0));
     },
     /** Those that come after are others. */
     endThreads: () => hashes[Symbol.asyncDispose](),
