@@ -44,8 +44,8 @@ export interface NeighbourKeeperDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly link: Pick<CoordinatorLink, 'isConnected'>;
-  readonly reports: PeerReports;
-  readonly peers: Peers;
+  readonly reports: Pick<PeerReports, 'report'>;
+  readonly peers: Pick<Peers, 'backoffLeftMs' | 'connect' | 'get' | 'isRefused'>;
   /** Asks once more who has the blob, when none of the neighbours so far is of use. */
   readonly locateAgain: () => Promise<Relocation>;
   /** Uses a neighbour that is connected. */
@@ -168,23 +168,33 @@ export class NeighbourKeeper {
     this.#timer = this.#deps.clock.schedule(TICK_MS, () => this.#tick());
   }
 
+  /** Those that are connected come first: to begin a dial takes milliseconds, and on a host that never did half a hundred. */
   #useIdle(): void {
     const nowMs = this.#deps.clock.nowMs();
+    const apart: Known[] = [];
     for (const [nodeId, known] of this.#known) {
       if (this.#deps.peers.isRefused(nodeId, this.#digest)) this.#known.delete(nodeId);
-      else if (known.state === 'idle' && known.retryAtMs <= nowMs) void this.#connect(known);
+      else if (known.state === 'idle' && known.retryAtMs <= nowMs) {
+        const connection = this.#deps.peers.get(nodeId);
+        if (connection === undefined) apart.push(known);
+        else this.#use(known, connection);
+      }
     }
+    for (const known of apart) void this.#dial(known);
   }
 
-  async #connect(known: Known): Promise<void> {
-    const { peers, clock, use } = this.#deps;
+  #use(known: Known, connection: PeerConnection): void {
+    known.state = 'open';
+    known.failedDials = 0;
+    this.#deps.use(connection);
+  }
+
+  async #dial(known: Known): Promise<void> {
+    const { peers, clock } = this.#deps;
     known.state = 'connecting';
     try {
       const connection = await peers.connect(known.peer, this.#stop.signal);
-      if (this.#stop.signal.aborted) return;
-      known.state = 'open';
-      known.failedDials = 0;
-      use(connection);
+      if (!this.#stop.signal.aborted) this.#use(known, connection);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       if (known.isWithdrawn) {
