@@ -62,7 +62,7 @@ export class PartialBlobFile implements PartialBlob {
   readonly #writes = new Set<Promise<unknown>>();
   readonly #lent = new WeakMap<PieceBuffer, PooledBuffer>();
   #save: Scheduled | undefined;
-  #saving: Promise<void> = Promise.resolve();
+  #saving: Promise<void>;
   #wholeCheck: Promise<void> | undefined;
   #finishing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -74,6 +74,7 @@ export class PartialBlobFile implements PartialBlob {
       readonly digest: Digest;
       readonly table: PieceTable;
       readonly files: PartialFiles;
+      readonly begun: Promise<void>;
       readonly onClose: () => void;
     },
   ) {
@@ -84,12 +85,16 @@ export class PartialBlobFile implements PartialBlob {
     this.verified = new Bitfield(pieceCount(table));
     this.#files = files;
     this.#onClose = onClose;
+    this.#saving = options.begun.catch((error: unknown) => this.#couldNotSave(error));
     this.#writeBack = new WriteBack(files.data);
     const algorithm = algorithmOf(digest);
     this.#hash = new PartialHash(deps, { algorithm, table, path: files.path, written: this.verified });
   }
 
-  /** @param options.marked pieces said to be in the file; only those whose hash is right are kept. */
+  /**
+   * @param options.marked pieces said to be in the file; only those whose hash is right are kept.
+   * @param options.begun the folder gets what is needed beside pieces to come back to it.
+   */
   static async open(
     deps: PartialBlobDeps,
     options: {
@@ -97,6 +102,7 @@ export class PartialBlobFile implements PartialBlob {
       readonly table: PieceTable;
       readonly files: PartialFiles;
       readonly marked: Bitfield;
+      readonly begun: Promise<void>;
       readonly onClose: () => void;
     },
   ): Promise<PartialBlobFile> {
@@ -301,9 +307,13 @@ export class PartialBlobFile implements PartialBlob {
       try {
         await writeFully(this.#files.have, this.verified.toBytes(), 0);
       } catch (error) {
-        this.#deps.log.warn({ err: error, digest: this.#digest }, 'progress of a download could not be written');
+        this.#couldNotSave(error);
       }
     });
+  }
+
+  #couldNotSave(error: unknown): void {
+    this.#deps.log.warn({ err: error, digest: this.#digest }, 'progress of a download could not be written');
   }
 
   async #close(): Promise<void> {

@@ -83,17 +83,25 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
     options: { readonly room: 'all' | 'as_needed' },
   ): Promise<PartialBlobFile> {
     const folder = this.#deps.paths.partial(digest);
-    const isAfresh = await this.#isUnusable(digest, folder, table);
-    if (isAfresh) await makeAfresh(folder);
+    const isAfresh = await this.#beginAfresh(digest, folder, table);
     const marked = isAfresh ? new Bitfield(pieceCount(table)) : await readMarks(folder, table);
     const missingBytes = options.room === 'all' ? table.sizeBytes - bytesOfPieces(table, marked) : 0;
     const space = await this.#deps.space.reserve(missingBytes);
-    const files = await openFiles(folder, table, { space, isAfresh });
-    await touch(folder, this.#deps.clock.wallMs());
+    const files = await openFiles(folder, table, space);
     const onClose = (): void => {
       this.#open.delete(digest);
     };
-    return PartialBlobFile.open(this.#deps, { digest, table, files, marked, onClose });
+    const begun = beginSaving(folder, isAfresh ? table : undefined, this.#deps.clock.wallMs());
+    return PartialBlobFile.open(this.#deps, { digest, table, files, marked, begun, onClose });
+  }
+
+  /** As a rule there is no folder yet; then nothing is looked for in it, since a client may be waiting. @returns false when it has pieces. */
+  async #beginAfresh(digest: Digest, folder: string, table: PieceTable): Promise<boolean> {
+    if (await makeFolder(folder)) return true;
+    if (!(await this.#isUnusable(digest, folder, table))) return false;
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { mode: FOLDER_MODE });
+    return true;
   }
 
   /** Old pieces are of no use with another table, and not needed any more for a blob that is here. */
@@ -124,23 +132,25 @@ export class PartialBlobs implements PartialStore, AsyncDisposable {
   }
 }
 
-/** Makes an empty folder. As a rule there is none; then nothing is looked for in it, since a client may be waiting. */
-async function makeAfresh(folder: string): Promise<void> {
+/** @returns false when there was one. */
+async function makeFolder(folder: string): Promise<boolean> {
   try {
     await mkdir(folder, { mode: FOLDER_MODE });
+    return true;
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { mode: FOLDER_MODE });
+    return false;
   }
 }
 
-/** All files at once. A folder with a table and nothing else is resumed with no piece, one without a table is not resumed. */
-async function openFiles(
-  folder: string,
-  table: PieceTable,
-  { space, isAfresh }: { readonly space: SpaceReservation; readonly isAfresh: boolean },
-) {
+/** What makes a folder worth coming back to; pieces need not wait for it. A folder without a table is not resumed. */
+async function beginSaving(folder: string, table: PieceTable | undefined, wallMs: number): Promise<void> {
+  if (table !== undefined) await writeFile(partialPath(folder, 'table'), encodePieceTable(table), { mode: FILE_MODE });
+  await touch(folder, wallMs);
+}
+
+/** Both files at once. */
+async function openFiles(folder: string, table: PieceTable, space: SpaceReservation) {
   const flags = constants.O_RDWR | constants.O_CREAT;
   const path = partialPath(folder, 'data');
   const opened: FileHandle[] = [];
@@ -154,11 +164,7 @@ async function openFiles(
     await data.truncate(table.sizeBytes);
     return data;
   };
-  const writeTable = async (): Promise<void> => {
-    if (!isAfresh) return;
-    await writeFile(partialPath(folder, 'table'), encodePieceTable(table), { mode: FILE_MODE });
-  };
-  const opening = [openData(), openFile(partialPath(folder, 'have')), writeTable()] as const;
+  const opening = [openData(), openFile(partialPath(folder, 'have'))] as const;
   try {
     const [data, have] = await Promise.all(opening);
     return { folder, path, data, have, space };
