@@ -12,8 +12,8 @@ interface CacheDeps {
   readonly database: FleetDatabase;
 }
 
-/** @throws {AppError} `digest_mismatch`, `manifest_invalid`, `manifest_too_large` */
-export function cacheManifest(deps: CacheDeps, params: Params<'cache.manifest'>): void {
+/** @returns what it refers to. @throws {AppError} `digest_mismatch`, `manifest_invalid`, `manifest_too_large` */
+export function cacheManifest(deps: CacheDeps, params: Params<'cache.manifest'>): string | undefined {
   const { clock, database } = deps;
   const { repository, digest, bytes, tag } = params;
   if (digestOf(bytes, algorithmOf(digest)) !== digest)
@@ -30,4 +30,5 @@ export function cacheManifest(deps: CacheDeps, params: Params<'cache.manifest'>)
     database.blobReviews.settle(repositoryId, digest);
     database.cachedManifests.used(repositoryId, digest, atMs);
   });
+  return subject;
 }

@@ -41,8 +41,9 @@ export class CachedCopies implements Disposable {
 
   /** @throws {AppError} `digest_mismatch`, `manifest_invalid`, `manifest_too_large` */
   keep(params: Params<'cache.manifest'>): void {
-    cacheManifest(this.#deps, params);
+    const subject = cacheManifest(this.#deps, params);
     const { repository, tag, digest } = params;
+    if (subject !== undefined) this.referrers.seen(repository, subject, digest);
     if (tag !== undefined) this.checked({ repository, tag, digest });
   }
 

@@ -1,6 +1,7 @@
 // What upstreams last said of who refers to a manifest. Only remembered: after a start every list is asked for again. What a client pulled of it
 // stays in any case, as a manifest of the copy with its subject, so that nothing is lost that could be served without the upstream.
 
+import type { Digest } from '../../shared/oci/digest.ts';
 import type { ReferrerDescriptor } from '../../shared/protocol/referrer-shape.ts';
 import type { Referrer } from '../database/manifest-table.ts';
 
@@ -48,6 +49,13 @@ export class ListedReferrers {
 
   find(repository: string, subject: string): ReferrerList | undefined {
     return this.#lists.get(`${repository}@${subject}`);
+  }
+
+  /** The upstream gave a manifest that refers to `subject`: a list without it is older than that, and no more what the upstream has. */
+  seen(repository: string, subject: string, digest: Digest): void {
+    const list = this.find(repository, subject);
+    const isListed = list?.referrers.some((referrer) => referrer.digest === digest);
+    if (isListed === false) this.#forget(`${repository}@${subject}`);
   }
 
   #forget(key: string): void {

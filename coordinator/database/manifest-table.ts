@@ -27,6 +27,16 @@ export interface Referrer {
   readonly annotations: string | null;
 }
 
+/** A referrer that a repository holds. */
+export interface HeldReferrer extends Referrer {
+  /** True for a copy of an upstream's, false for what was pushed. */
+  readonly isCopy: boolean;
+}
+
+interface HeldRow extends Referrer {
+  readonly isCopy: number;
+}
+
 interface Row {
   readonly digest: Digest;
   readonly mediaType: string;
@@ -52,7 +62,7 @@ export class ManifestTable {
   readonly #removeBytes: Statement<[string, string]>;
   readonly #after: Statement<[string, string, string, number], RepositoryManifest>;
   readonly #count: Statement<[], { count: number }>;
-  readonly #referrers: Statement<[number, string, string], Referrer>;
+  readonly #referrers: Statement<[number, string, string], HeldRow>;
 
   constructor(db: Database) {
     const columns = `SELECT r.digest AS digest, r.media_type AS mediaType, m.bytes AS bytes`;
@@ -83,9 +93,10 @@ export class ManifestTable {
       FROM repositories n JOIN repository_manifests r ON r.repository_id = n.id
       WHERE n.name >= ? AND (n.name > ? OR r.digest > ?) ORDER BY n.name, r.digest LIMIT ?`);
     this.#count = db.prepare('SELECT count(*) AS count FROM repository_manifests');
-    this.#referrers = db.prepare(`SELECT digest, media_type AS mediaType, size_bytes AS sizeBytes,
-      artifact_type AS artifactType, annotations FROM repository_manifests
-      WHERE repository_id = ? AND subject = ? AND digest > ? ORDER BY digest`);
+    this.#referrers = db.prepare(`SELECT r.digest AS digest, media_type AS mediaType, size_bytes AS sizeBytes,
+      artifact_type AS artifactType, annotations, c.digest IS NOT NULL AS isCopy FROM repository_manifests r
+      LEFT JOIN cached_manifests c ON c.repository_id = r.repository_id AND c.digest = r.digest
+      WHERE r.repository_id = ? AND subject = ? AND r.digest > ? ORDER BY r.digest`);
   }
 
   byTag(repositoryId: number, tag: string): StoredManifest | undefined {
@@ -141,7 +152,7 @@ export class ManifestTable {
   }
 
   /** Referrers of `subject` after the digest `last`, in order of digest; read only as far as the caller goes. */
-  referrers(repositoryId: number, subject: string, last: string): IterableIterator<Referrer> {
-    return this.#referrers.iterate(repositoryId, subject, last);
+  *referrers(repositoryId: number, subject: string, last: string): IterableIterator<HeldReferrer> {
+    for (const row of this.#referrers.iterate(repositoryId, subject, last)) yield { ...row, isCopy: row.isCopy === 1 };
   }
 }

@@ -5,7 +5,7 @@ import type { ReferrerDescriptor } from '../../shared/protocol/referrer-shape.ts
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { ListedReferrers } from '../cache/listed-referrers.ts';
 import type { FleetDatabase } from '../database/fleet-database.ts';
-import type { Referrer } from '../database/manifest-table.ts';
+import type { HeldReferrer, Referrer } from '../database/manifest-table.ts';
 
 /** What one descriptor takes beside its annotations and the two media types: digest of 135 characters, keys and quotes. */
 const ENVELOPE_BYTES = 300;
@@ -33,10 +33,8 @@ export function listReferrers(
     const repositoryId = database.repositories.find(repository);
     if (repositoryId === undefined) return { ...pageOf(theirs, params), hasSubject: false, ...checked };
     const hasSubject = database.manifests.isPresent(repositoryId, subject);
-    // Rows that nobody begins to read keep the database busy.
-    if (params.limit === 0) return { descriptors: [], hasMore: false, hasSubject, ...checked };
     const held = database.manifests.referrers(repositoryId, subject, last);
-    return { ...pageOf(merged(held, theirs), params), hasSubject, ...checked };
+    return { ...pageOf(upstream === undefined ? held : merged(held, theirs), params), hasSubject, ...checked };
   });
 }
 
@@ -63,15 +61,20 @@ function sizeOf({ mediaType, artifactType, annotations }: Referrer): number {
   return ENVELOPE_BYTES + types + Buffer.byteLength(annotations ?? '');
 }
 
-/** Both are in order of digest; so is what comes out, each once, and what is held goes before what was said of it. */
-function* merged(held: Iterable<Referrer>, theirs: readonly Referrer[]): Generator<Referrer, void> {
+/**
+ * Both are in order of digest; so is what comes out, each once, and what is held goes before what was said of it. A copy that the upstream
+ * does not list is left out: it was deleted there.
+ */
+function* merged(held: Iterable<HeldReferrer>, theirs: readonly Referrer[]): Generator<Referrer, void> {
   let next = 0;
   for (const referrer of held) {
-    for (let other = theirs[next]; other !== undefined && other.digest <= referrer.digest; other = theirs[next]) {
-      if (other.digest < referrer.digest) yield other;
+    for (let other = theirs[next]; other !== undefined && other.digest < referrer.digest; other = theirs[next]) {
+      yield other;
       next += 1;
     }
-    yield referrer;
+    const isListed = theirs[next]?.digest === referrer.digest;
+    if (isListed) next += 1;
+    if (isListed || !referrer.isCopy) yield referrer;
   }
   yield* theirs.slice(next);
 }

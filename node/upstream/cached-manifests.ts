@@ -32,6 +32,8 @@ export interface CachedManifestsDeps {
   readonly link: CoordinatorLink;
   readonly log: Logger;
   readonly metrics: ProxyMetrics;
+  /** Aborted when this node stops. */
+  readonly stopping: AbortSignal;
 }
 
 export interface CachedManifestsOptions {
@@ -116,10 +118,10 @@ export class CachedManifests implements Manifests {
     return manifest;
   }
 
-  /** Shared by all who ask meanwhile, so no one of them can end it; the upstream's time limits do. */
+  /** Shared by all who ask meanwhile, so no one of them can end it; the upstream's time limits do, and the end of this node. */
   async #refresh(cached: CachedRepository, reference: ManifestReference): Promise<PulledManifest> {
     const { metrics } = this.#deps;
-    const { signal } = new AbortController();
+    const { stopping: signal } = this.#deps;
     const held = await this.#held(cached, reference, signal);
     const isFresh = held !== undefined && (held.warning !== undefined || this.#isFresh(held, reference));
     if (isFresh) {

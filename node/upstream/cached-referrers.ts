@@ -25,6 +25,8 @@ export interface CachedReferrersDeps {
   readonly clientOf: (upstream: string) => Pick<UpstreamClient, 'manifest' | 'name' | 'referrers'>;
   readonly link: Pick<CoordinatorLink, 'call'>;
   readonly log: Logger;
+  /** Aborted when this node stops. */
+  readonly stopping: AbortSignal;
 }
 
 type ReferrerQuery = Parameters<Manifests['referrers']>[0];
@@ -75,10 +77,10 @@ export class CachedReferrers {
     return list();
   }
 
-  /** Shared by all who ask meanwhile, so no one of them can end it; the upstream's time limits do. */
+  /** Shared by all who ask meanwhile, so no one of them can end it; the upstream's time limits do, and the end of this node. */
   async #ask({ upstream, remote, repository }: CachedRepository, subject: string): Promise<void> {
     const { clientOf, link, log } = this.#deps;
-    const { signal } = new AbortController();
+    const { stopping: signal } = this.#deps;
     const descriptors = [...(await listReferrersOf(clientOf(upstream), { remote, subject }, signal))];
     await link.call('cache.referrers', { repository, subject, descriptors }, signal);
     log.debug({ repository, subject, count: descriptors.length }, 'an upstream said what refers to a manifest');

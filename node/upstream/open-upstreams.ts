@@ -2,7 +2,7 @@
 
 import type { CoordinatorLink } from '../../shared/protocol/coordinator-methods.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import { invariant } from '../../shared/runtime/errors.ts';
+import { AppError, invariant } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { ResourceStack } from '../../shared/runtime/resource-stack.ts';
@@ -68,8 +68,10 @@ export async function openUpstreams(
   const fetches = opening.use(
     new BlobFetches({ ...deps, log, store: deps.store.arriving, blobs: deps.store.blobs, onReceived }),
   );
+  const stopping = new AbortController();
+  opening.defer(() => stopping.abort(new AppError('shutting_down', 'the node is stopping')));
   const contentBy = (names: UpstreamNames): Content => {
-    const shared = { ...deps, log, metrics, names, clientOf };
+    const shared = { ...deps, log, metrics, names, clientOf, stopping: stopping.signal };
     return {
       manifests: new CachedManifests({ ...shared, held: own.manifests }, settings),
       blobs: new CachedBlobs({ ...shared, held: own.blobs, fetches, store: deps.store.blobs }),

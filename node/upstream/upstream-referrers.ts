@@ -12,7 +12,8 @@ const MAX_PAGES = 100;
 const MAX_LIST_BYTES = 8 * 1024 * 1024;
 
 /**
- * @returns every referrer, perhaps none: an upstream that has neither API nor tag has none that anybody could find.
+ * @returns every referrer, perhaps none: an upstream that has neither API nor tag has none that anybody could find. One whose pages lead back
+ *   to one that it gave has said all that it has.
  * @throws {AppError} `upstream_unavailable`, `upstream_refused`, `too_many_requests`
  */
 export async function listReferrersOf(
@@ -21,16 +22,18 @@ export async function listReferrersOf(
   signal: AbortSignal,
 ): Promise<readonly ReferrerDescriptor[]> {
   const descriptors: ReferrerDescriptor[] = [];
+  const asked = new Set<string>();
   let sizeBytes = 0;
   let query = '';
-  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+  while (asked.size < MAX_PAGES) {
     const page = await client.referrers({ remote, subject, query }, signal);
-    if (page === undefined && pages === 0) return listTagged(client, { remote, subject }, signal);
+    if (page === undefined && asked.size === 0) return listTagged(client, { remote, subject }, signal);
     if (page === undefined) throw unavailable(client.name, 'lost a list of referrers half way');
     descriptors.push(...page.descriptors);
     sizeBytes += page.sizeBytes;
     if (descriptors.length > MAX_LISTED_REFERRERS || sizeBytes > MAX_LIST_BYTES) break;
-    if (page.next === undefined) return descriptors;
+    asked.add(query);
+    if (page.next === undefined || asked.has(page.next)) return descriptors;
     query = page.next;
   }
   throw unavailable(client.name, 'has more referrers of one manifest than are taken');

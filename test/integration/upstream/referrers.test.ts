@@ -183,7 +183,6 @@ test('While the upstream is away or answers nonsense, what is known is listed wi
     [200, { 'content-type': OCI_INDEX }, '<html>', /sent something that is no list of referrers/],
     [200, { 'content-type': OCI_INDEX, 'content-encoding': 'gzip' }, '{}', /compressed/],
     [200, { 'content-type': OCI_INDEX }, ' '.repeat(5_000_000), /larger than 4194304 bytes/],
-    [200, { 'content-type': OCI_INDEX, link: `<${path}?x=1>; rel=next` }, '{"manifests":[]}', /more referrers/],
     [302, { location: 'http://169.254.169.254/latest' }, '', /169\.254\.169\.254/],
     [429, { 'retry-after': '1' }, '', /too many requests/],
   ];
@@ -222,6 +221,53 @@ test('What was pulled of a list is listed after a restart without the upstream',
 
   assert.deepEqual(digestsOf(answer), [pulled.entry.digest]);
   assert.match(String(answer.headers['warning']), /cannot be reached/);
+});
+
+test('What an upstream lists no more is listed no more, though it was pulled; what was pulled since it was asked is', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using fleet = await ComposedFleet.start();
+  const wire = await startCache(fleet, upstream.url);
+  const image = upstream.hold(REPOSITORY, 'v1', Buffer.from('signed'));
+  const [deleted, kept, added] = ['deleted', 'kept', 'added'].map((note) => artifact(image.digest, SIGNATURE, note));
+  assert.ok(deleted !== undefined && kept !== undefined && added !== undefined);
+  const path = `/v2/${COPY}/referrers/${image.digest}`;
+  const pull = async ({ content, entry }: typeof kept): Promise<void> => {
+    upstream.holdManifest(REPOSITORY, { type: OCI_MANIFEST, content });
+    assert.equal((await wire.send('GET', `/v2/${COPY}/manifests/${entry.digest}`)).status, 200);
+  };
+  let entries = [deleted.entry, kept.entry];
+  answerReferrers(upstream, () => entries);
+  await pull(deleted);
+  await pull(kept);
+  assert.deepEqual(digestsOf(await wire.send('GET', path)), sorted(deleted.entry, kept.entry));
+
+  entries = [kept.entry];
+  assert.deepEqual(digestsOf(await wire.send('GET', path)), [kept.entry.digest]);
+  await pull(kept);
+  upstream.intercept = () => false;
+  await pull(added);
+  await upstream.close();
+
+  const answer = await wire.send('GET', path);
+  assert.ok(digestsOf(answer).includes(added.entry.digest));
+  assert.match(String(answer.headers['warning']), /cannot be reached/);
+});
+
+test('What was pushed under the name of a copy stays listed, whatever its upstream lists', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using fleet = await ComposedFleet.start();
+  const image = upstream.hold(REPOSITORY, 'v1', Buffer.from('signed'));
+  const [theirs, ours] = ['theirs', 'ours'].map((note) => artifact(image.digest, SIGNATURE, note));
+  assert.ok(theirs !== undefined && ours !== undefined);
+  const plain = new RegistryWire((await fleet.startNode('plain')).baseUrl);
+  const wire = await startCache(fleet, upstream.url);
+  await plain.pushBlob(COPY, '{}');
+  await plain.putManifest(COPY, { reference: ours.entry.digest, content: ours.content });
+  answerReferrers(upstream, () => [theirs.entry]);
+
+  const answer = await wire.send('GET', `/v2/${COPY}/referrers/${image.digest}`);
+
+  assert.deepEqual(digestsOf(answer), sorted(theirs.entry, ours.entry));
 });
 
 test('Who refers to what was pushed here is nobody else to ask, and our own signature of an image of the upstream is listed beside theirs', async () => {
