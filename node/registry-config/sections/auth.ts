@@ -1,6 +1,6 @@
 // `auth`
 
-import { asSetting, refused, type GivenSetting } from '../registry-key.ts';
+import { asSetting, ignored, type GivenSetting } from '../registry-key.ts';
 import type { RegistrySection } from '../registry-section.ts';
 import type { RegistryValues } from '../registry-values.ts';
 
@@ -18,7 +18,11 @@ export const authSection: RegistrySection = {
       treatment: { type: 'mapped', settings: [] },
       about: 'Everybody may do everything.',
     },
-    refused('auth.silly', 'not supported: it lets everybody in; write none if you mean that'),
+    ignored(
+      'auth.silly',
+      'any',
+      'Everybody may do everything, as with the original, which wants no more than any Authorization header. For passwords set auth.htpasswd.',
+    ),
     asSetting('auth.htpasswd.realm', 'text', 'access.realm'),
     asSetting('auth.htpasswd.path', 'text', 'access.htpasswd', {
       about:

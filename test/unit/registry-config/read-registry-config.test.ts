@@ -50,6 +50,17 @@ test('No login is chosen by none, written as a word, as a name or with nothing s
   }
 });
 
+test('The login for developers, which lets everybody in, is no login, and that is said', async () => {
+  const plain = await read('version: 0.1\nauth: none\n');
+  const silly = await read('version: 0.1\nauth: {silly: {realm: test, service: test}}\n');
+
+  assert.deepEqual(silly.settings, plain.settings);
+  assert.deepEqual(
+    silly.ignored.map(({ key, why }) => [key, /everybody/iu.test(why)]),
+    [['auth.silly', true]],
+  );
+});
+
 test('A configuration of the container becomes our settings', async () => {
   const settings = await settingsOf(`
 version: 0.1
