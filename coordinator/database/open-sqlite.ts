@@ -39,12 +39,16 @@ export function openSqlite(path: string, migrations: readonly string[] = MIGRATI
   } catch (error) {
     db.close();
     if (!(error instanceof Sqlite.SqliteError)) throw error;
-    const why =
-      error.code === 'SQLITE_BUSY'
-        ? 'is in use by another coordinator, which runs with this data folder; stop that one first, or choose another --data'
-        : `cannot be opened as a database (${error.message})`;
-    throw new AppError('config_invalid', `${path} ${why}`, { cause: error });
+    throw new AppError('config_invalid', `${path} ${whyNot(error)}`, { cause: error });
   }
+}
+
+function whyNot({ code, message }: InstanceType<typeof Sqlite.SqliteError>): string {
+  if (code === 'SQLITE_BUSY')
+    return 'is in use by another coordinator, which runs with this data folder; stop that one first, or choose another --data';
+  if (code === 'SQLITE_FULL')
+    return 'cannot be opened: its disk is full. Nothing is lost; free some of the disk, then start again';
+  return `cannot be opened as a database (${message})`;
 }
 
 /** Makes the file when absent. The log files that SQLite makes beside it take its mode; those of an earlier run are closed too. */

@@ -83,8 +83,8 @@ export class SpaceGuard {
   async #demand(bytes: number): Promise<void> {
     const free = await this.freeBytes();
     if (bytes <= free) return;
-    throw new AppError('not_enough_space', 'not enough space on the disk', {
-      detail: { wantedBytes: bytes, freeBytes: free },
+    throw new AppError('not_enough_space', 'not enough space on the disk, of which store.reserveBytes stay free', {
+      detail: { wantedBytes: bytes, freeBytes: free, reserveBytes: this.#reserveBytes },
     });
   }
 

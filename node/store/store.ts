@@ -89,7 +89,13 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
   await prepare(paths);
 
   const readFree = (): Promise<number> => readFreeBytes(options.folder);
-  const space = new SpaceGuard({ clock, readFree }, { reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES });
+  const reserveBytes = options.reserveBytes ?? DEFAULT_RESERVE_BYTES;
+  const space = new SpaceGuard({ clock, readFree }, { reserveBytes });
+  if ((await space.freeBytes()) === 0)
+    deps.log.warn(
+      { folder: options.folder, freeBytes: await readFree(), reserveBytes },
+      'nothing new fits on this disk, so pushes are refused: free some of it, or lower store.reserveBytes',
+    );
   const hashes = opening.use(new HashWorkers({ clock }, { threadCount: options.hashWorkers ?? DEFAULT_HASH_WORKERS }));
   const handles = opening.use(new FileHandles());
   const windows = new FileWindows({ log: deps.log });

@@ -50,6 +50,18 @@ test('A newer schema, a file that is not a database and one of another program a
   assert.throws(() => openSqlite(foreign), { code: 'config_invalid', message: /not a database of Shoal/ });
 });
 
+test('A full disk is named as what keeps a database from opening', async () => {
+  await using folder = await openTemporaryFolder('sqlite');
+  const path = join(folder.path, 'c.db');
+  openSqlite(path).close();
+  const tooLarge = 'PRAGMA max_page_count = 1; CREATE TABLE large (a); INSERT INTO large VALUES (zeroblob(100000000))';
+
+  assert.throws(() => openSqlite(path, [...MIGRATIONS, tooLarge]), {
+    code: 'config_invalid',
+    message: /c\.db cannot be opened: its disk is full.*free some/,
+  });
+});
+
 test('Nobody but the owner may read the database or its logs, whatever the umask, also one that was open before', async () => {
   await using folder = await openTemporaryFolder('sqlite');
   const path = join(folder.path, 'c.db');

@@ -7,7 +7,11 @@ test('Room is what the disk has, less the reserve, less what others were promise
   const { guard } = openGuard({ free: 1000, reserveBytes: 100 });
 
   const first = await guard.reserve(600);
-  await assert.rejects(guard.reserve(301), { code: 'not_enough_space', detail: { wantedBytes: 301, freeBytes: 300 } });
+  await assert.rejects(guard.reserve(301), {
+    code: 'not_enough_space',
+    message: /store\.reserveBytes/,
+    detail: { wantedBytes: 301, freeBytes: 300, reserveBytes: 100 },
+  });
   first.release();
   first.release();
 
