@@ -255,19 +255,7 @@ export class BlobFetch {
     for (let tries = 1; ; tries += 1) {
       const before = this.#arriving?.readableBytes ?? 0;
       try {
-        const answer = await this.#origin.open(before, signal);
-        if (answer === undefined && this.#arriving === undefined) {
-          tellOpened(undefined);
-          return undefined;
-        }
-        if (answer === undefined) throw this.#lost('does not have the blob any more');
-        const arriving = await this.#openFor(answer.sizeBytes);
-        this.#part?.begun(arriving);
-        tellOpened(arriving);
-        await arriving.receive(this.#restOf(answer, before), signal);
-        if (arriving.readableBytes !== arriving.sizeBytes) throw this.#lost('ended too early');
-        await this.#part?.received(signal);
-        return arriving;
+        return await this.#receiveRest(tellOpened);
       } catch (error) {
         await this.#part?.stepBack();
         const arriving = this.#arriving;
@@ -276,6 +264,31 @@ export class BlobFetch {
         if (signal.aborted || isFinal || isHopeless(error)) throw asFailure(error, this.digest);
         await this.#deps.clock.sleep(RETRY_MS * 2 ** barrenTries, signal);
       }
+    }
+  }
+
+  /** One try of `#receive`. Its answer is over when this settles, also one that could not be taken. */
+  async #receiveRest(tellOpened: (blob: ArrivingBlob | undefined) => void): Promise<ArrivingBlob | undefined> {
+    const { signal } = this.#stop;
+    const over = new AbortController();
+    using answering = joinSignals([signal, over.signal]);
+    try {
+      const before = this.#arriving?.readableBytes ?? 0;
+      const answer = await this.#origin.open(before, answering.signal);
+      if (answer === undefined && this.#arriving === undefined) {
+        tellOpened(undefined);
+        return undefined;
+      }
+      if (answer === undefined) throw this.#lost('does not have the blob any more');
+      const arriving = await this.#openFor(answer.sizeBytes);
+      this.#part?.begun(arriving);
+      tellOpened(arriving);
+      await arriving.receive(this.#restOf(answer, before), signal);
+      if (arriving.readableBytes !== arriving.sizeBytes) throw this.#lost('ended too early');
+      await this.#part?.received(signal);
+      return arriving;
+    } finally {
+      over.abort(new AppError('blob_unavailable', 'nothing more is wanted of this answer'));
     }
   }
 

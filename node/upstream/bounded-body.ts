@@ -19,14 +19,16 @@ const IDLE_TIMEOUT_MS = 30_000;
 export class BoundedBody implements Body, AsyncIterable<Uint8Array> {
   readonly #response: UpstreamResponse;
   readonly #signal: AbortSignal;
+  readonly #stopListening: () => void;
   readonly #watch: StallWatch;
   #chunkCount = 0;
   #isTaking = false;
 
-  /** @param signal ends it, besides the one of `pour`. */
+  /** @param signal ends it, besides the one of `pour`, and closes the response when nobody takes it. */
   constructor(deps: { readonly clock: Clock }, response: UpstreamResponse, signal: AbortSignal) {
     this.#response = response;
     this.#signal = signal;
+    this.#stopListening = onceAborted(signal, () => void response.destroy());
     const readMark = (): number | undefined => (this.#isTaking ? undefined : this.#chunkCount);
     const onStall = (): void => void response.destroy(new Error('nothing came any more'));
     this.#watch = new StallWatch(deps, { readMark, onStall }, { timeoutMs: IDLE_TIMEOUT_MS });
@@ -39,14 +41,12 @@ export class BoundedBody implements Body, AsyncIterable<Uint8Array> {
     try {
       await streamBody(this.#response).pour((chunk) => this.#give(take, chunk), either.signal);
     } finally {
-      this.#watch.stop();
-      this.#response.destroy();
+      this.#close();
     }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const signal = this.#signal;
-    const stopListening = onceAborted(signal, () => void this.#response.destroy());
     this.#watch.start();
     try {
       signal.throwIfAborted();
@@ -61,10 +61,14 @@ export class BoundedBody implements Body, AsyncIterable<Uint8Array> {
       signal.throwIfAborted();
       throw error;
     } finally {
-      stopListening();
-      this.#watch.stop();
-      this.#response.destroy();
+      this.#close();
     }
+  }
+
+  #close(): void {
+    this.#stopListening();
+    this.#watch.stop();
+    this.#response.destroy();
   }
 
   #give(take: TakeBytes, chunk: Uint8Array): Promise<void> | undefined {

@@ -8,7 +8,7 @@ import { chunkedBody, type Body } from '../../../node/content/body.ts';
 import type { ArrivingBlob, BlobStat } from '../../../node/content/blob-store.ts';
 import { DigestLocks } from '../../../node/content/digest-locks.ts';
 import { BlobFetches } from '../../../node/upstream/blob-fetches.ts';
-import { BlobFetch } from '../../../node/upstream/blob-fetch.ts';
+import { BlobFetch, type BlobOrigin } from '../../../node/upstream/blob-fetch.ts';
 import { digestOf } from '../../../shared/oci/digest.ts';
 import { AppError } from '../../../shared/runtime/errors.ts';
 import { silentLogger } from '../../../shared/runtime/log.ts';
@@ -61,6 +61,21 @@ test('A fetch that is over leaves no timer behind', async () => {
   await new BlobFetch(deps, { digest: digestOf(Buffer.from('a')), origin }).done;
 
   assert.equal(clock.pendingCount, 0);
+});
+
+test('An answer for which there is no room on the disk is let go', async () => {
+  const clock = new FakeClock();
+  const store = { openArriving: () => Promise.reject(new AppError('not_enough_space', 'the disk is full')) };
+  let ended: AbortSignal | undefined;
+  const open: BlobOrigin['open'] = async (_, signal) => {
+    ended = signal;
+    return { sizeBytes: 10, firstByte: 0, body: chunkedBody(silence(never)) };
+  };
+  const deps = { clock, log: silentLogger, store, keep: async () => undefined, onReceived: () => undefined };
+
+  await new BlobFetch(deps, { digest: digestOf(Buffer.from('a')), origin: { open } }).done;
+
+  assert.equal(ended?.aborted, true);
 });
 
 test('A leaf that is being read for another host when the fetch ends is read from the blob', async () => {

@@ -65,6 +65,21 @@ for (const [way, read] of Object.entries(WAYS)) {
   });
 }
 
+test('A body that nobody takes is closed by its signal', () => {
+  const response = openResponse();
+  const stop = new AbortController();
+  const body = new BoundedBody({ clock: new FakeClock() }, response, stop.signal);
+  assert.equal(response.destroyed, false);
+
+  stop.abort(new Error('not wanted'));
+
+  assert.equal(response.destroyed, true);
+  return assert.rejects(
+    body.pour(() => undefined, never),
+    /not wanted/,
+  );
+});
+
 test('Large bodies that come one after the other over one connection come whole', async () => {
   const expected = Buffer.concat([...seededBytes('body', 4_000_000)]);
   const server = createServer((_, response) => void response.end(expected));
