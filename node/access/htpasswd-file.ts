@@ -57,9 +57,7 @@ export class HtpasswdFile implements Accounts {
     try {
       await file.#read();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const advice = `make it with: htpasswd -Bbc ${path} USER PASSWORD`;
-      throw new AppError('config_invalid', `cannot read the htpasswd file: ${reason}; ${advice}`, { cause });
+      throw new AppError('config_invalid', unreadable(path, cause), { cause });
     }
     return file;
   }
@@ -126,7 +124,20 @@ export class HtpasswdFile implements Accounts {
         { path: this.#path, count: others },
         'some users have hashes other than bcrypt (htpasswd -B) and cannot log in',
       );
+    if (this.#entries.size === 0)
+      this.#deps.log.warn(
+        { path: this.#path },
+        'the htpasswd file holds no user, so nobody can log in; add one with htpasswd -B',
+      );
   }
+}
+
+/** `-c` begins the file anew, so it is advised only where there is none. */
+function unreadable(path: string, cause: unknown): string {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+    return `the htpasswd file ${path} is not there; make it with: htpasswd -Bc ${path} USER`;
+  }
+  return `cannot read the htpasswd file ${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
 }
 
 function accountOf(name: string, hash: string): Account {

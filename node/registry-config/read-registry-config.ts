@@ -1,6 +1,7 @@
 // A registry configuration, file and variables, as settings of ours. Everything that is wrong is told at once.
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { readYamlTree, type YamlTree } from '../../shared/runtime/bounded-yaml.ts';
 import { AppError } from '../../shared/runtime/errors.ts';
 import { applyVariables, VARIABLE_PREFIX, type Variable } from './apply-variables.ts';
@@ -78,13 +79,22 @@ async function readFileTree(path: string, problems: string[]): Promise<YamlTree>
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('config_invalid', `cannot read the registry configuration: ${reason}`, { cause });
+    throw new AppError('config_invalid', `cannot read the registry configuration: ${unreadable(path, cause)}`, {
+      cause,
+    });
   }
   const read = await readYamlTree(text);
   if (read.type === 'value') return read.value;
   problems.push(`${path}: ${read.problem}`);
   return '';
+}
+
+function unreadable(path: string, cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'ENOENT') return `${path} is not there; without a file everything comes from variables and defaults`;
+  if (code === 'EISDIR') return `${path} is a folder; name the file in it, as in ${join(path, 'config.yml')}`;
+  if (code === 'EACCES') return `${path} may not be read by this user`;
+  return `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
 }
 
 async function readVariables(

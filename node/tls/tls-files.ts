@@ -1,6 +1,6 @@
 // The operator's certificate: read from its files, checked as a whole, and what to say when it is not right.
 
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { AppError } from '../../shared/runtime/errors.ts';
@@ -41,6 +41,8 @@ export async function readTlsFiles(settings: TlsSettings): Promise<ReadTlsFiles>
     ...(settings.ciphers.length === 0 ? {} : { ciphers: cipherList(settings.ciphers), honorCipherOrder: true }),
   };
   const leaf = parseCertificate(cert, settings.certificate);
+  checkKey(key, settings.key);
+  for (const [index, path] of settings.clientAuthorities.entries()) checkAuthority(ca[index], path);
   try {
     createSecureContext(context);
   } catch (cause) {
@@ -85,6 +87,31 @@ function parseCertificate(pem: Buffer, path: string): X509Certificate {
   } catch (cause) {
     const what = 'it must hold PEM text that begins with -----BEGIN CERTIFICATE-----, the own certificate first';
     throw new AppError('config_invalid', `tls.certificate: ${path} is no certificate; ${what}`, { cause });
+  }
+}
+
+/** A context takes an empty key in silence, and says of others only that they are "unsupported". */
+function checkKey(pem: Buffer, path: string): void {
+  // Looked for in the text: OpenSSL would ask the terminal for the passphrase.
+  if (/^(-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED)/m.test(pem.toString('latin1'))) {
+    const advice = `unlock it: openssl pkey -in ${path} -out unlocked.key`;
+    throw new AppError('config_invalid', `tls.key: ${path} is locked with a passphrase, which nobody types; ${advice}`);
+  }
+  try {
+    createPrivateKey(pem);
+  } catch (cause) {
+    const what = 'it must hold PEM text that begins with -----BEGIN PRIVATE KEY----- or the like';
+    throw new AppError('config_invalid', `tls.key: ${path} is no key; ${what}`, { cause });
+  }
+}
+
+/** OpenSSL takes a file without any certificate in silence, and would then refuse every client. */
+function checkAuthority(pem: Buffer | undefined, path: string): void {
+  try {
+    new X509Certificate(pem ?? '');
+  } catch (cause) {
+    const what = 'it must hold PEM text that begins with -----BEGIN CERTIFICATE-----';
+    throw new AppError('config_invalid', `tls.clientAuthorities: ${path} is no certificate; ${what}`, { cause });
   }
 }
 

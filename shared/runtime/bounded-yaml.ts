@@ -3,6 +3,8 @@
 // The parser recurses: text that is nested deep enough ends the process, and no `try` catches that. So depth is bounded
 // before it runs, by counting what can open a level.
 
+import type { YAMLError } from 'yaml';
+
 /** Largest text, a larger one is refused: a full configuration has a page or two. */
 const MAX_YAML_BYTES = 1024 * 1024;
 /** Brackets that are open at a time, and further marks of levels in one line; more is refused. Real files have four or so. */
@@ -11,6 +13,18 @@ const MAX_OPEN_MARKS = 32;
 const MAX_INDENT_CHARS = 128;
 /** What aliases may grow to; beyond it the text is refused, as one that doubles itself line by line would fill the memory. */
 const MAX_ALIASES = 100;
+
+/** What the parser's codes mean to who wrote the text; its own sentences may show a piece of it. */
+const REASONS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'indented with a tab; use spaces',
+  DUPLICATE_KEY: 'the same key twice',
+  BAD_INDENT: 'indented otherwise than the lines that it belongs to, or a bracket is not closed',
+  MISSING_CHAR: 'a quote, bracket or comma is missing',
+  BLOCK_AS_IMPLICIT_KEY: 'text with ": " in it needs quotes',
+  BAD_SCALAR_START: 'text that begins with @, %, ` or another special character needs quotes',
+  BAD_DQ_ESCAPE: 'a backslash between double quotes; use single quotes',
+  MULTILINE_IMPLICIT_KEY: 'a key without ":" after it',
+};
 
 /** A value whose scalars are text as it stands, so that whoever knows what is meant reads `0123` or `yes` as that. */
 export type YamlTree = string | readonly YamlTree[] | ReadonlyMap<string, YamlTree>;
@@ -41,7 +55,7 @@ async function readBounded(
   try {
     const document = parseDocument(text, { schema: options.schema, merge: true, logLevel: 'silent' });
     const [error] = document.errors;
-    if (error !== undefined) return { type: 'wrong', problem: `not valid YAML${lineText(error.linePos?.[0].line)}` };
+    if (error !== undefined) return { type: 'wrong', problem: syntaxProblem(error) };
     return { type: 'value', value: document.toJS({ mapAsMap: options.mapAsMap, maxAliasCount: MAX_ALIASES }) };
   } catch {
     // An alias that is not there, or too many; the message would show the text.
@@ -49,8 +63,10 @@ async function readBounded(
   }
 }
 
-function lineText(line: number | undefined): string {
-  return line === undefined ? '' : ` in line ${line}`;
+function syntaxProblem({ code, linePos }: YAMLError): string {
+  const line = linePos?.[0].line;
+  const reason = REASONS[code];
+  return `not valid YAML${line === undefined ? '' : ` in line ${line}`}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 /** What is too large or too deep; undefined when nothing is. */

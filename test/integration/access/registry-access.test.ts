@@ -285,6 +285,9 @@ describe('a registry with passwords', () => {
   test('A registry whose users cannot be read does not start', async () => {
     await using fleet = await ComposedFleet.start();
     const htpasswd = join(fleet.folder, 'none');
-    await assert.rejects(fleet.startOwnNode({ access: { scheme: 'basic', htpasswd } }), /htpasswd -Bbc/);
+    await assert.rejects(
+      fleet.startOwnNode({ access: { scheme: 'basic', htpasswd } }),
+      /is not there; make it with: htpasswd -Bc /,
+    );
   });
 });

@@ -15,6 +15,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { needs } from '../../support/needs.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
 import { listenRegistry } from '../../support/registry-listener.ts';
+import { runCommand } from '../../support/run-command.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 import { makeCertificate, type TestCertificate } from '../../support/test-certificates.ts';
 
@@ -131,10 +132,15 @@ describe('TLS of the registry port', needs({ commands: ['openssl'] }), () => {
   test('Files that cannot be used are told with what is wrong', async () => {
     const nothing = join(folder.path, 'nothing');
     await writeFile(nothing, '');
+    const locked = join(folder.path, 'locked.key');
+    await runCommand(['openssl', 'pkey', '-aes128', '-passout', 'pass:word', '-in', first.key, '-out', locked]);
     const cases: readonly (readonly [Parameters<typeof listen>[0], RegExp])[] = [
       [{ ...first, key: second.key }, /tls\.key: .* is not the key of /],
       [{ ...first, certificate: join(folder.path, 'absent') }, /tls\.certificate: the file cannot be read: ENOENT/],
       [{ ...first, certificate: nothing }, /is no certificate; it must hold PEM text/],
+      [{ ...first, key: nothing }, /tls\.key: .*nothing is no key; it must hold PEM text/],
+      [{ ...first, key: locked }, /tls\.key: .*locked\.key is locked with a passphrase.*openssl pkey -in/],
+      [{ ...first, clientAuthorities: [nothing] }, /tls\.clientAuthorities: .*nothing is no certificate/],
       [{ ...first, ciphers: ['RC4-FOR-EVER'] }, /tls\.ciphers: OpenSSL knows none of RC4-FOR-EVER|cannot be used/],
     ];
 

@@ -1,14 +1,19 @@
 // What comes from clients and operators: never a throw for the one, a clear error for the other.
 
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseAuthorization } from '../../../node/access/credentials.ts';
-import { parseHtpasswd } from '../../../node/access/htpasswd-file.ts';
+import { HtpasswdFile, parseHtpasswd, type HtpasswdDeps } from '../../../node/access/htpasswd-file.ts';
 import { matchesGlob } from '../../../shared/access/repository-glob.ts';
 import { formatScope, parseScopes } from '../../../node/access/scope.ts';
 import { covers, parseAccessClaim } from '../../../node/access/token-claims.ts';
 import { isAppError } from '../../../shared/runtime/errors.ts';
+import { silentLogger } from '../../../shared/runtime/log.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { openTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
@@ -113,3 +118,30 @@ test('An htpasswd file is read line by line, comments and empty lines left out, 
     }),
   );
 });
+
+test('An htpasswd file with a wrong line is told without the command that would begin it anew', async () => {
+  await using folder = await openTemporaryFolder('htpasswd');
+  const path = join(folder.path, 'htpasswd');
+  await writeFile(path, 'ci\n');
+
+  await assert.rejects(HtpasswdFile.open(deps(), path), ({ message }: Error) => {
+    assert.match(message, /line 1 of the htpasswd file is not of the form NAME:HASH/);
+    return !message.includes('htpasswd -B');
+  });
+});
+
+test('An htpasswd file without a user is told in the log, as nobody can log in', async () => {
+  await using folder = await openTemporaryFolder('htpasswd');
+  const path = join(folder.path, 'htpasswd');
+  const warned: string[] = [];
+  await writeFile(path, '# nobody yet\n');
+
+  await HtpasswdFile.open(deps(warned), path);
+
+  assert.match(warned.join(), /holds no user/);
+});
+
+function deps(warned: string[] = []): HtpasswdDeps {
+  const log = { ...silentLogger, warn: (_: object, message: string): void => void warned.push(message) };
+  return { bcrypt: { compare: () => Promise.resolve(false) }, clock: new FakeClock(), log };
+}
