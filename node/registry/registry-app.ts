@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { isApiPath, splitTarget } from '../../shared/oci/api-path.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import { AppError } from '../../shared/runtime/errors.ts';
 import { isLoopback, plainAddress } from '../../shared/runtime/host-port.ts';
 import type { LineSink, Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
@@ -108,6 +109,10 @@ export function createRegistryApp(deps: RegistryDeps, options: Partial<RegistryO
   });
   limitConnections(app.server, settings.maxConnections);
   app.addHook('onRequest', (request, reply, done) => beginOperation(site, { raw: request.raw, reply, done }));
+  app.setNotFoundHandler((_request, reply) => {
+    const { status, body } = errorAnswer(new AppError('not_supported', site.whereTheApiIs()));
+    void reply.code(status).type('application/json').send(body);
+  });
   closeAfterAnswers(app);
   void app.register(operationsRoutes(deps));
   void app.register(metricsRoutes(deps, site));

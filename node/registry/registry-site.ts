@@ -58,6 +58,11 @@ export class RegistrySite {
     return path.startsWith(`${this.#prefix}/`) ? path.slice(this.#prefix.length) : undefined;
   }
 
+  /** For who asks beside it: docker asks at the top of a host, and shows this. */
+  whereTheApiIs(): string {
+    return `there is nothing at this address; the registry API is at ${this.#prefix}/v2/`;
+  }
+
   /**
    * Where the client of a request sees this registry, without a slash at the end: the public URL, or scheme, host and prefix;
    * undefined when it does not say.

@@ -55,6 +55,16 @@ test('A public URL is where clients see the registry, whole: the prefix is betwe
   assert.equal(await opened(below.baseUrl), 'https://hub.example/reg/v2');
 });
 
+test('A request beside the prefix is told where the registry API is, as docker shows it', async () => {
+  await using registry = await listenRegistry({}, { prefix: '/reg/' });
+
+  const answer = await new RegistryWire(registry.baseUrl).send('GET', '/v2/');
+
+  assert.equal(answer.status, 404);
+  const message = 'there is nothing at this address; the registry API is at /reg/v2/';
+  assert.deepEqual(JSON.parse(answer.body.toString()), { errors: [{ code: 'UNSUPPORTED', message }] });
+});
+
 test('A request on loopback for a name of others is refused, on every path', async () => {
   await using registry = await listenRegistry({}, { allowedHosts: ['registry.lan'], publicUrl: 'http://r.example' });
   const wire = new RegistryWire(registry.baseUrl);
