@@ -48,15 +48,17 @@ export interface PartialStore {
 /** One blob on its way in. One owner at a time. */
 export interface PartialBlob extends AsyncDisposable {
   readonly table: PieceTable;
-  /** Verified pieces on disk. Grows only by `writePiece`. */
+  /** Verified pieces, on disk or on their way there. Grows only by `writePiece`. */
   readonly verified: Bitfield;
   /** A buffer for one piece, shared with the hash worker; waits when too many are out. Give it back with `release`. */
   acquireBuffer(pieceIndex: number, signal: AbortSignal): Promise<PieceBuffer>;
   /**
    * Checks a full buffer against the table and writes it. Takes the buffer back in every case.
+   * @param onRight called when the hash is right: the piece can be read from then on. Must not throw.
    * @returns false when the hash is wrong; nothing was written then.
+   * @throws {AppError} `not_enough_space`, or what the system says: the piece cannot be read then, even if `onRight` was called.
    */
-  writePiece(buffer: PieceBuffer): Promise<boolean>;
+  writePiece(buffer: PieceBuffer, onRight?: () => void): Promise<boolean>;
   /** Keeps room for all that is missing. @throws {AppError} `not_enough_space`; it goes on as before then. */
   reserveRest(): Promise<void>;
   /** Reads verified bytes at `position`; the caller keeps to verified pieces. @returns bytes read. */

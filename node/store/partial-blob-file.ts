@@ -14,8 +14,8 @@ import type { BufferPool, PooledBuffer } from './buffer-pool.ts';
 import { readFully, spaceError, writeFully } from './flushed-file.ts';
 import type { HashWorkers } from './hash-workers.ts';
 import { WholeHasher } from './blob-hasher.ts';
-import { Mutex } from './mutex.ts';
 import { PartialHash } from './partial-hash.ts';
+import { PieceWrites } from './piece-writes.ts';
 import type { SpaceReservation } from './space-guard.ts';
 import { WriteBack } from './write-back.ts';
 
@@ -58,7 +58,7 @@ export class PartialBlobFile implements PartialBlob {
   readonly #hash: PartialHash;
   readonly #writeBack: WriteBack;
   readonly #onClose: () => void;
-  readonly #writeTurn = new Mutex();
+  readonly #pieces: PieceWrites;
   readonly #writes = new Set<Promise<unknown>>();
   readonly #lent = new WeakMap<PieceBuffer, PooledBuffer>();
   #save: Scheduled | undefined;
@@ -87,8 +87,9 @@ export class PartialBlobFile implements PartialBlob {
     this.#onClose = onClose;
     this.#saving = options.begun.catch((error: unknown) => this.#couldNotSave(error));
     this.#writeBack = new WriteBack(files.data);
+    this.#pieces = new PieceWrites(files.data, table);
     const algorithm = algorithmOf(digest);
-    this.#hash = new PartialHash(deps, { algorithm, table, path: files.path, written: this.verified });
+    this.#hash = new PartialHash(deps, { algorithm, table, path: files.path, written: this.#pieces.written });
   }
 
   /**
@@ -129,12 +130,12 @@ export class PartialBlobFile implements PartialBlob {
     return buffer;
   }
 
-  writePiece(buffer: PieceBuffer): Promise<boolean> {
+  writePiece(buffer: PieceBuffer, onRight: () => void = () => undefined): Promise<boolean> {
     this.#demandOpen();
     const pooled = this.#lent.get(buffer);
     invariant(pooled !== undefined, 'a piece is written from a buffer that is out');
     this.#lent.delete(buffer); // from here on its `release` does nothing
-    const writing = this.#writePiece(buffer.pieceIndex, pooled).finally(() => {
+    const writing = this.#writePiece(buffer.pieceIndex, pooled, onRight).finally(() => {
       this.#writes.delete(writing);
     });
     this.#writes.add(writing);
@@ -148,8 +149,7 @@ export class PartialBlobFile implements PartialBlob {
 
   async read(target: Uint8Array, position: number): Promise<number> {
     this.#demandOpen();
-    const { bytesRead } = await this.#files.data.read(target, 0, target.byteLength, position);
-    return bytesRead;
+    return this.#pieces.read(target, position);
   }
 
   verifyWhole(): Promise<void> {
@@ -178,7 +178,9 @@ export class PartialBlobFile implements PartialBlob {
     const next = piecesOf(marked); // shared by the checks below: each takes the next piece
     const checkNext = async (): Promise<void> => {
       for (const pieceIndex of next) {
-        if (await this.#isRightOnDisk(pieceIndex)) this.verified.add(pieceIndex);
+        if (!(await this.#isRightOnDisk(pieceIndex))) continue;
+        this.#pieces.written.add(pieceIndex);
+        this.verified.add(pieceIndex);
       }
     };
     await Promise.all(Array.from({ length: MAX_CHECKS }, checkNext));
@@ -192,16 +194,22 @@ export class PartialBlobFile implements PartialBlob {
     return this.#isRight(pieceIndex, bytes);
   }
 
-  async #writePiece(pieceIndex: number, buffer: PooledBuffer): Promise<boolean> {
+  async #writePiece(pieceIndex: number, buffer: PooledBuffer, onRight: () => void): Promise<boolean> {
     const { bytes } = buffer;
     let absorbed: Promise<void> | undefined;
     try {
-      if (this.verified.has(pieceIndex)) return true;
-      if (!(await this.#isRight(pieceIndex, bytes))) return false;
-      await this.#files.space.spend(bytes.byteLength);
+      if (!this.verified.has(pieceIndex)) {
+        if (!(await this.#isRight(pieceIndex, bytes))) return false;
+        await this.#files.space.spend(bytes.byteLength);
+      }
+      if (!this.verified.add(pieceIndex)) {
+        onRight(); // it came before, and is written or being written
+        return true;
+      }
       if (!this.#isInline) absorbed = this.#hash.absorb(pieceIndex, bytes);
-      await this.#write(bytes, pieceIndex * this.table.pieceBytes);
-      this.verified.add(pieceIndex);
+      const writing = this.#write(pieceIndex, bytes);
+      onRight();
+      await writing;
       this.#writeBack.wrote(bytes.byteLength);
       this.#saveSoon();
       if (!this.#isInline) this.#hash.wrote();
@@ -224,13 +232,12 @@ export class PartialBlobFile implements PartialBlob {
     this.#writes.add(done);
   }
 
-  /** One piece at a time, in the order of their checks: the system lets one writer into a file, and the others spin. */
-  async #write(bytes: Uint8Array, position: number): Promise<void> {
-    const release = await this.#writeTurn.acquire();
+  async #write(pieceIndex: number, bytes: Uint8Array): Promise<void> {
     try {
-      await writeFully(this.#files.data, bytes, position);
-    } finally {
-      release();
+      await this.#pieces.write(pieceIndex, bytes);
+    } catch (error) {
+      this.verified.remove(pieceIndex);
+      throw error;
     }
   }
 
@@ -250,9 +257,9 @@ export class PartialBlobFile implements PartialBlob {
 
   async #verifyWhole(): Promise<void> {
     this.#demandOpen();
-    invariant(this.verified.isComplete, 'the whole is checked when every piece is there');
     // Pieces that came twice may still be on their way; nothing is written to a file that becomes a blob.
     await Promise.allSettled(this.#writes);
+    this.#pieces.demandAll();
     const algorithm = algorithmOf(this.#digest);
     const hash = this.#isInline ? await this.#hashHere(algorithm) : await this.#hash.finish();
     const got = digestFromHash(algorithm, hash);
@@ -305,7 +312,7 @@ export class PartialBlobFile implements PartialBlob {
     this.#saving = this.#saving.then(async () => {
       if (this.#isGone) return;
       try {
-        await writeFully(this.#files.have, this.verified.toBytes(), 0);
+        await writeFully(this.#files.have, this.#pieces.written.toBytes(), 0);
       } catch (error) {
         this.#couldNotSave(error);
       }

@@ -19,7 +19,7 @@ import type { SharedBlob } from './shared-blob.ts';
 
 /** What an exchange tells its owner. */
 export interface ExchangeOwner extends ForetellerOwner {
-  /** A piece was checked, written, and may be given away. */
+  /** A piece was checked, and may be given away. */
   verified(pieceIndex: number, channel: BlobChannel): void;
   /** A neighbour sent bytes with a wrong hash. */
   badPiece(channel: BlobChannel, pieceIndex: number): void;
@@ -243,8 +243,10 @@ export class PieceExchange {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#room.stop();
-    for (const channel of [...this.#numbers.keys()]) {
-      this.#cancelAll(channel);
+    for (const [channel, number] of [...this.#numbers]) {
+      for (const pieceIndex of this.#slots[number]?.assemblies.keys() ?? []) {
+        channel.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
+      }
       this.channelClosed(channel);
     }
     await Promise.allSettled(this.#verifying);
@@ -280,11 +282,11 @@ export class PieceExchange {
     void verification.finally(() => this.#verifying.delete(verification));
   }
 
-  async #verify({ channel, tally }: Slot, buffer: PieceBuffer): Promise<void> {
+  async #verify(slot: Slot, buffer: PieceBuffer): Promise<void> {
     const { pieceIndex } = buffer;
     let isGood: boolean;
     try {
-      isGood = this.#isStopped ? false : await this.#partial.writePiece(buffer);
+      isGood = this.#isStopped ? false : await this.#partial.writePiece(buffer, () => this.#verified(slot, pieceIndex));
     } catch (error) {
       if (!this.#isStopped) this.#owner.failed(error);
       return;
@@ -293,12 +295,18 @@ export class PieceExchange {
     }
     if (this.#isStopped) return;
     if (!isGood) {
-      tally.wrong();
+      slot.tally.wrong();
       this.#foreteller.gone(pieceIndex);
       this.#scheduler.pieceBad(pieceIndex, this.#clock.nowMs());
-      this.#owner.badPiece(channel, pieceIndex);
+      this.#owner.badPiece(slot.channel, pieceIndex);
       return;
     }
+    if (this.#scheduler.isComplete) this.#owner.complete();
+  }
+
+  /** A piece is right and may be read and given away, while it is being written. */
+  #verified({ channel, tally }: Slot, pieceIndex: number): void {
+    if (this.#isStopped) return;
     this.#scheduler.pieceVerified(pieceIndex);
     this.#foreteller.verified(pieceIndex);
     this.#limits.pieceHere(pieceIndex);
@@ -306,7 +314,6 @@ export class PieceExchange {
       tally.verified(this.#blob.pieceLength(pieceIndex));
       this.#owner.verified(pieceIndex, channel);
     }
-    if (this.#scheduler.isComplete) this.#owner.complete();
   }
 
   #actions(): SchedulerActions {
@@ -346,14 +353,6 @@ export class PieceExchange {
   /** Some neighbour is sending a piece, or did. */
   #isComing(pieceIndex: number): boolean {
     return this.#scheduler.isHere(pieceIndex) || this.#slots.some((slot) => slot?.assemblies.has(pieceIndex));
-  }
-
-  #cancelAll(channel: BlobChannel): void {
-    const number = this.#numbers.get(channel);
-    const slot = number === undefined ? undefined : this.#slots[number];
-    for (const pieceIndex of slot?.assemblies.keys() ?? []) {
-      channel.connection.send({ type: 'cancel', channel: channel.localNumber, pieceIndex });
-    }
   }
 
   #hasOtherZoneMore(): boolean {

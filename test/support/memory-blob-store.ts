@@ -45,8 +45,10 @@ export class MemoryBlobStore implements BlobStore, PartialStore {
   readonly #partials = new Map<Digest, KeptPieces>();
   /** Pieces written, in order, over the life of this store. */
   readonly written: Array<{ readonly digest: Digest; readonly pieceIndex: number }> = [];
-  /** Called before a piece is written; may hold it back. */
+  /** Called before a piece is checked and written; may hold it back. */
   beforeWrite: (pieceIndex: number) => Promise<void> | void = () => undefined;
+  /** Called when a piece was found right and is being written; may hold its end back, or fail. */
+  whileWriting: (pieceIndex: number) => Promise<void> | void = () => undefined;
 
   add(bytes: Uint8Array): { readonly digest: Digest; readonly sizeBytes: number; readonly table: PieceTable } {
     const digest = digestOf(bytes);
@@ -112,12 +114,14 @@ export class MemoryBlobStore implements BlobStore, PartialStore {
       table,
       verified: kept.verified,
       acquireBuffer: async (pieceIndex) => newBuffer(table, pieceIndex),
-      writePiece: async (buffer) => {
+      writePiece: async (buffer, onRight) => {
         await this.beforeWrite(buffer.pieceIndex);
         if (Buffer.compare(hashPiece(buffer.bytes), pieceHash(table, buffer.pieceIndex)) !== 0) return false;
         kept.bytes.set(buffer.bytes, buffer.pieceIndex * table.pieceBytes);
         kept.verified.add(buffer.pieceIndex);
         this.written.push({ digest, pieceIndex: buffer.pieceIndex });
+        onRight?.();
+        await this.whileWriting(buffer.pieceIndex);
         return true;
       },
       reserveRest: async () => undefined,

@@ -68,6 +68,33 @@ export function partialStoreContract(name: string, openStore: OpenStoreUnderTest
       assert.ok(outcomes.every((isRight) => isRight));
     });
 
+    it('reads a piece from the moment it was found right', async () => {
+      await using store = await openStore();
+      await using partial = await store.partials.openPartial(many.digest, many.table);
+      const from = 3 * many.table.pieceBytes;
+      const target = Buffer.alloc(many.table.pieceBytes);
+      let reading: Promise<number> | undefined;
+
+      await writePiece(partial, many, 2);
+      await writePiece(partial, many, 3, () => {
+        assert.ok(partial.verified.has(3));
+        reading = partial.read(target, from);
+      });
+
+      assert.equal(await reading, target.byteLength);
+      assert.deepEqual(target, many.bytes.subarray(from, from + target.byteLength));
+    });
+
+    it('says of a piece that came twice each time that it is right', async () => {
+      await using store = await openStore();
+      await using partial = await store.partials.openPartial(many.digest, many.table);
+      let count = 0;
+
+      for (const _time of [1, 2]) await writePiece(partial, many, 0, () => (count += 1));
+
+      assert.equal(count, 2);
+    });
+
     it('reads what is verified before the blob is whole', async () => {
       await using store = await openStore();
       await using partial = await store.partials.openPartial(many.digest, many.table);
@@ -161,11 +188,16 @@ export function partialStoreContract(name: string, openStore: OpenStoreUnderTest
   });
 }
 
-async function writePiece(partial: PartialBlob, sample: Sample, pieceIndex: number): Promise<boolean> {
+async function writePiece(
+  partial: PartialBlob,
+  sample: Sample,
+  pieceIndex: number,
+  onRight?: () => void,
+): Promise<boolean> {
   const buffer = await partial.acquireBuffer(pieceIndex, never);
   const from = pieceIndex * sample.table.pieceBytes;
   buffer.bytes.set(sample.bytes.subarray(from, from + buffer.bytes.byteLength));
-  return partial.writePiece(buffer);
+  return partial.writePiece(buffer, onRight);
 }
 
 function ordersOf(sample: Sample) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AppError } from '../../../shared/runtime/errors.ts';
 import { publish, readAll } from '../../support/pull-blob.ts';
 import { SwarmFleet } from '../../support/swarm-fleet.ts';
 
@@ -124,6 +125,46 @@ test('A node that is still downloading already gives what it verified to others'
   await replicated;
   await reader[Symbol.asyncDispose]();
   assert.ok((await readAll(lateReader, signal)).equals(blob.bytes));
+});
+
+test('Clients and peers get pieces while the disk hangs over them', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder');
+  const middle = await fleet.start('middle', { lingerMs: 60_000 });
+  const blob = publish(fleet, holder, { seed: 'hanging disk', sizeBytes: 4 * MIB });
+  const allButLast = blob.sizeBytes - blob.table.pieceBytes;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  middle.store.whileWriting = () => held;
+  const reader = await middle.swarm.open(blob, signal);
+  for (let position = 0; position < allButLast;) {
+    position += await reader.read(Buffer.alloc(MIB), position, signal);
+  }
+  fleet.forget(blob.digest, 'holder');
+
+  const late = await fleet.start('late');
+  const lateReader = await late.swarm.open(blob, signal);
+  assert.equal(await lateReader.read(Buffer.alloc(1000), 2 * MIB, signal), 1000);
+
+  release();
+  assert.ok((await readAll(reader, signal)).equals(blob.bytes));
+  assert.ok((await readAll(lateReader, signal)).equals(blob.bytes));
+});
+
+test('A disk that refuses a piece after it was found right ends the download', async () => {
+  await using fleet = await SwarmFleet.open();
+  const holder = await fleet.start('holder');
+  const puller = await fleet.start('puller');
+  const blob = publish(fleet, holder, { seed: 'refusing disk', sizeBytes: 4 * MIB });
+  puller.store.whileWriting = (piece) => {
+    if (piece === 5) throw new AppError('not_enough_space', 'the disk is full');
+  };
+  const reader = await puller.swarm.open(blob, signal);
+
+  await assert.rejects(readAll(reader, signal), { code: 'not_enough_space' });
+  await reader[Symbol.asyncDispose]();
 });
 
 test('Many small blobs come at once, in one request each', async () => {
